@@ -1,0 +1,7 @@
+"""Images in: from what you have to `tf.data` batches."""
+
+from kerasaug.data.augment import affine, crop_rotate
+from kerasaug.data.dataset import ImageDataset
+from kerasaug.data.sources import load
+
+__all__ = ["ImageDataset", "affine", "crop_rotate", "load"]

@@ -1,0 +1,91 @@
+"""Classic augmentation: pure functions of a batch of images and a seed, for `tf.data` maps."""
+
+import math
+
+import keras
+import tensorflow as tf
+
+
+def crop_rotate(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """The report's classic augmentation: a random crop, and a rotation by up to 10 degrees.
+
+    The crop is a window of 85 to 100 % of the image's side, placed at random inside the image and
+    enlarged to the full size.
+
+    Args:
+        images: uint8 tensor (n, height, width, channels).
+        seed: int tensor (2,). Same images and seed, same result.
+
+    Returns:
+        uint8 tensor of the same shape.
+    """
+    seeds = tf.random.split(seed, 3)
+    count = tf.shape(images)[0]
+    side = tf.random.stateless_uniform((count,), seeds[0], 0.85, 1.0)
+    # The window may move as far as its edge meets the image's.
+    shift = tf.random.stateless_uniform((count, 2), seeds[1], -0.5, 0.5) * (1.0 - side)[:, None]
+    angle = _radians(tf.random.stateless_uniform((count,), seeds[2], -10.0, 10.0))
+    return _transform(images, angle, side, shift)
+
+
+def affine(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Rotates by up to 11 degrees, shifts by up to a tenth of the side, scales by up to 12 %.
+
+    Args:
+        images: uint8 tensor (n, height, width, channels).
+        seed: int tensor (2,). Same images and seed, same result.
+
+    Returns:
+        uint8 tensor of the same shape.
+    """
+    seeds = tf.random.split(seed, 3)
+    count = tf.shape(images)[0]
+    side = tf.random.stateless_uniform((count,), seeds[0], 0.88, 1.12)
+    shift = tf.random.stateless_uniform((count, 2), seeds[1], -0.1, 0.1)
+    angle = _radians(tf.random.stateless_uniform((count,), seeds[2], -11.0, 11.0))
+    return _transform(images, angle, side, shift)
+
+
+AUGMENTATIONS = {"crop-rotate": crop_rotate, "affine": affine}
+
+
+def _radians(degrees: tf.Tensor) -> tf.Tensor:
+    return degrees * (math.pi / 180.0)
+
+
+def _transform(
+    images: tf.Tensor, angle: tf.Tensor, side: tf.Tensor, shift: tf.Tensor
+) -> tf.Tensor:
+    """Shows a turned, scaled and shifted window of every image at the image's full size.
+
+    Args:
+        images: uint8 tensor (n, height, width, channels).
+        angle: (n,), turn of the window in radians.
+        side: (n,), side of the window over that of the image; below 1 enlarges.
+        shift: (n, 2), how far the window's centre lies from the image's, right and down, in sides.
+
+    Returns:
+        uint8 tensor like `images`; what lies outside repeats the border.
+    """
+    height, width = images.shape[1], images.shape[2]
+    cosine, sine = tf.cos(angle) * side, tf.sin(angle) * side
+    centre_x, centre_y = (width - 1) / 2.0, (height - 1) / 2.0
+    zeros = tf.zeros_like(angle)
+    rows = [
+        cosine,
+        -sine,
+        centre_x + shift[:, 0] * width - cosine * centre_x + sine * centre_y,
+        sine,
+        cosine,
+        centre_y + shift[:, 1] * height - sine * centre_x - cosine * centre_y,
+        zeros,
+        zeros,
+    ]
+    moved = keras.ops.image.affine_transform(
+        tf.cast(images, tf.float32),
+        tf.stack(rows, axis=1),
+        interpolation="bilinear",
+        fill_mode="nearest",
+        data_format="channels_last",
+    )
+    return tf.cast(tf.round(tf.clip_by_value(moved, 0.0, 255.0)), tf.uint8)

@@ -1,0 +1,177 @@
+"""`ImageDataset`: labelled training and test images as streams."""
+
+import dataclasses
+import functools
+import hashlib
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from kerasaug.data import imbalance, mixture
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageDataset:
+    """Labelled images in a training and a test split.
+
+    Both splits are `tf.data` streams of `(image, label)`: uint8 `(height, width, channels)` with
+    values in [0, 255], and an int32 scalar. They are read in one fixed order and hold nothing in
+    memory; `cache()` reads them once and keeps them.
+
+    Attributes:
+        name: What it was loaded from.
+        train: The training stream.
+        test: The test stream. Nothing that trains or chooses may read it.
+        class_names: Names in the order of the labels.
+        image_shape: `(height, width, channels)`.
+        train_labels: int32 array (n,), the labels of `train` in its order.
+        indices: int64 array (n,), where each image of `train` stands in the unreduced split.
+        class_streams: `train` taken apart by class, once cached.
+    """
+
+    name: str
+    train: tf.data.Dataset
+    test: tf.data.Dataset
+    class_names: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    train_labels: np.ndarray
+    indices: np.ndarray
+    class_streams: tuple[tf.data.Dataset, ...] | None = None
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes there are."""
+        return len(self.class_names)
+
+    @property
+    def class_counts(self) -> list[int]:
+        """Training images per class, in the order of the labels."""
+        return np.bincount(self.train_labels, minlength=self.num_classes).tolist()
+
+    @property
+    def rare_classes(self) -> list[int]:
+        """The classes that have too few images; see `imbalance.rare_classes`."""
+        return imbalance.rare_classes(self.class_counts)
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of shape, labels and the images kept: equal for equal splits, in any order."""
+        order = np.argsort(self.indices)
+        content = [np.asarray(self.image_shape), self.train_labels[order], self.indices[order]]
+        digest = hashlib.sha256(b"".join(np.ascontiguousarray(a, np.int64).tobytes() for a in content))
+        return digest.hexdigest()[:16]
+
+    def reduce(self, amounts: Mapping[int | str, int | float], seed: int = 0) -> "ImageDataset":
+        """Cuts classes of the training split down; the test split stays as it is.
+
+        Args:
+            amounts: Class (index or name) to what is kept of it: a count (int) or a fraction (float).
+            seed: Which images stay is a function of this and of the class.
+
+        Returns:
+            A data set that streams the kept images only; `indices` tells which they are.
+
+        Raises:
+            InputError: If a class does not exist or an amount is out of range.
+        """
+        by_index = {imbalance.class_index(c, self.class_names): a for c, a in amounts.items()}
+        kept = imbalance.keep_indices(self.train_labels, by_index, seed)
+        mask = np.zeros(len(self.train_labels), dtype=bool)
+        mask[kept] = True
+        mask = tf.constant(mask)
+        train = self.train.enumerate().filter(lambda position, _: mask[position])
+        return dataclasses.replace(
+            self,
+            train=train.map(lambda _, element: element),
+            train_labels=self.train_labels[kept],
+            indices=self.indices[kept],
+            class_streams=None,
+        )
+
+    def cache(self) -> "ImageDataset":
+        """Reads both splits once and keeps the decoded images in memory.
+
+        Training then draws from memory instead of decoding again, at the price of one byte per
+        pixel and channel of both splits.
+
+        Returns:
+            The same data set in memory, the training images in the order of their classes.
+        """
+        images, _ = collect(self.train)
+        streams = tuple(
+            mixture.stream(images[self.train_labels == class_id], class_id)
+            for class_id in range(self.num_classes)
+        )
+        by_class = np.argsort(self.train_labels, kind="stable")
+        return dataclasses.replace(
+            self,
+            train=functools.reduce(tf.data.Dataset.concatenate, streams),
+            test=tf.data.Dataset.from_tensor_slices(collect(self.test)),
+            train_labels=self.train_labels[by_class],
+            indices=self.indices[by_class],
+            class_streams=streams,
+        )
+
+    def class_stream(self, class_id: int) -> tf.data.Dataset:
+        """The training images of one class, as a stream in the order of the split.
+
+        Args:
+            class_id: Index of the class.
+
+        Returns:
+            A finite stream of `(image, label)`.
+        """
+        if self.class_streams is not None:
+            return self.class_streams[class_id]
+        return self.train.filter(lambda _, label: label == class_id)
+
+    def batches(
+        self,
+        batch_size: int,
+        *,
+        balanced: bool = False,
+        class_id: int | None = None,
+        seed: int = 0,
+    ) -> tf.data.Dataset:
+        """Endless shuffled training batches, for a generative model's or a classifier's `fit`.
+
+        Args:
+            batch_size: Images per batch.
+            balanced: Whether every class is drawn equally often, however few images it has.
+            class_id: If given, batches hold this class alone.
+            seed: Same seed, same batches.
+
+        Returns:
+            A stream of `(images, labels)`: float32 `(batch_size, height, width, channels)` in
+            [-1, 1] and int32 `(batch_size,)`.
+        """
+        if class_id is not None:
+            parts = [mixture.balanced(self)[class_id]]
+        else:
+            parts = mixture.balanced(self) if balanced else mixture.natural(self)
+        return mixture.batches(parts, batch_size, seed=seed)
+
+    def test_batches(self, batch_size: int) -> tf.data.Dataset:
+        """The test split once, in order, in batches.
+
+        Args:
+            batch_size: Images per batch; the last one may be smaller.
+
+        Returns:
+            A stream of `(images, labels)` like that of `batches`.
+        """
+        return mixture.to_model_input(self.test.batch(batch_size))
+
+
+def collect(stream: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Reads a finite stream of `(image, label)` into arrays.
+
+    Args:
+        stream: What `ImageDataset.train` holds.
+
+    Returns:
+        uint8 images (n, height, width, channels) and int32 labels (n,).
+    """
+    images, labels = zip(*stream.batch(1024).as_numpy_iterator(), strict=True)
+    return np.concatenate(images), np.concatenate(labels)

@@ -1,0 +1,99 @@
+"""Which training images to keep when a class is made rare."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from kerasaug.errors import InputError
+
+RARE_SHARE = 0.1
+
+
+def class_index(name: int | str, class_names: Sequence[str]) -> int:
+    """Finds a class by its name or, failing that, by its index.
+
+    Args:
+        name: A class name, or an index in [0, len(class_names)) as int or digits.
+        class_names: The names, in index order.
+
+    Returns:
+        The index of the class.
+
+    Raises:
+        InputError: If there is no such class.
+    """
+    if isinstance(name, str) and name in class_names:
+        return list(class_names).index(name)
+    if str(name).isdecimal() and int(name) < len(class_names):
+        return int(name)
+    shown = ", ".join(class_names[:12]) + (", ..." if len(class_names) > 12 else "")
+    raise InputError(
+        f"there is no class {name!r}; accepted: 0 to {len(class_names) - 1}, or a name of {shown}"
+    )
+
+
+def kept_count(amount: int | float, available: int) -> int:
+    """Turns an amount to keep into a number of images.
+
+    Args:
+        amount: A count (int, at least 1) or a fraction (float in (0, 1]).
+        available: How many images the class has.
+
+    Returns:
+        The number of images to keep: fractions are rounded, and give at least 1.
+
+    Raises:
+        InputError: If the amount is out of range or more than there is.
+    """
+    if isinstance(amount, float):
+        if not 0.0 < amount <= 1.0:
+            raise InputError(f"a fraction to keep must be above 0 and at most 1 (100%), not {amount:g}")
+        return max(1, round(amount * available))
+    if not 1 <= amount <= available:
+        raise InputError(f"a count to keep must be from 1 to {available} (all there are), not {amount}")
+    return amount
+
+
+def keep_indices(
+    labels: np.ndarray, amounts: Mapping[int, int | float], seed: int
+) -> np.ndarray:
+    """Chooses the images that stay when some classes are cut down.
+
+    Args:
+        labels: int array (n,), the class of every image.
+        amounts: Class index to what is kept of it: a count (int) or a fraction (float). Classes that
+            are not named stay whole.
+        seed: The choice is a function of the seed and the class alone, so cutting another class
+            as well leaves this one's choice as it was.
+
+    Returns:
+        int64 array of the positions to keep, ascending.
+
+    Raises:
+        InputError: If an amount is out of range.
+    """
+    keep = np.ones(len(labels), dtype=bool)
+    for class_id, amount in amounts.items():
+        positions = np.flatnonzero(labels == class_id)
+        count = kept_count(amount, len(positions))
+        keep[positions] = False
+        chosen = np.random.default_rng([seed, class_id]).choice(positions, count, replace=False)
+        keep[chosen] = True
+    return np.flatnonzero(keep)
+
+
+def rare_classes(class_counts: Sequence[int]) -> list[int]:
+    """Names the classes that have too few images.
+
+    A class is rare when it has less than a tenth (`RARE_SHARE`) of the images of the largest class.
+    Where no class is that small, the smallest one counts as rare.
+
+    Args:
+        class_counts: Images per class, in index order.
+
+    Returns:
+        Indices of the rare classes, ascending; at least one.
+    """
+    counts = np.asarray(class_counts)
+    rare = np.flatnonzero(counts < RARE_SHARE * counts.max())
+    return [int(c) for c in rare] or [int(counts.argmin())]

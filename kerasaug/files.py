@@ -1,0 +1,56 @@
+"""Files that appear whole or not at all."""
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+@contextlib.contextmanager
+def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Gives a temporary path beside `path` and moves it there once the block has ended well.
+
+    The block writes a file or a folder at the path it is given. If it raises, or the process dies,
+    whatever stood at `path` before is left as it was.
+
+    Args:
+        path: Where the file or folder is to stand; its parent folder is created.
+
+    Yields:
+        A path in a fresh folder on the same file system, with the same file name.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    workshop = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        draft = workshop / path.name
+        yield draft
+        _flush_to_disk(draft)
+        if draft.is_dir() and path.exists():
+            # A folder cannot be renamed onto a full one, so the old one steps aside first.
+            path.rename(workshop / "replaced")
+        draft.replace(path)
+    finally:
+        shutil.rmtree(workshop, ignore_errors=True)
+
+
+def write_json(path: str | os.PathLike[str], content: Any) -> None:
+    """Writes `content` as indented JSON, whole or not at all.
+
+    Args:
+        path: The file to write.
+        content: What `json.dumps` accepts; NaN and infinity are refused.
+    """
+    with atomic(path) as draft:
+        draft.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _flush_to_disk(path: Path) -> None:
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    for file in files:
+        with file.open("rb") as handle:
+            os.fsync(handle.fileno())

@@ -1,0 +1,19 @@
+"""The generative models and the classifier; loaded when first used."""
+
+import importlib
+
+from kerasaug.models.registry import MODELS, create
+
+_HOMES = {
+    "WGAN": "kerasaug.models.wgan",
+    "AdversarialModel": "kerasaug.models.adversarial",
+    "GenerativeModel": "kerasaug.models.generative",
+    "build_classifier": "kerasaug.models.classifier",
+}
+__all__ = ["MODELS", "create", *_HOMES]
+
+
+def __getattr__(name: str):
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'kerasaug.models' has no attribute {name!r}")

@@ -1,0 +1,57 @@
+"""The classifier whose failure on the rare class everything here is about."""
+
+import keras
+
+
+def build_classifier(
+    image_shape: tuple[int, int, int],
+    num_classes: int,
+    steps: int,
+    width: int = 32,
+    learning_rate: float = 4e-3,
+) -> keras.Model:
+    """Makes a deep convolutional classifier, compiled for a training of fixed length.
+
+    Three strided convolutions halve the side and double the feature maps, and a dense layer
+    follows; each is batch-normalised. The learning rate rises over the first fifth of the training
+    and falls to 0 on a cosine (Smith and Topin 2017, arXiv 1708.07120; Loshchilov and Hutter 2016,
+    arXiv 1608.03983).
+
+    Args:
+        image_shape: `(height, width, channels)`; sides from 8.
+        num_classes: How many classes it tells apart.
+        steps: Length of the training, in batches.
+        width: Feature maps of the first convolution.
+        learning_rate: The highest learning rate.
+
+    Returns:
+        A model from float32 images in [-1, 1] to float32 logits (n, num_classes), with cross
+        entropy as its loss and `accuracy` as a metric.
+    """
+    images = keras.Input(image_shape, name="images")
+    features = images
+    for kernel_size, maps in ((5, width), (3, 2 * width), (3, 4 * width)):
+        features = keras.layers.Conv2D(
+            maps, kernel_size, strides=2, padding="same", use_bias=False
+        )(features)
+        features = keras.layers.BatchNormalization()(features)
+        features = keras.layers.ReLU()(features)
+    features = keras.layers.Dropout(0.3)(keras.layers.Flatten()(features))
+    features = keras.layers.Dense(4 * width, use_bias=False)(features)
+    features = keras.layers.BatchNormalization()(features)
+    features = keras.layers.Dropout(0.3)(keras.layers.ReLU()(features))
+    logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")(features)
+    classifier = keras.Model(images, logits, name="classifier")
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=learning_rate / 40,
+        warmup_target=learning_rate,
+        warmup_steps=max(1, steps // 5),
+        decay_steps=max(1, steps - steps // 5),
+    )
+    classifier.compile(
+        optimizer=keras.optimizers.Adam(schedule),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        jit_compile=False,
+    )
+    return classifier

@@ -1,0 +1,129 @@
+"""`GenerativeModel`: the contract that every generative model keeps."""
+
+import abc
+import os
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasaug.errors import InputError
+from kerasaug.files import atomic
+from kerasaug.images import to_uint8
+
+DECODE_BATCH = 256
+
+
+class GenerativeModel(keras.Model, abc.ABC):
+    """A model that makes images from latents and, if it is conditional, from class labels.
+
+    Args:
+        image_shape: `(height, width, channels)`.
+        num_classes: How many classes a conditional model knows; None for an unconditional one.
+        latent_dim: Length of the latent vectors.
+        seed: Where the random numbers of training start. They are a function of this and of the
+            number of steps taken, so a model that is saved and loaded goes on as if it had not been.
+    """
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int],
+        num_classes: int | None = None,
+        latent_dim: int = 64,
+        seed: int = 0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.image_shape = tuple(image_shape)
+        self.num_classes = num_classes
+        self.latent_dim = latent_dim
+        self.seed = seed
+        self.step = self.add_weight(
+            shape=(), dtype="int64", initializer="zeros", trainable=False, name="step"
+        )
+
+    @abc.abstractmethod
+    def decode(self, latents: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """Makes images from latents.
+
+        Args:
+            latents: float32 (n, latent_dim).
+            labels: int32 (n,); an unconditional model ignores them.
+
+        Returns:
+            float32 images (n, height, width, channels) in [-1, 1].
+        """
+
+    def sample(self, labels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Draws latents and decodes them.
+
+        Args:
+            labels: int32 (n,), the class of each image.
+            seed: int32 (2,). Same labels and seed, same images.
+
+        Returns:
+            uint8 images (n, height, width, channels).
+        """
+        return to_uint8(self.decode(self._draw_latents(tf.shape(labels)[0], seed), labels))
+
+    def generate(self, count: int, class_id: int = 0, seed: int = 0) -> np.ndarray:
+        """Makes images of one class.
+
+        Args:
+            count: How many; at least 1.
+            class_id: Their class. An unconditional model makes what it was trained on.
+            seed: Same count, class and seed, same images.
+
+        Returns:
+            uint8 array (count, height, width, channels).
+
+        Raises:
+            InputError: If the count or the class is out of range.
+        """
+        if count < 1:
+            raise InputError(f"`count` must be >= 1. Received: count={count}")
+        if self.num_classes is not None and not 0 <= class_id < self.num_classes:
+            raise InputError(
+                f"`class_id` must be in [0, {self.num_classes}). Received: class_id={class_id}"
+            )
+        latents = self._draw_latents(count, tf.constant([seed, 0]))
+        labels = tf.fill((count,), class_id)
+        chunks = [
+            to_uint8(self.decode(latents[i : i + DECODE_BATCH], labels[i : i + DECODE_BATCH]))
+            for i in range(0, count, DECODE_BATCH)
+        ]
+        return np.concatenate([chunk.numpy() for chunk in chunks])
+
+    def export(self, filepath: str | os.PathLike[str]) -> None:
+        """Writes a SavedModel that makes images without this package and without Keras.
+
+        Its signature `serving_default(labels: int32 (n,), seed: int32 (2,))` returns uint8 images
+        (n, height, width, channels); `generate(count, class_id, seed)` makes the same images as
+        `labels=[class_id] * count, seed=[seed, 0]`. Its endpoint `decode(latents: float32
+        (n, latent_dim), labels: int32 (n,))` returns float32 images in [-1, 1].
+
+        Args:
+            filepath: The folder to write; it appears whole or not at all.
+        """
+        labels = tf.TensorSpec((None,), tf.int32, name="labels")
+        seed = tf.TensorSpec((2,), tf.int32, name="seed")
+        latents = tf.TensorSpec((None, self.latent_dim), tf.float32, name="latents")
+        archive = keras.export.ExportArchive()
+        archive.track(self)
+        archive.add_endpoint("serving_default", self.sample, input_signature=[labels, seed])
+        archive.add_endpoint("decode", self.decode, input_signature=[latents, labels])
+        with atomic(filepath) as draft:
+            archive.write_out(str(draft), verbose=False)
+
+    def get_config(self):
+        """What `__init__` needs to make an equal, untrained model."""
+        return {
+            **super().get_config(),
+            "image_shape": self.image_shape,
+            "num_classes": self.num_classes,
+            "latent_dim": self.latent_dim,
+            "seed": self.seed,
+        }
+
+    def _draw_latents(self, count, seed):
+        return tf.random.stateless_normal((count, self.latent_dim), seed)

@@ -1,0 +1,62 @@
+"""The generative models by name; free of TensorFlow, so that commands can list them at once.
+
+To add a model: write its module, and add one line to `MODELS`.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kerasaug.errors import InputError
+
+if TYPE_CHECKING:
+    from kerasaug.models.generative import GenerativeModel
+
+
+class Entry(NamedTuple):
+    """How a model of the registry is made.
+
+    Attributes:
+        target: `module:class` of a `GenerativeModel`.
+        conditional: Whether it is told the number of classes. A conditional model learns from all
+            classes in balanced batches, an unconditional one from the rare class alone.
+        description: What it is, in a few words.
+    """
+
+    target: str
+    conditional: bool
+    description: str
+
+
+MODELS = {
+    "wgan": Entry(
+        "kerasaug.models.wgan:WGAN", False, "Wasserstein GAN with gradient penalty"
+    ),
+    "conditional-wgan": Entry(
+        "kerasaug.models.wgan:WGAN", True, "the same, told the class of every image"
+    ),
+}
+
+
+def create(
+    name: str, image_shape: tuple[int, int, int], num_classes: int, **options: Any
+) -> "GenerativeModel":
+    """Makes an untrained model of the registry.
+
+    Args:
+        name: A key of `MODELS`.
+        image_shape: `(height, width, channels)`.
+        num_classes: How many classes the data have.
+        **options: Further arguments of the model's class.
+
+    Returns:
+        The model, not yet compiled.
+
+    Raises:
+        InputError: If there is no such model.
+    """
+    if name not in MODELS:
+        raise InputError(f"there is no model {name!r}; accepted: {', '.join(MODELS)}")
+    entry = MODELS[name]
+    module, class_name = entry.target.split(":")
+    model_class = getattr(importlib.import_module(module), class_name)
+    return model_class(image_shape, num_classes if entry.conditional else None, **options)

@@ -1,0 +1,175 @@
+"""Pictures: sample grids, curves, confusion matrices.
+
+Figures are drawn with Matplotlib's object interface, which needs no display and leaves no state.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+from kerasaug.files import atomic
+
+TRAIN_COLOUR, TEST_COLOUR, REAL_COLOUR = "#4269d0", "#efb118", "#3ca951"
+MAX_TICKS = 25
+
+
+def save_figure(figure: Figure, path: str | Path) -> None:
+    """Writes a figure as PNG, whole or not at all.
+
+    Args:
+        figure: What to draw.
+        path: Where to; ends in `.png`.
+    """
+    with atomic(path) as draft:
+        figure.savefig(draft, format="png", dpi=110, bbox_inches="tight")
+
+
+def save_grid(images: np.ndarray, path: str | Path, columns: int, enlarge: int = 2) -> None:
+    """Writes images side by side as one PNG.
+
+    Args:
+        images: uint8 array (n, height, width, channels) with 1 or 3 channels.
+        path: Where to; ends in `.png`.
+        columns: Images per row; the last row is filled up with black.
+        enlarge: Side of a pixel in the picture.
+    """
+    count, height, width, channels = images.shape
+    rows = math.ceil(count / columns)
+    canvas = np.zeros((rows * columns, height, width, channels), np.uint8)
+    canvas[:count] = images
+    canvas = canvas.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
+    canvas = canvas.reshape(rows * height, columns * width, channels)
+    picture = Image.fromarray(canvas[..., 0] if channels == 1 else canvas)
+    picture = picture.resize((picture.width * enlarge, picture.height * enlarge), Image.NEAREST)
+    with atomic(path) as draft:
+        picture.save(draft, format="PNG")
+
+
+def losses(history: Mapping[str, Sequence[float]], title: str) -> Figure:
+    """Draws the losses of a generative model, one panel each.
+
+    Args:
+        history: `step`, and a list of the same length for every loss.
+        title: Heading of the figure.
+
+    Returns:
+        The figure.
+    """
+    names = [name for name in history if name != "step"]
+    figure = Figure(figsize=(3.4 * len(names), 2.8), layout="constrained")
+    figure.suptitle(title)
+    for axes, name in zip(np.atleast_1d(figure.subplots(1, len(names))), names, strict=True):
+        axes.plot(history["step"], history[name], color=TRAIN_COLOUR)
+        axes.set_title(name.replace("_", " "), fontsize=10)
+        axes.set_xlabel("generator steps")
+        axes.grid(alpha=0.3)
+    return figure
+
+
+def confusion_matrix(matrix: np.ndarray, class_names: Sequence[str], title: str) -> Figure:
+    """Draws how often each class is taken for each other one.
+
+    Args:
+        matrix: Counts (true class, predicted class); may be a mean over trials.
+        class_names: Names in index order.
+        title: Heading of the figure.
+
+    Returns:
+        The figure; its colours are shares of the true class.
+    """
+    matrix = np.asarray(matrix, float)
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    size = min(10.0, 2.0 + 0.42 * len(matrix))
+    figure = Figure(figsize=(size, size), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
+    axes.set_title(title, fontsize=11)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    if len(matrix) <= MAX_TICKS:
+        ticks = range(len(matrix))
+        axes.set_xticks(ticks, class_names, rotation=90 if max(map(len, class_names)) > 2 else 0)
+        axes.set_yticks(ticks, class_names)
+        for row, column in np.ndindex(*matrix.shape):
+            if round(matrix[row, column]):
+                colour = "white" if shares[row, column] > 0.5 else "black"
+                text = f"{matrix[row, column]:.0f}"
+                axes.text(
+                    column, row, text, ha="center", va="center", fontsize=7, color=colour
+                )
+    return figure
+
+
+def learning_curves(histories: Sequence[Mapping[str, Sequence[float]]], title: str) -> Figure:
+    """Draws accuracy and loss per epoch on the training and the test split.
+
+    Args:
+        histories: One per trial: `train_accuracy`, `test_accuracy`, `train_loss`, `test_loss`.
+        title: Heading of the figure.
+
+    Returns:
+        The figure; a thin line per trial.
+    """
+    figure = Figure(figsize=(7.2, 2.8), layout="constrained")
+    figure.suptitle(title)
+    for axes, quantity in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
+        for split, colour in (("train", TRAIN_COLOUR), ("test", TEST_COLOUR)):
+            for number, history in enumerate(histories):
+                values = history[f"{split}_{quantity}"]
+                label = split if number == 0 else None
+                epochs = range(1, len(values) + 1)
+                axes.plot(epochs, values, color=colour, alpha=0.7, label=label, marker=".")
+        axes.set_title(quantity, fontsize=10)
+        axes.set_xlabel("epoch")
+        axes.grid(alpha=0.3)
+        axes.legend()
+    return figure
+
+
+def arm_comparison(values: Mapping[str, Sequence[float]], title: str) -> Figure:
+    """Draws one score of every arm: a dot per trial, a bar at their mean.
+
+    Args:
+        values: Scores per trial, by arm.
+        title: Heading of the figure.
+
+    Returns:
+        The figure, arms from top to bottom.
+    """
+    figure = Figure(figsize=(7.2, 1.0 + 0.45 * len(values)), layout="constrained")
+    axes = figure.subplots()
+    for row, scores in enumerate(values.values()):
+        axes.plot(scores, [row] * len(scores), "o", color=TRAIN_COLOUR, alpha=0.6)
+        axes.plot([np.mean(scores)] * 2, [row - 0.3, row + 0.3], color="black", linewidth=2)
+    axes.set_yticks(range(len(values)), list(values))
+    axes.invert_yaxis()
+    axes.set_title(title, fontsize=11)
+    axes.grid(alpha=0.3, axis="x")
+    return figure
+
+
+def real_beside_generated(real: np.ndarray, generated: Mapping[str, np.ndarray]) -> Figure:
+    """Shows real images of a class beside generated ones.
+
+    Args:
+        real: uint8 array (n, height, width, channels).
+        generated: The same by model.
+
+    Returns:
+        The figure, a square grid each.
+    """
+    panels = {"real": real, **generated}
+    figure = Figure(figsize=(3.2 * len(panels), 3.4), layout="constrained")
+    subplots = np.atleast_1d(figure.subplots(1, len(panels)))
+    for axes, (name, images) in zip(subplots, panels.items(), strict=True):
+        side = math.isqrt(len(images))
+        square = images[: side * side].reshape(side, side, *images.shape[1:]).swapaxes(1, 2)
+        square = square.reshape(side * images.shape[1], side * images.shape[2], -1)
+        axes.imshow(square.squeeze(), cmap="gray", vmin=0, vmax=255)
+        axes.set_title(name, color=REAL_COLOUR if name == "real" else "black")
+        axes.set_axis_off()
+    return figure
