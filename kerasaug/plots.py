@@ -98,9 +98,7 @@ def confusion_matrix(matrix: np.ndarray, class_names: Sequence[str], title: str)
             if round(matrix[row, column]):
                 colour = "white" if shares[row, column] > 0.5 else "black"
                 text = f"{matrix[row, column]:.0f}"
-                axes.text(
-                    column, row, text, ha="center", va="center", fontsize=7, color=colour
-                )
+                axes.text(column, row, text, ha="center", va="center", fontsize=7, color=colour)
     return figure
 
 

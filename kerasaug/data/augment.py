@@ -53,9 +53,7 @@ def _radians(degrees: tf.Tensor) -> tf.Tensor:
     return degrees * (math.pi / 180.0)
 
 
-def _transform(
-    images: tf.Tensor, angle: tf.Tensor, side: tf.Tensor, shift: tf.Tensor
-) -> tf.Tensor:
+def _transform(images: tf.Tensor, angle: tf.Tensor, side: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
     """Shows a turned, scaled and shifted window of every image at the image's full size.
 
     Args:

@@ -58,15 +58,16 @@ class ImageDataset:
     def fingerprint(self) -> str:
         """A hash of shape, labels and the images kept: equal for equal splits, in any order."""
         order = np.argsort(self.indices)
-        content = [np.asarray(self.image_shape), self.train_labels[order], self.indices[order]]
-        digest = hashlib.sha256(b"".join(np.ascontiguousarray(a, np.int64).tobytes() for a in content))
+        content = [self.image_shape, self.train_labels[order], self.indices[order]]
+        digest = hashlib.sha256(np.concatenate(content).astype(np.int64).tobytes())
         return digest.hexdigest()[:16]
 
     def reduce(self, amounts: Mapping[int | str, int | float], seed: int = 0) -> "ImageDataset":
         """Cuts classes of the training split down; the test split stays as it is.
 
         Args:
-            amounts: Class (index or name) to what is kept of it: a count (int) or a fraction (float).
+            amounts: Class (index or name) to what is kept of it: a count (int) or a fraction
+                (float).
             seed: Which images stay is a function of this and of the class.
 
         Returns:

@@ -47,22 +47,24 @@ def kept_count(amount: int | float, available: int) -> int:
     """
     if isinstance(amount, float):
         if not 0.0 < amount <= 1.0:
-            raise InputError(f"a fraction to keep must be above 0 and at most 1 (100%), not {amount:g}")
+            raise InputError(
+                f"a share to keep must be above 0% and at most 100%, not {100 * amount:g}%"
+            )
         return max(1, round(amount * available))
     if not 1 <= amount <= available:
-        raise InputError(f"a count to keep must be from 1 to {available} (all there are), not {amount}")
+        raise InputError(
+            f"a count to keep must be from 1 to {available} (all of them), not {amount}"
+        )
     return amount
 
 
-def keep_indices(
-    labels: np.ndarray, amounts: Mapping[int, int | float], seed: int
-) -> np.ndarray:
+def keep_indices(labels: np.ndarray, amounts: Mapping[int, int | float], seed: int) -> np.ndarray:
     """Chooses the images that stay when some classes are cut down.
 
     Args:
         labels: int array (n,), the class of every image.
-        amounts: Class index to what is kept of it: a count (int) or a fraction (float). Classes that
-            are not named stay whole.
+        amounts: Class index to what is kept of it: a count (int) or a fraction (float). Classes
+            that are not named stay whole.
         seed: The choice is a function of the seed and the class alone, so cutting another class
             as well leaves this one's choice as it was.
 

@@ -78,7 +78,7 @@ def _check_features(builder: tfds.core.DatasetBuilder) -> None:
         and isinstance(features.get("label"), tfds.features.ClassLabel)
     )
     if not labelled_images:
-        raise InputError(f"data set {builder.name!r} is not one of images with one class label each")
+        raise InputError(f"{builder.name!r} does not hold images with one class label each")
 
 
 def _download(builder: tfds.core.DatasetBuilder) -> None:

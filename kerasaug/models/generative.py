@@ -22,7 +22,7 @@ class GenerativeModel(keras.Model, abc.ABC):
         num_classes: How many classes a conditional model knows; None for an unconditional one.
         latent_dim: Length of the latent vectors.
         seed: Where the random numbers of training start. They are a function of this and of the
-            number of steps taken, so a model that is saved and loaded goes on as if it had not been.
+            number of steps taken, so a model that is saved and loaded goes on as if never stopped.
     """
 
     def __init__(

@@ -21,9 +21,7 @@ class PixelNormalization(keras.layers.Layer):
         # In half precision the squares of large activations overflow.
         features = keras.ops.cast(inputs, "float32")
         mean_square = keras.ops.mean(keras.ops.square(features), axis=-1, keepdims=True)
-        return keras.ops.cast(
-            features * keras.ops.rsqrt(mean_square + 1e-8), self.compute_dtype
-        )
+        return keras.ops.cast(features * keras.ops.rsqrt(mean_square + 1e-8), self.compute_dtype)
 
 
 @keras.saving.register_keras_serializable("kerasaug")

@@ -28,11 +28,9 @@ class Entry(NamedTuple):
 
 
 MODELS = {
-    "wgan": Entry(
-        "kerasaug.models.wgan:WGAN", False, "Wasserstein GAN with gradient penalty"
-    ),
+    "wgan": Entry("kerasaug.models.wgan:WGAN", False, "Wasserstein GAN with gradient penalty"),
     "conditional-wgan": Entry(
-        "kerasaug.models.wgan:WGAN", True, "the same, told the class of every image"
+        "kerasaug.models.wgan:WGAN", True, "Wasserstein GAN that is told the class of every image"
     ),
 }
 

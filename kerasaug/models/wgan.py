@@ -35,7 +35,6 @@ class WGAN(AdversarialModel):
 
     Example:
         >>> gan = WGAN(image_shape=(28, 28, 1), num_classes=10)
-        >>> gan.compile(keras.optimizers.Adam(2e-4, 0.0, 0.9), keras.optimizers.Adam(2e-4, 0.0, 0.9))
         >>> gan.generate(3, class_id=5).shape
         (3, 28, 28, 1)
 

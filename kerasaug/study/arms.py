@@ -12,7 +12,7 @@ from kerasaug.models.registry import MODELS
 MIXTURES = {
     "none": "the imbalanced data as they are",
     "oversample": "images of the rare class repeated",
-    "crop-rotate": "images of the rare class repeated, each copy cropped and rotated by +-10 degrees",
+    "crop-rotate": "the same, each copy cropped and rotated by up to 10 degrees",
     "balanced": "every class drawn equally often",
 }
 AUGMENTATIONS = {
@@ -68,9 +68,7 @@ def parse(text: str) -> Arm:
     if colon and mixture in UNCOUNTED:
         raise InputError(f"arm {text.strip()!r}: {mixture!r} takes no count")
     if colon and not (count.isdecimal() and int(count) > 0):
-        raise InputError(
-            f"arm {text.strip()!r}: the count after ':' must be a whole number from 1, not {count!r}"
-        )
+        raise InputError(f"arm {text.strip()!r}: after ':', accepted is a whole number from 1")
     if len(augmentations) > 1 or not set(augmentations) <= set(AUGMENTATIONS):
         known = ", ".join(AUGMENTATIONS)
         raise InputError(f"arm {text.strip()!r}: after '+', accepted is one of {known}")

@@ -72,9 +72,7 @@ def interval(values: Sequence[float]) -> dict[str, float | None]:
     return {"mean": mean, "low": mean - half, "high": mean + half}
 
 
-def paired_difference(
-    ours: Sequence[float], theirs: Sequence[float]
-) -> dict[str, float | None]:
+def paired_difference(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, float | None]:
     """How much better one arm is than another, repetition by repetition.
 
     Args:

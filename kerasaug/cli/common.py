@@ -1,0 +1,175 @@
+"""What the commands share: options, one-line errors, a quiet TensorFlow."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kerasaug.errors import InputError
+
+INPUT_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
+
+
+def run(command: click.Command, go_on: str) -> None:
+    """Runs a command; a user's mistake gives one line and exit code 2.
+
+    Args:
+        command: The click command.
+        go_on: What to tell a user who presses Ctrl-C about how to go on.
+    """
+    try:
+        command.main(standalone_mode=False)
+    except click.exceptions.Exit as request:
+        sys.exit(request.exit_code)
+    except click.ClickException as error:
+        _fail(error.format_message(), INPUT_ERROR)
+    except InputError as error:
+        _fail(str(error), INPUT_ERROR)
+    except OSError as error:
+        _fail(str(error), FAILURE)
+    except (click.Abort, KeyboardInterrupt):
+        _fail(f"stopped; {go_on}", INTERRUPTED)
+
+
+def _fail(message: str, code: int) -> None:
+    click.echo("Error: " + " ".join(message.split()), err=True)
+    sys.exit(code)
+
+
+@contextlib.contextmanager
+def naming(option: str) -> Iterator[None]:
+    """Puts the name of an option before what is wrong with its value.
+
+    Args:
+        option: Such as `--keep 5=54`.
+    """
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{option}: {error}") from error
+
+
+def quiet_tensorflow() -> None:
+    """Imports TensorFlow without the log lines that it writes past Python's own streams."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            import tensorflow  # noqa: F401
+            import tensorflow_datasets  # noqa: F401
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+    import absl.logging
+
+    absl.logging.set_verbosity(absl.logging.ERROR)
+
+
+def parse_keep(values: tuple[str, ...]) -> dict[str, int | float]:
+    """Reads `--keep` options.
+
+    Args:
+        values: Such as `("5=54", "Shirt=1%")`, or `("none",)`.
+
+    Returns:
+        Class to a count (int) or a fraction (float).
+
+    Raises:
+        InputError: If one cannot be read.
+    """
+    if values == ("none",):
+        return {}
+    keep: dict[str, int | float] = {}
+    for value in values:
+        name, equals, amount = value.rpartition("=")
+        if not (name and equals):
+            raise InputError(f"--keep {value}: accepted are CLASS=COUNT, CLASS=PERCENT% and none")
+        if name in keep:
+            raise InputError(f"--keep {value}: class {name} is named twice")
+        try:
+            keep[name] = float(amount[:-1]) / 100 if amount.endswith("%") else int(amount)
+        except ValueError as error:
+            raise InputError(
+                f"--keep {value}: {amount!r} is neither a whole number nor a percentage like 1%"
+            ) from error
+    return keep
+
+
+def load(name: str) -> Any:
+    """Loads a data set, naming the option that is at fault if that fails.
+
+    Args:
+        name: `--dataset`.
+
+    Returns:
+        The whole `ImageDataset`.
+    """
+    from kerasaug import data
+
+    with naming(f"--dataset {name}"):
+        return data.load(name)
+
+
+def reduce(dataset: Any, keep: dict[str, int | float], seed: int) -> Any:
+    """Cuts a data set down, naming the option that is at fault if that fails.
+
+    Args:
+        dataset: The whole `ImageDataset`.
+        keep: What `parse_keep` gave.
+        seed: Of the choice of images.
+
+    Returns:
+        The reduced `ImageDataset`.
+    """
+    for name, amount in keep.items():
+        shown = f"{amount * 100:g}%" if isinstance(amount, float) else amount
+        with naming(f"--keep {name}={shown}"):
+            dataset = dataset.reduce({name: amount}, seed)
+    return dataset
+
+
+def check_output(path: Path) -> None:
+    """Refuses an output path that is no folder, before anything slow begins.
+
+    Args:
+        path: `--output`.
+    """
+    for place in (path, *path.parents):
+        if place.exists() and not place.is_dir():
+            raise InputError(f"--output {path}: {place} is a file; a folder is needed")
+
+
+def print_config(config: dict[str, Any]) -> None:
+    """Shows the resolved run.
+
+    Args:
+        config: Names and values.
+    """
+    width = max(map(len, config))
+    for name, value in config.items():
+        click.echo(f"{name:<{width}}  {value}")
+
+
+DATASET = click.option(
+    "--dataset",
+    default="mnist",
+    show_default=True,
+    metavar="NAME",
+    help="mnist, fashion_mnist, or another image classification set of tensorflow-datasets.",
+)
+KEEP = click.option(
+    "--keep",
+    multiple=True,
+    default=("5=54",),
+    show_default="5=54",
+    metavar="CLASS=AMOUNT",
+    help="Keep a count or a percentage of a class's training images, as 5=54 or Shirt=1%; "
+    'repeatable; class by name or index; "none" for the data as they are.',
+)
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Print the resolved run and stop.")

@@ -1,0 +1,154 @@
+"""`evaluate`: compares ways to help a rare class, and says which do."""
+
+import datetime
+from pathlib import Path
+
+import click
+
+from kerasaug.cli import common
+from kerasaug.models.registry import MODELS
+from kerasaug.presets import GENERATOR_PRESETS, STUDY_PRESETS
+from kerasaug.study.arms import AUGMENTATIONS, MIXTURES, UNCOUNTED, parse_list
+
+
+def _table(rows: dict[str, str]) -> str:
+    return "\n".join(f"  {name:<26} {description}" for name, description in rows.items())
+
+
+_MIXTURE_ROWS = {
+    **{name + ("" if name in UNCOUNTED else "[:COUNT]"): text for name, text in MIXTURES.items()},
+    **{name + "[:COUNT]": f"images from a {entry.description}" for name, entry in MODELS.items()},
+}
+EPILOG = f"""\b
+Arms are written MIXTURE[:COUNT][+AUGMENTATION] and separated by commas. COUNT images are added to
+every rare class; without it, as many as the largest class has more.
+\b
+Mixtures:
+{_table(_MIXTURE_ROWS)}
+\b
+Augmentations:
+{_table({"+" + name: text for name, text in AUGMENTATIONS.items()})}
+\b
+Examples:
+  evaluate
+  evaluate --arms none,oversample,crop-rotate --seeds 2 --output /tmp/study
+  evaluate --arms none,balanced+affine,wgan:1000,wgan:4500+crop-rotate
+  evaluate --generator saved_models/mnist-conditional-wgan
+"""
+
+
+@click.command(epilog=EPILOG)
+@common.DATASET
+@common.KEEP
+@click.option("--arms", metavar="LIST", show_default="preset's", help="What to compare; see below.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(1),
+    show_default="preset's",
+    help="Repetitions, each with its own split, generator and initial weights.",
+)
+@click.option(
+    "--generator",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Use this folder of train-gan instead of training a generator per repetition.",
+)
+@click.option(
+    "--preset",
+    type=click.Choice(list(STUDY_PRESETS)),
+    default="quick",
+    show_default=True,
+    help="quick takes minutes on two cores; paper has every amount of the report and takes hours.",
+)
+@click.option("--steps", type=click.IntRange(1), show_default="preset's", help="Classifier steps.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    show_default="runs/TIME-DATASET",
+    help="The folder to fill; finished trials that it holds are not run again.",
+)
+@common.DRY_RUN
+def evaluate(dataset, keep, arms, seeds, generator, preset, steps, output, dry_run):
+    """Compares ways to help a class that has few images.
+
+    Trains the same classifier on each arm, several times, and says which arm helps, which hurts,
+    and where there is no evidence. Leaves a folder with report.html, results.json, figures/ and
+    trials/.
+    """
+    amounts = common.parse_keep(keep)
+    chosen = STUDY_PRESETS[preset]
+    with common.naming("--arms"):
+        parsed = parse_list(arms or chosen.arms)
+    time = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    output = output or Path("runs") / f"{time}-{dataset}"
+    common.check_output(output)
+    common.quiet_tensorflow()
+    from kerasaug import precision
+    from kerasaug.cli.progress import Progress
+    from kerasaug.study.runner import Study, StudyConfig
+
+    steps = steps or chosen.steps
+    config = StudyConfig(
+        dataset=dataset,
+        keep=amounts,
+        arms=tuple(str(arm) for arm in parsed),
+        seeds=seeds or chosen.seeds,
+        steps=steps,
+        batch_size=chosen.batch_size,
+        epochs=min(chosen.epochs, steps),
+        generator=GENERATOR_PRESETS[chosen.generator],
+        generator_folder=None if generator is None else str(generator),
+        precision=precision.best_dtype_policy(),
+    )
+    whole = common.load(dataset)
+    reduced = common.reduce(whole, amounts, seed=0)
+    study = Study(config, whole, output)
+    common.print_config({**config.__dict__, "class counts": reduced.class_counts, "output": output})
+    if dry_run:
+        return
+    with Progress(config.units()) as progress:
+        results = study.run(progress)
+    _print_results(results)
+    click.echo(f"\nReport:  {output / 'report.html'}\nResults: {output / 'results.json'}")
+
+
+def _print_results(results):
+    import rich.console
+    import rich.table
+
+    from kerasaug.study.results import BASELINE, headlines
+
+    table = rich.table.Table(title="95 % intervals; recall, precision, F1 of the rare class")
+    table.add_column("arm")
+    names = {
+        "rare_recall": "recall",
+        "rare_precision": "precision",
+        "rare_f1": "F1",
+        "accuracy": "accuracy",
+        "balanced_accuracy": "balanced",
+    }
+    for name in names.values():
+        table.add_column(name, justify="right")
+    table.add_column("against none")
+    for arm, found in results["arms"].items():
+        cells = [_cell(found["summary"][metric]) for metric in names]
+        verdict = found["verdict"] or ("baseline" if arm == BASELINE else "-")
+        table.add_row(arm, *cells, verdict)
+    console = rich.console.Console()
+    console.print(table)
+    for sentence in headlines(results):
+        console.print(sentence, highlight=False, markup=False)
+    note = results["config"]["generator_note"]
+    if note:
+        console.print(note, highlight=False, markup=False)
+
+
+def _cell(value):
+    if value["low"] is None:
+        return f"{value['mean']:.4f}"
+    return f"{value['mean']:.4f} ±{(value['high'] - value['low']) / 2:.3f}"
+
+
+def main() -> None:
+    """The entry point."""
+    common.run(evaluate, "give the same --output again to go on; finished trials are not run again")

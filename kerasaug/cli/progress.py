@@ -1,0 +1,96 @@
+"""A progress bar with losses; plain lines where there is no terminal."""
+
+import keras
+import rich.console
+import rich.progress
+
+LINES_WITHOUT_TERMINAL = 10
+
+
+class Progress:
+    """Shows how far a long job is, how long it still takes, and its losses.
+
+    Args:
+        total: The work, in units of one training step.
+    """
+
+    def __init__(self, total: float):
+        self.console = rich.console.Console(stderr=True)
+        self.bar = rich.progress.Progress(
+            rich.progress.TextColumn("{task.description}"),
+            rich.progress.BarColumn(),
+            rich.progress.TaskProgressColumn(),
+            rich.progress.TimeElapsedColumn(),
+            rich.progress.TextColumn("left"),
+            rich.progress.TimeRemainingColumn(),
+            rich.progress.TextColumn("{task.fields[losses]}"),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+        self.task = self.bar.add_task("starting", total=total, losses="")
+
+    def __enter__(self) -> "Progress":
+        """Begins to draw."""
+        self.bar.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Leaves the terminal as it was."""
+        self.bar.stop()
+
+    def advance(self, units: float) -> None:
+        """Counts work as done.
+
+        Args:
+            units: How much.
+        """
+        self.bar.advance(self.task, units)
+
+    def say(self, line: str) -> None:
+        """Prints a line above the bar.
+
+        Args:
+            line: What to print.
+        """
+        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def following(self, description: str, units_per_step: float = 1.0) -> "Follow":
+        """Makes a callback that moves the bar with a training.
+
+        Args:
+            description: What is being trained.
+            units_per_step: Work per training step.
+
+        Returns:
+            A callback for `fit`.
+        """
+        return Follow(self, description, units_per_step)
+
+
+class Follow(keras.callbacks.Callback):
+    """Moves a `Progress` with every training step, and shows the losses.
+
+    Args:
+        progress: What to move.
+        description: What is being trained.
+        units_per_step: Work per training step.
+    """
+
+    def __init__(self, progress: Progress, description: str, units_per_step: float):
+        super().__init__()
+        self.progress = progress
+        self.description = description
+        self.units_per_step = units_per_step
+        self.steps = 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Counts the step."""
+        self.steps += 1
+        losses = "  ".join(f"{name} {value:.3g}" for name, value in (logs or {}).items())
+        self.progress.bar.update(self.progress.task, description=self.description, losses=losses)
+        self.progress.advance(self.units_per_step)
+        task = self.progress.bar.tasks[0]
+        tenth = max(1.0, (task.total or 0) / LINES_WITHOUT_TERMINAL)
+        crossed = task.completed // tenth > (task.completed - self.units_per_step) // tenth
+        if crossed and not self.progress.console.is_terminal:
+            self.progress.say(f"{task.percentage:3.0f}%  {self.description}  {losses}")

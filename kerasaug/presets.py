@@ -1,0 +1,69 @@
+"""How long to train, by name."""
+
+from typing import NamedTuple
+
+
+class GeneratorPreset(NamedTuple):
+    """The size and length of a generative model's training.
+
+    Attributes:
+        steps: Generator steps.
+        batch_size: Real images per critic step.
+        width: Feature maps at full resolution.
+        learning_rate: Of both of Adam's optimizers.
+    """
+
+    steps: int
+    batch_size: int
+    width: int
+    learning_rate: float
+
+
+class StudyPreset(NamedTuple):
+    """The length of a comparison.
+
+    Attributes:
+        arms: What is compared, as `--arms` takes it.
+        seeds: Repetitions.
+        steps: Steps of each classifier.
+        batch_size: Images per step.
+        epochs: Points on the learning curves.
+        generator: The preset that generators are trained with.
+    """
+
+    arms: str
+    seeds: int
+    steps: int
+    batch_size: int
+    epochs: int
+    generator: str
+
+
+GENERATOR_PRESETS = {
+    "smoke": GeneratorPreset(steps=20, batch_size=16, width=8, learning_rate=5e-4),
+    "quick": GeneratorPreset(steps=600, batch_size=64, width=16, learning_rate=5e-4),
+    "default": GeneratorPreset(steps=4000, batch_size=64, width=32, learning_rate=2e-4),
+    "paper": GeneratorPreset(steps=20_000, batch_size=64, width=64, learning_rate=2e-4),
+}
+STUDY_PRESETS = {
+    "quick": StudyPreset(
+        arms="none,oversample,crop-rotate,balanced+affine,conditional-wgan:4500",
+        seeds=3,
+        steps=400,
+        batch_size=256,
+        epochs=5,
+        generator="quick",
+    ),
+    "paper": StudyPreset(
+        arms=(
+            "none,oversample,crop-rotate,balanced+affine,wgan:100,wgan:1000,wgan:2000,wgan:4500,"
+            "conditional-wgan:100,conditional-wgan:1000,conditional-wgan:2000,"
+            "conditional-wgan:4500,conditional-wgan:4500+crop-rotate"
+        ),
+        seeds=5,
+        steps=3000,
+        batch_size=256,
+        epochs=12,
+        generator="default",
+    ),
+}

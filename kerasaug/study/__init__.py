@@ -1,0 +1,1 @@
+"""The comparison: arms, trials, scores, verdict, report."""

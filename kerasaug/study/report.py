@@ -1,0 +1,133 @@
+"""From `results.json` to pictures and one self-contained page."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from kerasaug import plots
+from kerasaug.files import atomic
+from kerasaug.models.registry import MODELS
+from kerasaug.study import results as summary
+from kerasaug.study.arms import MIXTURES, parse
+
+METRIC_NAMES = {
+    "rare_recall": "recall",
+    "rare_precision": "precision",
+    "rare_f1": "F1",
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "g_mean": "G-mean",
+}
+
+
+def write(results: dict[str, Any], output: str | Path) -> None:
+    """Draws the figures of a study and writes `report.html`, which needs no other file.
+
+    Args:
+        results: What `results.summarise` gave.
+        output: The study's folder; pictures go to `figures/`. A `figures/samples.png` that is
+            there already is shown too.
+    """
+    output = Path(output)
+    figures = output / "figures"
+    _draw(results, figures)
+    page = render(results, figures)
+    with atomic(output / "report.html") as draft:
+        draft.write_text(page, encoding="utf-8")
+
+
+def render(results: dict[str, Any], figures: Path) -> str:
+    """Fills the page.
+
+    Args:
+        results: What `results.summarise` gave.
+        figures: Where the pictures are; they become part of the page.
+
+    Returns:
+        HTML.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("kerasaug", "study"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["score"] = _score
+    data = results["data"]
+    return environment.get_template("report.html.j2").render(
+        results=results,
+        headlines=summary.headlines(results),
+        baseline=summary.BASELINE,
+        controls=summary.CONTROLS,
+        metric_names=METRIC_NAMES,
+        rare=[data["class_names"][class_id] for class_id in data["rare_classes"]],
+        described={name: describe_arm(name) for name in results["arms"]},
+        picture=lambda name: _embedded(figures / name),
+        matrix_file=matrix_file,
+        curves_file=curves_file,
+    )
+
+
+def describe_arm(name: str) -> str:
+    """Says in words what an arm trains on.
+
+    Args:
+        name: Such as `conditional-wgan:4500+affine`.
+
+    Returns:
+        A few words.
+    """
+    arm = parse(name)
+    if arm.model is not None:
+        amount = "enough" if arm.count is None else f"{arm.count}"
+        words = f"{amount} images of the rare class added from a {MODELS[arm.model].description}"
+    else:
+        words = MIXTURES[arm.mixture]
+        if arm.count is not None:
+            words += f" ({arm.count} of them)"
+    return words + (f"; {arm.augmentation} on every image" if arm.augmentation else "")
+
+
+def matrix_file(name: str) -> str:
+    """The file name of an arm's confusion matrix."""
+    return f"confusion-{name.replace(':', '-')}.png"
+
+
+def curves_file(name: str) -> str:
+    """The file name of an arm's learning curves."""
+    return f"curves-{name.replace(':', '-')}.png"
+
+
+def _draw(results: dict[str, Any], figures: Path) -> None:
+    names = results["data"]["class_names"]
+    for arm, found in results["arms"].items():
+        trials = found["trials"]
+        matrix = np.mean([trial["confusion_matrix"] for trial in trials], axis=0)
+        mean_of = f", mean of {len(trials)}" if len(trials) > 1 else ""
+        plots.save_figure(
+            plots.confusion_matrix(matrix, names, f"{arm}{mean_of}"), figures / matrix_file(arm)
+        )
+        curves = plots.learning_curves([trial["history"] for trial in trials], arm)
+        plots.save_figure(curves, figures / curves_file(arm))
+    for metric, title in (("rare_recall", "recall"), ("rare_f1", "F1")):
+        values = {
+            arm: [trial[metric] for trial in found["trials"]]
+            for arm, found in results["arms"].items()
+        }
+        figure = plots.arm_comparison(values, f"{title} of the rare class: each repetition, mean")
+        plots.save_figure(figure, figures / f"{metric}.png")
+
+
+def _embedded(path: Path) -> str | None:
+    if not path.exists():
+        return None
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
+
+
+def _score(value: float | None, digits: int = 3, signed: bool = False) -> str:
+    if value is None:
+        return "–"
+    return f"{value:{'+' if signed else ''}.{digits}f}"

@@ -1,0 +1,259 @@
+"""Training a generative model on a data set, into a folder, from where it last stopped."""
+
+import dataclasses
+import platform
+import subprocess
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from kerasaug import callbacks as ours
+from kerasaug import plots
+from kerasaug.data.dataset import ImageDataset
+from kerasaug.errors import InputError
+from kerasaug.files import atomic
+from kerasaug.model_folder import ModelFolder
+from kerasaug.models import registry
+from kerasaug.models.generative import GenerativeModel
+
+HISTORY_ROWS = 50
+SAMPLE_GRIDS = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class GeneratorConfig:
+    """Everything that a trained generator is a function of, beside the data set's content.
+
+    Attributes:
+        model: A key of `registry.MODELS`.
+        dataset: What `data.load` takes.
+        keep: Class to what is kept of it, as `ImageDataset.reduce` takes it; empty for all.
+        steps: Generator steps.
+        batch_size: Real images per critic step.
+        width: Feature maps at full resolution.
+        learning_rate: Of both optimizers.
+        seed: Of the split, the initial weights and everything random.
+        precision: The Keras dtype policy.
+    """
+
+    model: str
+    dataset: str
+    keep: dict[str, int | float]
+    steps: int
+    batch_size: int
+    width: int
+    learning_rate: float
+    seed: int
+    precision: str
+
+
+def train_generator(
+    config: GeneratorConfig,
+    dataset: ImageDataset,
+    output: str | Path,
+    *,
+    fresh: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> ModelFolder:
+    """Trains a generative model and writes its folder.
+
+    A training that was stopped goes on from its last checkpoint, with the same random numbers and
+    the same images as if it had not been.
+
+    Args:
+        config: What to train and how.
+        dataset: The data, reduced as `config.keep` says.
+        output: The folder; see `saved_models/README.md` for what it will hold.
+        fresh: Whether to begin anew where a training stands already.
+        callbacks: Further Keras callbacks, for progress.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InputError: If the folder holds something that may not be written over, or the model does
+            not fit the data.
+        TrainingFailed: If a loss stops being a number.
+    """
+    class_id = learned_class(config.model, dataset)
+    folder = ModelFolder(output)
+    check_folder(folder, config, fresh)
+    if fresh:
+        folder.clear()
+    run = {
+        "status": "training",
+        "config": dataclasses.asdict(config),
+        "makes": "any class" if class_id is None else dataset.class_names[class_id],
+        "dataset": describe(dataset),
+        "versions": versions(),
+        "git_commit": git_commit(),
+    }
+    folder.write_run(run)
+    keras.config.set_dtype_policy(config.precision)
+    keras.utils.set_random_seed(config.seed)
+    if folder.checkpoint.exists():
+        model = keras.models.load_model(folder.checkpoint)
+    else:
+        model = _new_model(config, dataset)
+    _fit(model, config, dataset.cache(), class_id, folder, callbacks)
+    _finish(model, folder, f"{config.model} on {config.dataset}")
+    folder.write_run({**run, "status": "finished"})
+    folder.checkpoint.unlink(missing_ok=True)
+    return folder
+
+
+def check_folder(folder: ModelFolder, config: GeneratorConfig, fresh: bool = False) -> None:
+    """Refuses a folder that must not be written to.
+
+    Args:
+        folder: Where the training is to go.
+        config: The training.
+        fresh: Whether an earlier training may be replaced.
+
+    Raises:
+        InputError: If the folder holds a finished training, one of another configuration, or
+            something else.
+    """
+    run = folder.read_run()
+    if run is None or fresh:
+        return
+    if run["status"] == "finished":
+        raise InputError(
+            f"{folder.path} holds a finished training; use --fresh to train it anew, "
+            "or another --output"
+        )
+    theirs = run["config"]
+    for name, value in dataclasses.asdict(config).items():
+        if theirs.get(name) != value:
+            raise InputError(
+                f"{folder.path} holds a half-finished training with {name}={theirs.get(name)}, "
+                f"not {value}; use the same options to go on, or --fresh to begin anew"
+            )
+
+
+def learned_class(model: str, dataset: ImageDataset) -> int | None:
+    """The class an unconditional model learns.
+
+    Args:
+        model: A key of `registry.MODELS`.
+        dataset: The imbalanced data.
+
+    Returns:
+        The index of the rare class; None for a conditional model, which learns them all.
+
+    Raises:
+        InputError: If several classes are rare, so that an unconditional model cannot tell which.
+    """
+    if registry.MODELS[model].conditional:
+        return None
+    rare = dataset.rare_classes
+    if len(rare) > 1:
+        names = ", ".join(dataset.class_names[class_id] for class_id in rare)
+        raise InputError(
+            f"--model {model} makes one class, but {len(rare)} are rare ({names}); "
+            f"accepted here: conditional-{model}"
+        )
+    return rare[0]
+
+
+def describe(dataset: ImageDataset) -> dict[str, Any]:
+    """What `run.json` and `results.json` say about the data.
+
+    Args:
+        dataset: The imbalanced data.
+
+    Returns:
+        Name, fingerprint, classes, counts, shape, and the indices kept of each rare class.
+    """
+    return {
+        "name": dataset.name,
+        "fingerprint": dataset.fingerprint,
+        "image_shape": list(dataset.image_shape),
+        "class_names": list(dataset.class_names),
+        "class_counts": dataset.class_counts,
+        "rare_classes": dataset.rare_classes,
+        "kept_indices": {
+            dataset.class_names[class_id]: sorted(
+                dataset.indices[dataset.train_labels == class_id].tolist()
+            )
+            for class_id in dataset.rare_classes
+        },
+    }
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python and of what the figures depend on."""
+    packages = ("kerasaug", "tensorflow", "keras", "numpy")
+    return {
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in packages},
+    }
+
+
+def git_commit() -> str | None:
+    """The commit of this package's source, if it is run from a git checkout."""
+    try:
+        found = subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found.stdout.strip()
+
+
+def _new_model(config: GeneratorConfig, dataset: ImageDataset) -> GenerativeModel:
+    model = registry.create(
+        config.model,
+        dataset.image_shape,
+        dataset.num_classes,
+        width=config.width,
+        seed=config.seed,
+    )
+    # beta_1 of 0: momentum makes critic and generator chase each other (Gulrajani et al., table 1).
+    model.compile(
+        critic_optimizer=keras.optimizers.Adam(config.learning_rate, beta_1=0.0, beta_2=0.9),
+        generator_optimizer=keras.optimizers.Adam(config.learning_rate, beta_1=0.0, beta_2=0.9),
+    )
+    return model
+
+
+def _fit(model, config, dataset, class_id, folder, callbacks):
+    done = int(model.step)
+    if done >= config.steps:
+        return
+    batches = dataset.batches(
+        config.batch_size * model.n_critic,
+        balanced=class_id is None,
+        class_id=class_id,
+        seed=config.seed,
+    )
+    interval = max(1, config.steps // HISTORY_ROWS)
+    model.fit(
+        batches.skip(done),
+        steps_per_epoch=config.steps - done,
+        callbacks=[
+            ours.StopOnNonFinite(),
+            ours.History(folder.history, interval),
+            ours.SampleGrid(folder.samples, max(1, config.steps // SAMPLE_GRIDS)),
+            ours.Checkpoint(folder.checkpoint, interval),
+            *callbacks,
+        ],
+        shuffle=False,
+        verbose=0,
+    )
+
+
+def _finish(model: GenerativeModel, folder: ModelFolder, title: str) -> None:
+    rows = ours.read_history(folder.history)
+    curves = {name: [row[name] for row in rows] for name in rows[0]}
+    plots.save_figure(plots.losses(curves, title), folder.losses)
+    with atomic(folder.model) as draft:
+        model.save(draft)
+    model.export(folder.generator)
