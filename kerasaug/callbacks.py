@@ -1,6 +1,7 @@
 """Keras callbacks for generative models; all count in generator steps, not in epochs."""
 
 import csv
+import math
 from pathlib import Path
 
 import keras
@@ -31,7 +32,7 @@ class EverySteps(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         """Counts by the model's own `step`, which survives saving and loading."""
-        step = int(self.model.step)
+        step = self.model.steps_taken
         if step % self.interval == 0:
             self.at_step(step, logs or {})
 
@@ -63,7 +64,9 @@ class History(EverySteps):
 
     def on_train_begin(self, logs=None):
         """Reads the rows that still hold."""
-        self.rows = [row for row in read_history(self.path) if row["step"] <= int(self.model.step)]
+        self.rows = [
+            row for row in read_history(self.path) if row["step"] <= self.model.steps_taken
+        ]
 
     def at_step(self, step, logs):
         """Adds a row and lets the means start anew."""
@@ -121,9 +124,9 @@ class StopOnNonFinite(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         """Raises `TrainingFailed` with the name of the loss and the step."""
         for name, loss in (logs or {}).items():
-            if not np.isfinite(loss):
+            if not math.isfinite(loss):
                 raise TrainingFailed(
-                    f"{name} is {float(loss)} at step {int(self.model.step)}; "
+                    f"{name} is {float(loss)} at step {self.model.steps_taken}; "
                     "the last checkpoint is kept"
                 )
 

@@ -49,7 +49,7 @@ STUDY_PRESETS = {
     "quick": StudyPreset(
         arms="none,oversample,crop-rotate,balanced+affine,conditional-wgan:4500",
         seeds=3,
-        steps=400,
+        steps=500,
         batch_size=256,
         epochs=5,
         generator="quick",

@@ -225,7 +225,7 @@ def _new_model(config: GeneratorConfig, dataset: ImageDataset) -> GenerativeMode
 
 
 def _fit(model, config, dataset, class_id, folder, callbacks):
-    done = int(model.step)
+    done = model.steps_taken
     if done >= config.steps:
         return
     batches = dataset.batches(

@@ -2,6 +2,6 @@
 
 from kerasaug.data.augment import affine, crop_rotate
 from kerasaug.data.dataset import ImageDataset
-from kerasaug.data.sources import load
+from kerasaug.data.sources import from_arrays, load
 
-__all__ = ["ImageDataset", "affine", "crop_rotate", "load"]
+__all__ = ["ImageDataset", "affine", "crop_rotate", "from_arrays", "load"]

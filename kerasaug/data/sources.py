@@ -7,6 +7,7 @@ registered as one more folder that tensorflow-datasets looks into, so it needs n
 import socket
 import urllib.parse
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,61 @@ def load(name: str) -> ImageDataset:
         image_shape=tuple(image.shape),
         train_labels=labels,
         indices=np.arange(len(labels)),
+    )
+
+
+def from_arrays(
+    train_images: np.ndarray,
+    train_labels: np.ndarray,
+    test_images: np.ndarray,
+    test_labels: np.ndarray,
+    class_names: Sequence[str] | None = None,
+    name: str = "arrays",
+) -> ImageDataset:
+    """Makes a data set of images in memory.
+
+    Args:
+        train_images: uint8 array (n, height, width, channels).
+        train_labels: int array (n,), in [0, number of classes).
+        test_images: uint8 array (m, height, width, channels).
+        test_labels: int array (m,).
+        class_names: One name per class; the numbers if not given.
+        name: What the data set is called.
+
+    Returns:
+        The data set.
+
+    Raises:
+        InputError: If images are not uint8 of rank 4, or labels do not fit them.
+    """
+    splits = {"train": (train_images, train_labels), "test": (test_images, test_labels)}
+    for split, (images, labels) in splits.items():
+        fits = images.ndim == 4 and images.shape[1:] == train_images.shape[1:]
+        if images.dtype != np.uint8 or not fits:
+            raise InputError(
+                f"`{split}_images` must be uint8 (n, height, width, channels) like the other "
+                f"split. Received: {images.dtype} {images.shape}"
+            )
+        if labels.shape != images.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
+            raise InputError(
+                f"`{split}_labels` must be integers ({len(images)},). "
+                f"Received: {labels.dtype} {labels.shape}"
+            )
+    highest = max(labels.max() for _, labels in splits.values())
+    names = class_names or [str(number) for number in range(highest + 1)]
+    if min(labels.min() for _, labels in splits.values()) < 0 or highest >= len(names):
+        raise InputError(f"labels must be in [0, {len(names)}). Received: up to {highest}")
+    streams = {
+        split: tf.data.Dataset.from_tensor_slices((images, labels.astype(np.int32)))
+        for split, (images, labels) in splits.items()
+    }
+    return ImageDataset(
+        name=name,
+        **streams,
+        class_names=tuple(names),
+        image_shape=train_images.shape[1:],
+        train_labels=train_labels.astype(np.int32),
+        indices=np.arange(len(train_labels)),
     )
 
 

@@ -42,6 +42,11 @@ class GenerativeModel(keras.Model, abc.ABC):
             shape=(), dtype="int64", initializer="zeros", trainable=False, name="step"
         )
 
+    @property
+    def steps_taken(self) -> int:
+        """How many train steps the model has behind it."""
+        return int(self.step.numpy())
+
     @abc.abstractmethod
     def decode(self, latents: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         """Makes images from latents.

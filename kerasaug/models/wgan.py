@@ -75,9 +75,10 @@ class WGAN(AdversarialModel):
             features = keras.layers.Conv2D(channels, 4, strides=2, padding="same")(features)
             features = keras.layers.LeakyReLU(negative_slope=0.2)(features)
         features = keras.layers.Flatten()(features)
-        scores = keras.layers.Dense(1)(features)
+        # A constant added to every score changes neither loss, so a bias would never be trained.
+        scores = keras.layers.Dense(1, use_bias=False)(features)
         if self.num_classes is not None:
-            features = keras.layers.Dense(self.latent_dim)(features)
+            features = keras.layers.Dense(self.latent_dim, use_bias=False)(features)
             scores += ClassProjection(self.num_classes)(features, labels)
         scores = keras.layers.Activation("linear", dtype="float32")(scores)
         return keras.Model([images, labels], scores, name="critic")

@@ -68,7 +68,7 @@ def run_trial(
     Args:
         arm: What to train on.
         dataset: The imbalanced data, cached.
-        seed: Of the classifier's initial weights, its dropout and the order of the data.
+        seed: Of the classifier's initial weights and the order of the data.
         steps: Training steps in all.
         batch_size: Images per step.
         width: See `build_classifier`.

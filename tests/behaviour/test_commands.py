@@ -1,0 +1,184 @@
+"""The commands, end to end: what they leave behind, and what they say to a user's mistake."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasaug.cli import evaluate, train_gan
+
+ROOT = Path(__file__).parents[2]
+MAINS = {"train-gan": train_gan.main, "evaluate": evaluate.main}
+
+
+def call(monkeypatch, line, *more):
+    """Runs a command in this process; gives its exit code."""
+    name, *arguments = line.split()
+    monkeypatch.setattr(sys, "argv", [name, *arguments, *map(str, more)])
+    try:
+        MAINS[name]()
+    except SystemExit as exit:
+        return exit.code
+    return 0
+
+
+def script(name, *arguments, **options):
+    command = [sys.executable, str(ROOT / "bin" / name), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, **options)
+
+
+MISTAKES = {
+    "train-gan --keep 5=0": "--keep 5=0: a count to keep must be from 1 to 5421",
+    "train-gan --keep 12=3": "--keep 12=3: there is no class '12'",
+    "train-gan --keep 5=6000": "--keep 5=6000: a count to keep must be",
+    "train-gan --keep 5=0%": "--keep 5=0%: a share to keep must be above 0%",
+    "train-gan --keep 5=150%": "--keep 5=150%: a share to keep must be",
+    "train-gan --keep five": "--keep five: accepted are CLASS=COUNT",
+    "train-gan --keep 5=many": "--keep 5=many: 'many' is neither",
+    "train-gan --keep 5=1 --keep 5=2": "class 5 is named twice",
+    "train-gan --keep none --keep 5=2": "--keep none:",
+    "train-gan --dataset nosuch": "--dataset nosuch: there is no data set 'nosuch'",
+    "train-gan --dataset imdb_reviews": "does not hold images with one class label each",
+    "train-gan --model wgn": "'wgn' is not one of",
+    "train-gan --model wgan --keep 5=9 --keep 3=9": "but 2 are rare (3, 5)",
+    "train-gan --preset huge": "'huge' is not one of",
+    "train-gan --steps 0": "'--steps': 0 is not in the range",
+    "train-gan --batch-size many": "'--batch-size': 'many' is not a valid integer",
+    "train-gan --seed -1": "'--seed': -1 is not in the range",
+    "train-gan --setps 3": "No such option '--setps'",
+    "train-gan surplus": "unexpected extra argument (surplus)",
+    "evaluate --seeds 0": "'--seeds': 0 is not in the range",
+    "evaluate --arms none,oversmaple": "--arms: there is no arm 'oversmaple'",
+    "evaluate --arms none,none": "--arms: arm 'none' is named twice",
+    "evaluate --arms none:5": "--arms: arm 'none:5': 'none' takes no count",
+    "evaluate --arms none,": "--arms: there is no arm ''",
+    "evaluate --keep 5=0": "--keep 5=0: a count to keep must be",
+    "evaluate --arms none,wgan:5 --generator nowhere": "--generator nowhere: there is no finished",
+}
+
+
+@pytest.mark.parametrize("line", MISTAKES)
+def test_a_mistake_gives_one_line_and_leaves_nothing(line, monkeypatch, capfd, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert call(monkeypatch, line) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith("Error: ")
+    assert MISTAKES[line] in err
+    assert err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", MAINS)
+@pytest.mark.parametrize("below", ["", "/deeper"])
+def test_an_output_that_is_a_file_is_refused(command, below, monkeypatch, capfd, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    assert call(monkeypatch, command, "--output", f"{tmp_path}/file{below}") == 2
+    assert "is a file; a folder is needed" in capfd.readouterr().err
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize("command", MAINS)
+def test_a_folder_of_something_else_is_refused(command, monkeypatch, capfd, tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    assert call(monkeypatch, command, "--output", tmp_path) == 2
+    assert "is not empty" in capfd.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_mistake_from_a_shell_is_one_line_too(tmp_path):
+    done = script("train-gan", "--keep", "5=0", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("Error: --keep 5=0")
+    assert done.stderr.count("\n") == 1
+
+
+def test_without_network_or_data_one_line_names_the_ways_out(monkeypatch, capfd, tmp_path):
+    from kerasaug.data import sources
+
+    monkeypatch.setattr(sources, "_resolves", lambda host: False)
+    monkeypatch.setattr(sources.urllib.request, "getproxies", dict)
+    monkeypatch.chdir(tmp_path)
+    assert call(monkeypatch, "train-gan --dataset kmnist") == 2
+    err = capfd.readouterr().err
+    assert err.count("\n") == 1
+    assert all(words in err for words in ("looked for in", "network", "TFDS_DATA_DIR", "mnist"))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", MAINS)
+def test_help_is_there_at_once_and_shows_defaults_and_examples(name):
+    code = (
+        f"import sys; sys.argv = ['{name}', '--help']; sys.path.insert(0, '{ROOT}')\n"
+        f"from kerasaug.cli.{name.replace('-', '_')} import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "assert 'tensorflow' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Examples:" in done.stdout
+    assert "[default: mnist]" in " ".join(done.stdout.split())
+
+
+def test_a_dry_run_prints_the_resolved_run_and_writes_nothing(monkeypatch, capfd, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for command in MAINS:
+        assert call(monkeypatch, f"{command} --dry-run") == 0
+        out = capfd.readouterr().out
+        assert "54" in out
+        assert "mnist" in out
+    assert not list(tmp_path.iterdir())
+
+
+def test_train_gan_leaves_a_saved_model_that_makes_images(tmp_path):
+    """The first bar of the main job, from a shell, on the real MNIST."""
+    folder = tmp_path / "g"
+    arguments = ["--model", "wgan", "--keep", "5=54", "--preset", "smoke", "--output", folder]
+    done = script("train-gan", *arguments)
+    assert done.returncode == 0, done.stderr
+    sample = tf.saved_model.load(str(folder / "generator")).signatures["serving_default"]
+
+    def draw(seed):
+        images = sample(labels=tf.fill((7,), 5), seed=tf.constant([seed, 0]))
+        return next(iter(images.values())).numpy()
+
+    assert draw(0).shape == (7, 28, 28, 1)
+    assert draw(0).dtype == np.uint8
+    np.testing.assert_array_equal(draw(0), draw(0))
+    assert not np.array_equal(draw(0), draw(1))
+    run = json.loads((folder / "run.json").read_text())
+    assert run["makes"] == "5"
+    assert len(run["dataset"]["kept_indices"]["5"]) == 54
+    again = script("train-gan", *arguments)
+    assert again.returncode == 2
+    assert "holds a finished training; use --fresh" in again.stderr
+
+
+def test_ctrl_c_ends_with_130_and_says_how_to_go_on(monkeypatch, capfd, tmp_path):
+    from kerasaug import training
+
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "train_generator", interrupted)
+    assert call(monkeypatch, "train-gan --preset smoke --output", tmp_path / "g") == 130
+    assert "the same command goes on" in capfd.readouterr().err
+
+
+@pytest.mark.skipif(
+    not (Path(os.environ.get("TFDS_DATA_DIR", "")) / "fashion_mnist").is_dir(),
+    reason="needs Fashion-MNIST prepared in TFDS_DATA_DIR",
+)
+def test_another_data_set_by_name_and_a_class_by_name(monkeypatch, tmp_path):
+    line = "train-gan --dataset fashion_mnist --keep Shirt=1% --preset smoke --output"
+    assert call(monkeypatch, line, tmp_path / "g") == 0
+    run = json.loads((tmp_path / "g" / "run.json").read_text())
+    assert run["dataset"]["class_names"][6] == "Shirt"
+    assert run["dataset"]["class_counts"] == [6000] * 6 + [60] + [6000] * 3

@@ -1,0 +1,222 @@
+"""A whole comparison on tiny data: results, cache, report, and who sees the test split."""
+
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasaug import training
+from kerasaug.data.dataset import collect
+from kerasaug.errors import InputError
+from kerasaug.presets import GeneratorPreset
+from kerasaug.study import report, runner
+from kerasaug.study.runner import Study, StudyConfig
+
+CONFIG = StudyConfig(
+    dataset="tiny",
+    keep={"bottom": 3},
+    arms=("none", "oversample", "crop-rotate", "balanced+affine", "conditional-wgan:10+affine"),
+    seeds=2,
+    steps=4,
+    batch_size=8,
+    epochs=2,
+    generator=GeneratorPreset(steps=2, batch_size=4, width=4, learning_rate=1e-3),
+    generator_folder=None,
+    precision="float32",
+)
+
+
+class Silent:
+    def __init__(self):
+        self.units = 0.0
+        self.lines = []
+
+    def advance(self, units):
+        self.units += units
+
+    def say(self, line):
+        self.lines.append(line)
+
+    def following(self, description, units_per_step=1.0):
+        return keras.callbacks.Callback()
+
+
+def run(tiny, output, **changes):
+    return Study(dataclasses.replace(CONFIG, **changes), tiny, output).run(Silent())
+
+
+def without_seconds(results):
+    results = json.loads(json.dumps(results))
+    for arm in results["arms"].values():
+        for trial in arm["trials"]:
+            del trial["seconds"]
+    return results
+
+
+@pytest.fixture(scope="module")
+def finished(tiny, tmp_path_factory):
+    output = tmp_path_factory.mktemp("study") / "out"
+    return output, run(tiny, output)
+
+
+def test_results_hold_every_trial(finished):
+    output, results = finished
+    assert json.loads((output / "results.json").read_text()) == json.loads(json.dumps(results))
+    assert list(results["arms"]) == list(CONFIG.arms)
+    for name, arm in results["arms"].items():
+        assert [trial["seed"] for trial in arm["trials"]] == [0, 1]
+        for trial in arm["trials"]:
+            matrix = np.array(trial["confusion_matrix"])
+            assert matrix.sum(axis=1).tolist() == [20, 20, 20]
+            assert trial["accuracy"] == pytest.approx(np.trace(matrix) / 60)
+            assert all(len(curve) == CONFIG.epochs for curve in trial["history"].values())
+        assert arm["summary"]["accuracy"]["mean"] == pytest.approx(
+            np.mean([trial["accuracy"] for trial in arm["trials"]])
+        )
+        assert (arm["verdict"] is None) == (name == "none")
+    generative = results["arms"]["conditional-wgan:10+affine"]
+    assert list(generative["versus"]) == ["none", "oversample", "crop-rotate", "balanced+affine"]
+
+
+def test_pictures_and_a_page_that_needs_no_other_file(finished):
+    output, _ = finished
+    page = (output / "report.html").read_text()
+    figures = {path.name for path in (output / "figures").iterdir()}
+    assert len(figures) == 2 * len(CONFIG.arms) + 3
+    assert page.count("data:image/png;base64,") == 2 * len(CONFIG.arms) + 2
+    assert "http" not in page
+    for image in page.split("<img")[1:]:
+        assert 'alt="' in image.split(">")[0]
+    assert page.index('class="verdict"') < page.index("<table")
+
+
+def test_a_finished_trial_is_not_run_again(finished, tiny, monkeypatch):
+    output, results = finished
+    monkeypatch.setattr(runner, "run_trial", None)
+    assert run(tiny, output) == results
+    (output / "trials" / "none-seed1.json").unlink()
+    with pytest.raises(TypeError):
+        run(tiny, output)
+
+
+def test_same_command_same_numbers_and_a_stopped_study_goes_on(
+    finished, tiny, tmp_path, monkeypatch
+):
+    _, results = finished
+    done = []
+    real = runner.run_trial
+
+    def dies(arm, *arguments, **options):
+        done.append(arm)
+        if len(done) == 7:
+            raise KeyboardInterrupt
+        return real(arm, *arguments, **options)
+
+    monkeypatch.setattr(runner, "run_trial", dies)
+    with pytest.raises(KeyboardInterrupt):
+        run(tiny, tmp_path)
+    assert not (tmp_path / "results.json").exists()
+    assert without_seconds(run(tiny, tmp_path)) == without_seconds(results)
+
+
+def test_nothing_that_trains_or_chooses_sees_the_test_split(finished, tiny, tmp_path):
+    """Poisoned test images change the scores, and no training of generator or classifier."""
+    output, results = finished
+    images, labels = collect(tiny.test)
+    poisoned = tf.data.Dataset.from_tensor_slices((255 - images, labels[::-1].copy()))
+    other = run(dataclasses.replace(tiny, test=poisoned), tmp_path)
+    for seed in range(2):
+        ours, theirs = (
+            keras.models.load_model(
+                path / "generators" / f"conditional-wgan-seed{seed}" / "model.keras"
+            )
+            for path in (output, tmp_path)
+        )
+        for a, b in zip(ours.variables, theirs.variables, strict=True):
+            np.testing.assert_array_equal(a.numpy(), b.numpy())
+    scored_differently = False
+    for name in CONFIG.arms:
+        for a, b in zip(
+            results["arms"][name]["trials"], other["arms"][name]["trials"], strict=True
+        ):
+            assert a["history"]["train_loss"] == b["history"]["train_loss"]
+            scored_differently |= a["history"]["test_loss"] != b["history"]["test_loss"]
+    assert scored_differently
+
+
+def test_every_repetition_has_a_split_of_its_own_that_all_arms_share(tiny, tmp_path, monkeypatch):
+    seen = {}
+
+    def record(arm, dataset, *, seed, **options):
+        seen.setdefault(seed, set()).add(dataset.fingerprint)
+        raise StopIteration
+
+    monkeypatch.setattr(runner, "run_trial", record)
+    study = Study(dataclasses.replace(CONFIG, arms=("none", "oversample")), tiny, tmp_path)
+    for seed in range(3):
+        for arm in study.config.parsed_arms:
+            with pytest.raises(StopIteration):
+                study._trial(arm, seed, study._reduced(seed).cache(), Silent())
+    assert all(len(prints) == 1 for prints in seen.values())
+    assert len(set.union(*seen.values())) == 3
+
+
+def test_another_study_in_the_folder_is_refused(finished, tiny):
+    output, _ = finished
+    with pytest.raises(InputError, match="holds a study with steps=4, not 5"):
+        run(tiny, output, steps=5)
+
+
+def test_more_arms_and_seeds_add_to_a_study(tiny, tmp_path):
+    first = run(tiny, tmp_path, arms=("none",), seeds=1)
+    more = run(tiny, tmp_path, arms=("none", "oversample"), seeds=2)
+    assert more["arms"]["none"]["trials"][0] == first["arms"]["none"]["trials"][0]
+    assert first["arms"]["none"]["summary"]["accuracy"]["low"] is None
+    assert (tmp_path / "report.html").exists()
+
+
+def trained(tiny, output, seed=5, **changes):
+    config = training.GeneratorConfig(
+        model="conditional-wgan",
+        dataset="tiny",
+        keep={"bottom": 3},
+        seed=seed,
+        precision="float32",
+        **{**CONFIG.generator._asdict(), **changes},
+    )
+    return training.train_generator(config, tiny.reduce({"bottom": 3}, seed), output)
+
+
+def test_a_given_generator_is_used_on_the_split_it_saw(tiny, tmp_path):
+    folder = trained(tiny, tmp_path / "generator")
+    arms = ("none", "conditional-wgan:10")
+    options = {"arms": arms, "generator_folder": str(folder.path)}
+    study = Study(dataclasses.replace(CONFIG, **options), tiny, tmp_path / "out")
+    assert {study._reduced(seed).fingerprint for seed in range(3)} == {
+        tiny.reduce({"bottom": 3}, seed=5).fingerprint
+    }
+    results = study.run(Silent())
+    assert "saw only the imbalanced split of seed 5" in results["config"]["generator_note"]
+    assert not (tmp_path / "out" / "generators").exists()
+    assert "split of seed 5" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_a_generator_that_saw_other_images_is_refused(tiny, tmp_path):
+    folder = trained(tiny, tmp_path / "generator")
+    given = {"generator_folder": str(folder.path), "arms": ("conditional-wgan:5",)}
+    with pytest.raises(InputError, match="trained on other images"):
+        run(tiny, tmp_path / "out", keep={"bottom": 4}, **given)
+    with pytest.raises(InputError, match="is a conditional-wgan, but the arms need: wgan"):
+        run(tiny, tmp_path / "out", **{**given, "arms": ("wgan:5",)})
+    assert not (tmp_path / "out").exists()
+
+
+def test_names_from_the_data_are_escaped(finished, tmp_path):
+    _, results = finished
+    results = json.loads(json.dumps(results))
+    results["data"]["class_names"][2] = "<script>alert(1)</script>"
+    report.write(results, tmp_path)
+    assert "<script>" not in (tmp_path / "report.html").read_text()

@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+
+from kerasaug.cli.common import quiet_tensorflow
+
+quiet_tensorflow()
+
+import keras  # noqa: E402
+
+from kerasaug import data  # noqa: E402
+
+SIDE = 8
+COUNTS = (40, 40, 12)
+
+
+def squares(counts, seed):
+    """Noisy 8x8 images in which a class is the place of a bright square."""
+    generator = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(len(counts)), counts)
+    images = generator.integers(0, 60, (len(labels), SIDE, SIDE, 1))
+    for image, label in zip(images, labels, strict=True):
+        image[2 * label : 2 * label + 3, 2 * label : 2 * label + 3] += 180
+    order = generator.permutation(len(labels))
+    return images[order].astype(np.uint8), labels[order]
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """Three classes of 8x8 images, 40, 40 and 12 for training, 20 each for testing."""
+    train, test = squares(COUNTS, seed=1), squares((20, 20, 20), seed=2)
+    return data.from_arrays(*train, *test, class_names=("top", "middle", "bottom"), name="tiny")
+
+
+@pytest.fixture(autouse=True)
+def float32_policy():
+    keras.config.set_dtype_policy("float32")
+    yield
+    keras.config.set_dtype_policy("float32")

@@ -1,0 +1,172 @@
+"""What every registered generative model must do."""
+
+import subprocess
+import sys
+import textwrap
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasaug.errors import InputError
+from kerasaug.models import MODELS, create
+
+pytestmark = pytest.mark.parametrize("name", MODELS)
+
+SHAPE = (8, 8, 1)
+CLASSES = 3
+
+
+def make(name, image_shape=SHAPE, **options):
+    keras.utils.set_random_seed(0)
+    model = create(name, image_shape, CLASSES, **{"width": 4, "latent_dim": 4, **options})
+    model.compile(keras.optimizers.Adam(1e-3), keras.optimizers.Adam(1e-3))
+    return model
+
+
+def batches(tiny, size=12):
+    return tiny.batches(size, balanced=True, seed=0)
+
+
+def train(model, tiny, steps=2, skip=0):
+    stream = batches(tiny).skip(skip)
+    return model.fit(stream, steps_per_epoch=steps, shuffle=False, verbose=0).history
+
+
+def weights(model):
+    return [variable.numpy() for variable in model.variables]
+
+
+def assert_equal(ours, theirs):
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("image_shape", [(8, 8, 1), (28, 28, 1), (25, 13, 3), (64, 64, 3)], ids=str)
+def test_images_have_the_shape_type_and_range_asked_for(name, image_shape):
+    model = make(name, image_shape)
+    images = model.generate(5, class_id=1, seed=0)
+    assert images.shape == (5, *image_shape)
+    assert images.dtype == np.uint8
+    decoded = model.decode(tf.random.stateless_normal((3, 4), [0, 0]), tf.constant([0, 1, 2]))
+    assert decoded.shape == (3, *image_shape)
+    assert decoded.dtype == tf.float32
+    assert float(tf.reduce_max(tf.abs(decoded))) <= 1.0
+
+
+def test_same_seed_same_images(name):
+    model = make(name)
+    np.testing.assert_array_equal(model.generate(6, 1, seed=3), model.generate(6, 1, seed=3))
+    assert not np.array_equal(model.generate(6, 1, seed=3), model.generate(6, 1, seed=4))
+
+
+def test_the_class_changes_the_images_of_a_conditional_model_only(name):
+    model = make(name)
+    equal = np.array_equal(model.generate(6, 0, seed=0), model.generate(6, 2, seed=0))
+    assert equal == (not MODELS[name].conditional)
+
+
+def test_arguments_out_of_range_are_refused(name):
+    model = make(name)
+    with pytest.raises(InputError, match="count"):
+        model.generate(0)
+    if MODELS[name].conditional:
+        for class_id in (-1, CLASSES):
+            with pytest.raises(InputError, match="class_id"):
+                model.generate(1, class_id)
+    with pytest.raises(InputError, match="image_shape"):
+        make(name, (7, 8, 1))
+
+
+def test_one_step_moves_every_trained_variable_and_the_average(name, tiny):
+    model = make(name)
+    before = {v.path: v.numpy() for v in model.trainable_variables}
+    averaged = [w.numpy() for w in model.ema_generator.weights]
+    history = train(model, tiny, steps=1)
+    assert set(history) == set(model.loss_names)
+    assert np.isfinite([value for values in history.values() for value in values]).all()
+    still = [v.path for v in model.trainable_variables if np.array_equal(before[v.path], v.numpy())]
+    assert not still
+    assert model.steps_taken == 1
+    assert any(
+        not np.array_equal(a, b.numpy())
+        for a, b in zip(averaged, model.ema_generator.weights, strict=True)
+    )
+
+
+@pytest.mark.parametrize("size", [1, 2, 7])
+def test_an_odd_batch_trains(name, tiny, size):
+    model = make(name)
+    images, labels = next(iter(tiny.batches(size)))
+    logs = model.train_step((images, labels))
+    assert all(np.isfinite(float(value)) for value in logs.values())
+
+
+def test_training_is_reproducible(name, tiny):
+    first, second = make(name), make(name)
+    for model in (first, second):
+        train(model, tiny)
+    assert_equal(weights(first), weights(second))
+
+
+def test_config_round_trip(name):
+    model = make(name, seed=5)
+    again = type(model).from_config(model.get_config())
+    assert again.get_config() == model.get_config()
+    assert [v.shape for v in again.variables] == [v.shape for v in model.variables]
+
+
+def test_a_saved_model_goes_on_as_if_it_had_not_been(name, tiny, tmp_path):
+    through = make(name)
+    train(through, tiny, steps=4)
+    stopped = make(name)
+    train(stopped, tiny, steps=2)
+    stopped.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert_equal(weights(loaded), weights(stopped))
+    train(loaded, tiny, steps=2, skip=2)
+    assert_equal(weights(loaded), weights(through))
+    optimizers = [(m.critic_optimizer, m.generator_optimizer) for m in (loaded, through)]
+    for ours, theirs in zip(*optimizers, strict=True):
+        assert_equal([v.numpy() for v in ours.variables], [v.numpy() for v in theirs.variables])
+
+
+def test_the_export_runs_without_this_package(name, tmp_path):
+    model = make(name)
+    model.export(tmp_path / "generator")
+    expected = model.generate(5, class_id=2, seed=9)
+    latents = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
+    np.savez(tmp_path / "in.npz", latents=latents)
+    script = """
+        import os, sys
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+        sys.modules["kerasaug"] = sys.modules["keras"] = None  # importing them fails
+        import numpy as np, tensorflow as tf
+        folder = sys.argv[1]
+        model = tf.saved_model.load(folder + "/generator")
+        serve = model.signatures["serving_default"]
+        draw = lambda seed: next(iter(serve(
+            labels=tf.fill((5,), 2), seed=tf.constant([seed, 0])).values())).numpy()
+        latents = np.load(folder + "/in.npz")["latents"]
+        decoded = model.decode(latents, tf.constant([0, 1, 2]))
+        np.savez(folder + "/out.npz", nine=draw(9), again=draw(9), ten=draw(10), decoded=decoded)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    out = np.load(tmp_path / "out.npz")
+    assert out["nine"].dtype == np.uint8
+    np.testing.assert_array_equal(out["nine"], expected)
+    np.testing.assert_array_equal(out["again"], expected)
+    assert not np.array_equal(out["ten"], expected)
+    ours = model.decode(tf.constant(latents), tf.constant([0, 1, 2]))
+    np.testing.assert_allclose(out["decoded"], ours, atol=1e-5)
+
+
+def test_training_in_bfloat16_keeps_images_and_losses_in_float32(name, tiny):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    model = make(name)
+    assert np.isfinite([v for values in train(model, tiny).values() for v in values]).all()
+    assert all(v.dtype == "float32" for v in model.trainable_variables)
+    assert model.decode(tf.zeros((1, 4)), tf.constant([0])).dtype == tf.float32

@@ -1,0 +1,47 @@
+"""Imports point down the floors, never up."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "kerasaug"
+FLOORS = [
+    ["errors", "files", "images", "precision"],
+    ["plots"],
+    ["data", "models"],
+    ["presets", "callbacks", "model_folder"],
+    ["training"],
+    ["study"],
+    ["cli"],
+]
+FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
+MODULES = [path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem in FLOOR]
+
+
+def home(parts):
+    return parts[1] if len(parts) > 1 else parts[0]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_down(path):
+    own = home(path.relative_to(ROOT).with_suffix("").parts)
+    imported = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("kerasaug"):
+            names = [alias.name for alias in node.names] if node.module == "kerasaug" else [""]
+            imported |= {home([*node.module.split("."), *filter(None, [name])]) for name in names}
+        if isinstance(node, ast.Import):
+            imported |= {home(a.name.split(".")) for a in node.names if "kerasaug" in a.name}
+    for other in imported - {own, "kerasaug"}:
+        assert FLOOR[other] < FLOOR[own], f"{path.name} imports {other}"
+
+
+def test_every_module_has_a_floor():
+    known = {
+        path.stem
+        for path in PACKAGE.iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert known - {"__init__"} == set(FLOOR)

@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasaug import data
+from kerasaug.data.dataset import collect
+from kerasaug.errors import InputError
+
+
+def test_reduce_streams_the_kept_images_and_leaves_the_test_split(tiny):
+    reduced = tiny.reduce({"bottom": 4}, seed=3)
+    images, labels = collect(tiny.train)
+    kept_images, kept_labels = collect(reduced.train)
+    assert reduced.class_counts == [40, 40, 4]
+    assert tiny.class_counts == [40, 40, 12]
+    np.testing.assert_array_equal(kept_images, images[reduced.indices])
+    np.testing.assert_array_equal(kept_labels, labels[reduced.indices])
+    assert reduced.test is tiny.test
+
+
+def test_indices_of_a_twice_reduced_set_name_the_first_split(tiny):
+    images, _ = collect(tiny.train)
+    twice = tiny.reduce({0: 10}).reduce({1: 5})
+    np.testing.assert_array_equal(collect(twice.train)[0], images[twice.indices])
+
+
+def test_reduce_reads_no_more_than_is_asked_for(tiny):
+    read = []
+
+    def count(image, label):
+        tf.py_function(lambda: read.append(1), [], [])
+        return image, label
+
+    from dataclasses import replace
+
+    counted = replace(tiny, train=tiny.train.map(count)).reduce({2: 6})
+    next(iter(counted.train))
+    assert len(read) < 10
+
+
+def test_a_cached_set_holds_the_same_images(tiny):
+    reduced = tiny.reduce({2: 5}, seed=1)
+    cached = reduced.cache()
+    images, labels = collect(reduced.train)
+    order = np.argsort(labels, kind="stable")
+    np.testing.assert_array_equal(collect(cached.train)[0], images[order])
+    np.testing.assert_array_equal(cached.indices, reduced.indices[order])
+    assert cached.fingerprint == reduced.fingerprint
+    for class_id in range(3):
+        ours, theirs = cached.class_stream(class_id), reduced.class_stream(class_id)
+        np.testing.assert_array_equal(collect(ours)[0], collect(theirs)[0])
+
+
+def test_fingerprint_tells_splits_apart(tiny):
+    prints = {tiny.reduce({2: 5}, seed).fingerprint for seed in range(3)}
+    assert len(prints | {tiny.fingerprint}) == 4
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_batches_are_a_function_of_the_seed(tiny, cached):
+    dataset = tiny.cache() if cached else tiny
+
+    def first(seed):
+        return [images.numpy() for images, _ in dataset.batches(8, seed=seed).take(20)]
+
+    np.testing.assert_array_equal(first(0), first(0))
+    assert not np.array_equal(first(0), first(1))
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_balanced_batches_draw_every_class_equally_often(tiny, cached):
+    dataset = tiny.reduce({2: 3})
+    dataset = dataset.cache() if cached else dataset
+
+    def shares(**options):
+        _, labels = next(iter(dataset.batches(3000, **options)))
+        return np.bincount(labels, minlength=3) / 3000
+
+    np.testing.assert_allclose(shares(balanced=True), 1 / 3, atol=0.04)
+    np.testing.assert_allclose(shares(), np.array([40, 40, 3]) / 83, atol=0.04)
+    np.testing.assert_array_equal(shares(class_id=2), [0, 0, 1])
+
+
+def test_batches_are_what_the_models_take(tiny):
+    images, labels = next(iter(tiny.batches(16)))
+    assert images.dtype == tf.float32
+    assert labels.dtype == tf.int32
+    assert images.shape == (16, 8, 8, 1)
+    assert -1.0 <= float(tf.reduce_min(images)) < float(tf.reduce_max(images)) <= 1.0
+
+
+def test_arrays_that_do_not_fit_are_refused():
+    images, labels = np.zeros((4, 8, 8, 1), np.uint8), np.array([0, 1, 0, 1])
+    good = [images, labels, images, labels]
+    data.from_arrays(*good)
+    for position, bad in [
+        (0, images.astype(float)),
+        (0, images[..., 0]),
+        (2, images[:, :4]),
+        (1, labels[:3]),
+        (1, labels * 0.5),
+        (3, labels - 1),
+    ]:
+        with pytest.raises(InputError, match="must be"):
+            data.from_arrays(*good[:position], bad, *good[position + 1 :])

@@ -1,0 +1,31 @@
+import json
+
+import pytest
+
+from kerasaug.files import atomic, write_json
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "result.json"
+    write_json(path, {"good": 1})
+    with pytest.raises(RuntimeError), atomic(path) as draft:
+        draft.write_text("half")
+        raise RuntimeError
+    assert json.loads(path.read_text()) == {"good": 1}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["result.json"]
+
+
+def test_a_folder_replaces_a_folder(tmp_path):
+    path = tmp_path / "model"
+    for name in ("old", "new"):
+        with atomic(path) as draft:
+            draft.mkdir()
+            (draft / name).write_text(name)
+    assert [entry.name for entry in path.iterdir()] == ["new"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["model"]
+
+
+def test_nan_is_not_written(tmp_path):
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "result.json", float("nan"))
+    assert not list(tmp_path.iterdir())

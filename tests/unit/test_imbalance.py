@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+
+from kerasaug.data import imbalance
+from kerasaug.errors import InputError
+
+LABELS = np.repeat([0, 1, 2], [100, 100, 30])
+
+
+def test_only_the_named_class_shrinks():
+    kept = imbalance.keep_indices(LABELS, {1: 5}, seed=0)
+    assert np.bincount(LABELS[kept]).tolist() == [100, 5, 30]
+    assert (np.diff(kept) > 0).all()
+
+
+def test_the_choice_is_a_function_of_seed_and_class():
+    both = imbalance.keep_indices(LABELS, {1: 5, 2: 3}, seed=7)
+    alone = imbalance.keep_indices(LABELS, {1: 5}, seed=7)
+    other = imbalance.keep_indices(LABELS, {1: 5}, seed=8)
+    chosen = [kept[LABELS[kept] == 1].tolist() for kept in (both, alone, other)]
+    assert chosen[0] == chosen[1] != chosen[2]
+
+
+@pytest.mark.parametrize(
+    ("amount", "expected"), [(1, 1), (30, 30), (0.1, 3), (0.01, 1), (1.0, 30), (0.05, 2)]
+)
+def test_counts_and_fractions(amount, expected):
+    assert imbalance.kept_count(amount, 30) == expected
+
+
+@pytest.mark.parametrize("amount", [0, -1, 31, 0.0, 1.1, -0.5, float("nan")])
+def test_amounts_out_of_range_are_refused(amount):
+    with pytest.raises(InputError, match="to keep must be"):
+        imbalance.kept_count(amount, 30)
+
+
+def test_a_class_is_found_by_name_before_index():
+    assert imbalance.class_index("Shirt", ("Bag", "Shirt")) == 1
+    assert imbalance.class_index("0", ("1", "0")) == 1
+    assert imbalance.class_index(0, ("1", "0")) == 0
+    assert imbalance.class_index("1", ("Bag", "Shirt")) == 1
+    for unknown in ("Hat", "2", 2, -1, "-1"):
+        with pytest.raises(InputError, match="there is no class"):
+            imbalance.class_index(unknown, ("Bag", "Shirt"))
+
+
+@pytest.mark.parametrize(
+    ("counts", "rare"), [([100, 9, 100], [1]), ([100, 9, 5], [1, 2]), ([10, 9, 8], [2])]
+)
+def test_rare_classes(counts, rare):
+    assert imbalance.rare_classes(counts) == rare

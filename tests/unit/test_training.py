@@ -1,0 +1,113 @@
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from kerasaug import training
+from kerasaug.callbacks import StopOnNonFinite, TrainingFailed, read_history
+from kerasaug.errors import InputError
+
+CONFIG = training.GeneratorConfig(
+    model="conditional-wgan",
+    dataset="tiny",
+    keep={},
+    steps=20,
+    batch_size=4,
+    width=4,
+    learning_rate=1e-3,
+    seed=0,
+    precision="float32",
+)
+
+
+class Kill(keras.callbacks.Callback):
+    """Dies in the middle of a training, past a checkpoint and some steps beyond."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.model.steps_taken == 13:
+            raise KeyboardInterrupt
+
+
+class Recorded(keras.callbacks.Callback):
+    def on_train_begin(self, logs=None):
+        self.first = self.model.steps_taken
+
+
+def replaced(**changes):
+    return dataclasses.replace(CONFIG, **changes)
+
+
+def test_a_folder_holds_what_was_promised(tiny, tmp_path):
+    folder = training.train_generator(CONFIG, tiny, tmp_path / "model")
+    run = json.loads(folder.run_file.read_text())
+    assert run["status"] == "finished"
+    assert run["config"]["steps"] == 20
+    assert run["dataset"]["class_counts"] == [40, 40, 12]
+    assert len(read_history(folder.history)) == 20
+    assert len(list(folder.samples.iterdir())) == training.SAMPLE_GRIDS
+    names = {path.name for path in folder.path.iterdir()}
+    assert names == {"run.json", "generator", "model.keras", "history.csv", "losses.png", "samples"}
+    images = folder.generate(600, class_id=1, seed=4)
+    assert images.shape == (600, 8, 8, 1)
+    np.testing.assert_array_equal(images, folder.generate(600, class_id=1, seed=4))
+    assert len(np.unique(images.reshape(600, -1), axis=0)) > 590
+
+
+def test_a_stopped_training_ends_as_if_it_had_not_been(tiny, tmp_path):
+    whole = training.train_generator(CONFIG, tiny, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        training.train_generator(replaced(), tiny, tmp_path / "stopped", callbacks=[Kill()])
+    # Steps after the last checkpoint, written to the history, are done again.
+    stopped = training.ModelFolder(tmp_path / "stopped")
+    checkpoint = keras.models.load_model(stopped.checkpoint)
+    recorded = Recorded()
+    training.train_generator(CONFIG, tiny, tmp_path / "stopped", callbacks=[recorded])
+    assert recorded.first == checkpoint.steps_taken > 0
+    ours, theirs = (keras.models.load_model(folder.model) for folder in (stopped, whole))
+    for a, b in zip(ours.variables, theirs.variables, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
+    assert read_history(stopped.history) == read_history(whole.history)
+    assert not stopped.checkpoint.exists()
+
+
+def test_what_must_not_be_written_over_is_refused(tiny, tmp_path):
+    folder = tmp_path / "model"
+    with pytest.raises(KeyboardInterrupt):
+        training.train_generator(CONFIG, tiny, folder, callbacks=[Kill()])
+    with pytest.raises(InputError, match="half-finished training with steps=20, not 30"):
+        training.train_generator(replaced(steps=30), tiny, folder)
+    training.train_generator(CONFIG, tiny, folder)
+    with pytest.raises(InputError, match="finished training; use --fresh"):
+        training.train_generator(CONFIG, tiny, folder)
+    training.train_generator(replaced(steps=5), tiny, folder, fresh=True)
+    assert len(read_history(folder / "history.csv")) == 5
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.txt").write_text("mine")
+    for fresh in (False, True):
+        with pytest.raises(InputError, match="not empty"):
+            training.train_generator(CONFIG, tiny, tmp_path / "other", fresh=fresh)
+    assert (tmp_path / "other" / "thesis.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"schema": 1}', '{"schema": 9, "status": 1}'])
+def test_a_damaged_run_file_is_refused(tiny, tmp_path, content):
+    (tmp_path / "run.json").write_text(content)
+    with pytest.raises(InputError, match=r"run\.json"):
+        training.train_generator(CONFIG, tiny, tmp_path)
+
+
+def test_an_unconditional_model_learns_the_one_rare_class(tiny):
+    assert training.learned_class("conditional-wgan", tiny) is None
+    assert training.learned_class("wgan", tiny) == 2
+    with pytest.raises(InputError, match=r"middle, bottom.*conditional-wgan"):
+        training.learned_class("wgan", tiny.reduce({1: 2, 2: 2}))
+
+
+def test_a_loss_that_is_no_number_stops_the_training_by_name():
+    callback = StopOnNonFinite()
+    callback.set_model(type("Model", (), {"steps_taken": 7})())
+    callback.on_train_batch_end(0, {"critic_loss": 1.0})
+    with pytest.raises(TrainingFailed, match="generator_loss is nan at step 7"):
+        callback.on_train_batch_end(0, {"critic_loss": 1.0, "generator_loss": float("nan")})
