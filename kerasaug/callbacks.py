@@ -9,14 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from kerasaug import plots
+from kerasaug.errors import TrainingFailed
 from kerasaug.files import atomic
 
 GRID_COLUMNS = 10
 GRID_ROWS = 10
-
-
-class TrainingFailed(RuntimeError):
-    """Raised when a training cannot go on; the message is one line."""
 
 
 class EverySteps(keras.callbacks.Callback):

@@ -1,4 +1,4 @@
-"""The one error type for a user's mistake."""
+"""The errors that a command answers with one line instead of a traceback."""
 
 
 class InputError(ValueError):
@@ -7,3 +7,7 @@ class InputError(ValueError):
     The message is one line that names what was given and what is accepted, so that a command can
     print it as it is and exit with code 2.
     """
+
+
+class TrainingFailed(RuntimeError):
+    """Raised when a training cannot go on; the message is one line."""

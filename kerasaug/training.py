@@ -195,10 +195,13 @@ def versions() -> dict[str, str]:
 
 def git_commit() -> str | None:
     """The commit of this package's source, if it is run from a git checkout."""
+    source = Path(__file__).parents[1]
+    if not (source / ".git").exists():
+        return None
     try:
         found = subprocess.run(
             ["git", "rev-parse", "HEAD"],
-            cwd=Path(__file__).parent,
+            cwd=source,
             capture_output=True,
             text=True,
             check=True,

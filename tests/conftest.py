@@ -1,3 +1,7 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -36,3 +40,15 @@ def float32_policy():
     keras.config.set_dtype_policy("float32")
     yield
     keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture(scope="session")
+def script():
+    """Runs a command of `bin/` in a process of its own."""
+
+    def run(name, *arguments, **options):
+        path = Path(__file__).parents[1] / "bin" / name
+        command = [sys.executable, str(path), *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, **options)
+
+    return run

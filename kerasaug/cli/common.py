@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from kerasaug.errors import InputError
+from kerasaug.errors import InputError, TrainingFailed
 
 INPUT_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 
@@ -29,7 +29,7 @@ def run(command: click.Command, go_on: str) -> None:
         _fail(error.format_message(), INPUT_ERROR)
     except InputError as error:
         _fail(str(error), INPUT_ERROR)
-    except OSError as error:
+    except (OSError, TrainingFailed) as error:
         _fail(str(error), FAILURE)
     except (click.Abort, KeyboardInterrupt):
         _fail(f"stopped; {go_on}", INTERRUPTED)

@@ -95,7 +95,8 @@ def evaluate(dataset, keep, arms, seeds, generator, preset, steps, output, dry_r
         seeds=seeds or chosen.seeds,
         steps=steps,
         batch_size=chosen.batch_size,
-        epochs=min(chosen.epochs, steps),
+        # Epochs of equal length, so that the steps are exactly as many as asked for.
+        epochs=max(n for n in range(1, chosen.epochs + 1) if steps % n == 0),
         generator=GENERATOR_PRESETS[chosen.generator],
         generator_folder=None if generator is None else str(generator),
         precision=precision.best_dtype_policy(),
@@ -113,40 +114,43 @@ def evaluate(dataset, keep, arms, seeds, generator, preset, steps, output, dry_r
 
 
 def _print_results(results):
+    import rich.box
     import rich.console
     import rich.table
 
     from kerasaug.study.results import BASELINE, headlines
 
-    table = rich.table.Table(title="95 % intervals; recall, precision, F1 of the rare class")
-    table.add_column("arm")
-    names = {
-        "rare_recall": "recall",
-        "rare_precision": "precision",
-        "rare_f1": "F1",
-        "accuracy": "accuracy",
-        "balanced_accuracy": "balanced",
-    }
-    for name in names.values():
-        table.add_column(name, justify="right")
-    table.add_column("against none")
+    table = rich.table.Table(
+        box=rich.box.SIMPLE,
+        padding=(0, 1, 0, 0),
+        title="recall, precision and F1 of the rare class; ± 95 % interval",
+    )
+    table.add_column("arm", no_wrap=True)
+    for name in ("recall", "prec.", "F1", "accuracy"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
     for arm, found in results["arms"].items():
-        cells = [_cell(found["summary"][metric]) for metric in names]
-        verdict = found["verdict"] or ("baseline" if arm == BASELINE else "-")
-        table.add_row(arm, *cells, verdict)
+        summary = found["summary"]
+        table.add_row(
+            arm,
+            _with_spread(summary["rare_recall"]),
+            f"{summary['rare_precision']['mean']:.3f}",
+            _with_spread(summary["rare_f1"]),
+            f"{summary['accuracy']['mean']:.4f}",
+            found["verdict"] or ("baseline" if arm == BASELINE else "-"),
+        )
     console = rich.console.Console()
     console.print(table)
-    for sentence in headlines(results):
-        console.print(sentence, highlight=False, markup=False)
     note = results["config"]["generator_note"]
-    if note:
-        console.print(note, highlight=False, markup=False)
+    for sentence in [*headlines(results), *([note] if note else [])]:
+        console.print(sentence, highlight=False, markup=False)
 
 
-def _cell(value):
+def _with_spread(value):
     if value["low"] is None:
-        return f"{value['mean']:.4f}"
-    return f"{value['mean']:.4f} ±{(value['high'] - value['low']) / 2:.3f}"
+        return f"{value['mean']:.3f}"
+    half = (value["high"] - value["low"]) / 2
+    return f"{value['mean']:.3f} ±{half:.2f}".replace("±0.", "±.")
 
 
 def main() -> None:

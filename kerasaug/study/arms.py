@@ -11,8 +11,8 @@ from kerasaug.models.registry import MODELS
 
 MIXTURES = {
     "none": "the imbalanced data as they are",
-    "oversample": "images of the rare class repeated",
-    "crop-rotate": "the same, each copy cropped and rotated by up to 10 degrees",
+    "oversample": "copies of the rare class's images added",
+    "crop-rotate": "copies of them added, each cropped and rotated by up to 10 degrees",
     "balanced": "every class drawn equally often",
 }
 AUGMENTATIONS = {

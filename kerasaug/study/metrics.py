@@ -55,21 +55,19 @@ def score(
     }
 
 
-def interval(values: Sequence[float]) -> dict[str, float | None]:
-    """The mean of repeated measurements and its 95 % interval (Student's t).
+def interval(scores: Sequence[float]) -> dict[str, float | None]:
+    """The mean of repeated scores and its 95 % interval (Student's t), cut off at 0 and 1.
 
     Args:
-        values: One per repetition.
+        scores: One per repetition, in [0, 1].
 
     Returns:
-        `mean`, `low` and `high`; the last two are None for a single value, which has no spread.
+        `mean`, `low` and `high`; the last two are None for a single score, which has no spread.
     """
-    mean = float(np.mean(values))
-    if len(values) < 2:
+    mean, half = _mean_and_half_width(scores)
+    if half is None:
         return {"mean": mean, "low": None, "high": None}
-    error = float(scipy.stats.sem(values))
-    half = float(scipy.stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) * error
-    return {"mean": mean, "low": mean - half, "high": mean + half}
+    return {"mean": mean, "low": max(0.0, mean - half), "high": min(1.0, mean + half)}
 
 
 def paired_difference(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, float | None]:
@@ -80,10 +78,21 @@ def paired_difference(ours: Sequence[float], theirs: Sequence[float]) -> dict[st
         theirs: The other arm's scores, in the same order.
 
     Returns:
-        `difference` (ours minus theirs) and its 95 % interval, `low` and `high`.
+        `difference` (mean of ours minus theirs) and its 95 % interval, `low` and `high`; the last
+        two are None for a single repetition.
     """
-    found = interval([a - b for a, b in zip(ours, theirs, strict=True)])
-    return {"difference": found["mean"], "low": found["low"], "high": found["high"]}
+    mean, half = _mean_and_half_width([a - b for a, b in zip(ours, theirs, strict=True)])
+    if half is None:
+        return {"difference": mean, "low": None, "high": None}
+    return {"difference": mean, "low": mean - half, "high": mean + half}
+
+
+def _mean_and_half_width(values: Sequence[float]) -> tuple[float, float | None]:
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return mean, None
+    quantile = scipy.stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)
+    return mean, float(quantile * scipy.stats.sem(values))
 
 
 def verdict(differences: Mapping[str, Mapping[str, float | None]]) -> str:

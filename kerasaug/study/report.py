@@ -19,7 +19,6 @@ METRIC_NAMES = {
     "rare_f1": "F1",
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
-    "g_mean": "G-mean",
 }
 
 
@@ -82,8 +81,8 @@ def describe_arm(name: str) -> str:
     """
     arm = parse(name)
     if arm.model is not None:
-        amount = "enough" if arm.count is None else f"{arm.count}"
-        words = f"{amount} images of the rare class added from a {MODELS[arm.model].description}"
+        amount = "" if arm.count is None else f"{arm.count} "
+        words = f"{amount}images of the rare class added, from a {MODELS[arm.model].description}"
     else:
         words = MIXTURES[arm.mixture]
         if arm.count is not None:

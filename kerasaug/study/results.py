@@ -57,26 +57,24 @@ def headlines(results: dict[str, Any]) -> list[str]:
         One sentence each.
     """
     found = results["arms"]
-    rare = " and ".join(
-        results["data"]["class_names"][class_id] for class_id in results["data"]["rare_classes"]
-    )
-    sentences = []
-    generative = [name for name in found if arms.parse(name).model is not None]
+    classes = results["data"]["class_names"]
+    rare = " and ".join(classes[class_id] for class_id in results["data"]["rare_classes"])
     controls = [name for name in CONTROLS if name in found]
+    generative = [name for name in found if arms.parse(name).model is not None]
+    sentences = []
     if generative:
         best = max(generative, key=lambda name: _f1(found[name]))
-        against = [name for name in (BASELINE,) if name in found]
+        if BASELINE in found:
+            sentences.append(_against_nothing(best, found[best]))
         if controls:
-            against.append(max(controls, key=lambda name: _f1(found[name])))
-        sentences += [_against(best, found[best], other) for other in against]
+            strongest = max(controls, key=lambda name: _f1(found[name]))
+            sentences.append(_against_control(best, found[best], strongest))
     if BASELINE in found:
         recall = found[BASELINE]["summary"]["rare_recall"]["mean"]
         sentences.append(
             f"With nothing done, the classifier finds {recall:.1%} of the test images of {rare}."
         )
-    for name in controls:
-        if found[name]["verdict"]:
-            sentences.append(_against(name, found[name], BASELINE))
+        sentences += [_against_nothing(name, found[name]) for name in controls]
     return sentences
 
 
@@ -93,13 +91,28 @@ def _differences(ours: list[dict], theirs: list[dict]) -> dict[str, dict[str, fl
     }
 
 
-def _against(name: str, arm: dict[str, Any], other: str) -> str:
-    difference = arm["versus"][other]["rare_f1"]
-    spread = "one repetition, no interval"
-    if difference["low"] is not None:
-        spread = f"95 % interval {difference['low']:+.3f} to {difference['high']:+.3f}"
-    what = "doing nothing" if other == BASELINE else other
-    return (
-        f"{name} against {what}: {metrics.verdict(arm['versus'][other])} "
-        f"(F1 of the rare class {difference['difference']:+.3f}, {spread})."
-    )
+def _against_nothing(name: str, arm: dict[str, Any]) -> str:
+    opening = {
+        "helps": f"{name} helps",
+        "hurts": f"{name} hurts",
+        "no evidence": f"There is no evidence that {name} helps",
+    }
+    return f"{opening[arm['verdict']]}: {_difference(arm, BASELINE)} against doing nothing."
+
+
+def _against_control(name: str, arm: dict[str, Any], control: str) -> str:
+    opening = {
+        "helps": f"{name} beats",
+        "hurts": f"{name} falls behind",
+        "no evidence": f"There is no evidence that {name} beats",
+    }
+    verdict = metrics.verdict(arm["versus"][control])
+    return f"{opening[verdict]} the best control, {control}: {_difference(arm, control)}."
+
+
+def _difference(arm: dict[str, Any], other: str) -> str:
+    f1 = arm["versus"][other]["rare_f1"]
+    spread = "one repetition, so no interval"
+    if f1["low"] is not None:
+        spread = f"95 % interval {f1['low']:+.3f} to {f1['high']:+.3f}"
+    return f"F1 of the rare class {f1['difference']:+.3f} ({spread})"

@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import tempfile
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -145,22 +144,21 @@ class Study:
         if arm.model is not None:
             # Before the classifier's seed is set: training a generator uses up random numbers.
             self._generator(arm.model, seed, dataset, follower)
-        with tempfile.TemporaryDirectory() as scratch:
-            log = Path(scratch) / "curves.csv"
-            result = run_trial(
-                arm,
-                dataset,
-                seed=seed,
-                steps=self.config.steps,
-                batch_size=self.config.batch_size,
-                width=CLASSIFIER_WIDTH,
-                epochs=self.config.epochs,
-                generate=lambda model, class_id, count: self._generator(
-                    model, seed, dataset, follower
-                ).generate(count, class_id, seed),
-                csv_log=str(log),
-                callbacks=[follower.following(f"{arm}, seed {seed}")],
-            )
+        file.parent.mkdir(parents=True, exist_ok=True)
+        result = run_trial(
+            arm,
+            dataset,
+            seed=seed,
+            steps=self.config.steps,
+            batch_size=self.config.batch_size,
+            width=CLASSIFIER_WIDTH,
+            epochs=self.config.epochs,
+            generate=lambda model, class_id, count: self._generator(
+                model, seed, dataset, follower
+            ).generate(count, class_id, seed),
+            csv_log=file.with_suffix(".csv"),
+            callbacks=[follower.following(f"{arm}, seed {seed}")],
+        )
         write_json(file, {"key": key, "result": result})
         follower.say(
             f"{arm}, seed {seed}: recall {result['rare_recall']:.3f}, "

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -56,7 +57,7 @@ def run_trial(
     width: int,
     epochs: int,
     generate: Generate,
-    csv_log: str | None = None,
+    csv_log: Path,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> dict[str, Any]:
     """Trains a classifier on an arm and scores it on the test split.
@@ -69,12 +70,12 @@ def run_trial(
         arm: What to train on.
         dataset: The imbalanced data, cached.
         seed: Of the classifier's initial weights and the order of the data.
-        steps: Training steps in all.
+        steps: Training steps in all, a multiple of `epochs`.
         batch_size: Images per step.
         width: See `build_classifier`.
         epochs: How many points the curves have.
         generate: See `parts`.
-        csv_log: Where the curves are written as CSV, if anywhere.
+        csv_log: Where the curves are written while it trains.
         callbacks: Further Keras callbacks, for progress.
 
     Returns:
@@ -89,13 +90,12 @@ def run_trial(
     best_weights = keras.callbacks.EarlyStopping(
         monitor="loss", patience=epochs, restore_best_weights=True
     )
-    logs = [keras.callbacks.CSVLogger(csv_log)] if csv_log else []
     history = classifier.fit(
         stream,
         epochs=epochs,
         steps_per_epoch=steps // epochs,
         validation_data=dataset.test_batches(TEST_BATCH),
-        callbacks=[best_weights, *logs, *callbacks],
+        callbacks=[best_weights, keras.callbacks.CSVLogger(csv_log), *callbacks],
         shuffle=False,
         verbose=0,
     ).history

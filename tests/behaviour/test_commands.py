@@ -27,11 +27,6 @@ def call(monkeypatch, line, *more):
     return 0
 
 
-def script(name, *arguments, **options):
-    command = [sys.executable, str(ROOT / "bin" / name), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, **options)
-
-
 MISTAKES = {
     "train-gan --keep 5=0": "--keep 5=0: a count to keep must be from 1 to 5421",
     "train-gan --keep 12=3": "--keep 12=3: there is no class '12'",
@@ -91,7 +86,7 @@ def test_a_folder_of_something_else_is_refused(command, monkeypatch, capfd, tmp_
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
-def test_a_mistake_from_a_shell_is_one_line_too(tmp_path):
+def test_a_mistake_from_a_shell_is_one_line_too(script, tmp_path):
     done = script("train-gan", "--keep", "5=0", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stdout == ""
@@ -137,7 +132,7 @@ def test_a_dry_run_prints_the_resolved_run_and_writes_nothing(monkeypatch, capfd
     assert not list(tmp_path.iterdir())
 
 
-def test_train_gan_leaves_a_saved_model_that_makes_images(tmp_path):
+def test_train_gan_leaves_a_saved_model_that_makes_images(script, tmp_path):
     """The first bar of the main job, from a shell, on the real MNIST."""
     folder = tmp_path / "g"
     arguments = ["--model", "wgan", "--keep", "5=54", "--preset", "smoke", "--output", folder]

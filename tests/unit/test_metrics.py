@@ -23,9 +23,10 @@ def test_a_class_that_the_test_split_lacks_does_not_count():
 
 
 def test_interval_is_students():
-    found = metrics.interval([1.0, 2.0, 3.0])
-    half = 4.302653 * 1.0 / 3**0.5
-    assert found == pytest.approx({"mean": 2.0, "low": 2.0 - half, "high": 2.0 + half}, abs=1e-5)
+    found = metrics.interval([0.4, 0.5, 0.6])
+    half = 4.302653 * 0.1 / 3**0.5
+    assert found == pytest.approx({"mean": 0.5, "low": 0.5 - half, "high": 0.5 + half}, abs=1e-6)
+    assert metrics.interval([0.9, 1.0])["high"] == 1.0
     assert metrics.interval([0.5]) == {"mean": 0.5, "low": None, "high": None}
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from kerasaug import training
-from kerasaug.callbacks import StopOnNonFinite, TrainingFailed, read_history
-from kerasaug.errors import InputError
+from kerasaug.callbacks import StopOnNonFinite, read_history
+from kerasaug.errors import InputError, TrainingFailed
 
 CONFIG = training.GeneratorConfig(
     model="conditional-wgan",

@@ -1,0 +1,44 @@
+"""What the README shows is what works."""
+
+import re
+from pathlib import Path
+
+from kerasaug.models.registry import MODELS
+from kerasaug.study.arms import AUGMENTATIONS, MIXTURES
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_python_example_runs(monkeypatch, tmp_path):
+    example = README.split("<!-- python example -->\n```python\n")[1].split("```")[0]
+    shorter = {
+        "steps_per_epoch=500, epochs=4": "steps_per_epoch=2, epochs=2",
+        "batches(64 *": "batches(4 *",
+    }
+    for long, short in shorter.items():
+        assert long in example
+        example = example.replace(long, short)
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(compile(example, "README.md", "exec"), names)
+    assert names["fives"].shape == (4500, 28, 28, 1)
+    assert (tmp_path / "saved_models/mnist-wgan/generator/saved_model.pb").exists()
+
+
+def test_the_table_has_every_arm():
+    rows = set(re.findall(r"^\| `([a-z-]+)", README, re.MULTILINE))
+    assert rows == {*MIXTURES, *MODELS}
+    assert set(re.findall(r"^\| `\.\.\.\+([a-z-]+)`", README, re.MULTILINE)) == set(AUGMENTATIONS)
+
+
+def test_every_linked_file_exists():
+    for page in [ROOT / "README.md", *ROOT.glob("docs/*.md"), ROOT / "saved_models/README.md"]:
+        for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_module_is_in_the_architecture():
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    for path in (ROOT / "kerasaug").rglob("*.py"):
+        assert path.name == "__init__.py" or path.name in page or path.parent.name == "cli", path
