@@ -41,7 +41,7 @@ class StudyPreset(NamedTuple):
 
 GENERATOR_PRESETS = {
     "smoke": GeneratorPreset(steps=20, batch_size=16, width=8, learning_rate=5e-4),
-    "quick": GeneratorPreset(steps=600, batch_size=64, width=16, learning_rate=5e-4),
+    "quick": GeneratorPreset(steps=500, batch_size=64, width=16, learning_rate=5e-4),
     "default": GeneratorPreset(steps=4000, batch_size=64, width=32, learning_rate=2e-4),
     "paper": GeneratorPreset(steps=20_000, batch_size=64, width=64, learning_rate=2e-4),
 }
@@ -49,9 +49,9 @@ STUDY_PRESETS = {
     "quick": StudyPreset(
         arms="none,oversample,crop-rotate,balanced+affine,conditional-wgan:4500",
         seeds=3,
-        steps=500,
+        steps=400,
         batch_size=256,
-        epochs=5,
+        epochs=4,
         generator="quick",
     ),
     "paper": StudyPreset(
