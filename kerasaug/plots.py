@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from kerasaug.files import atomic
@@ -112,17 +113,18 @@ def learning_curves(histories: Sequence[Mapping[str, Sequence[float]]], title: s
     Returns:
         The figure; a thin line per trial.
     """
-    figure = Figure(figsize=(7.2, 2.8), layout="constrained")
-    figure.suptitle(title)
-    for axes, quantity in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
+    figure = Figure(figsize=(5.0, 5.4), layout="constrained")
+    figure.suptitle(title, fontsize=11)
+    for axes, quantity in zip(figure.subplots(2, 1), ("accuracy", "loss"), strict=True):
         for split, colour in (("train", TRAIN_COLOUR), ("test", TEST_COLOUR)):
             for number, history in enumerate(histories):
                 values = history[f"{split}_{quantity}"]
                 label = split if number == 0 else None
                 epochs = range(1, len(values) + 1)
                 axes.plot(epochs, values, color=colour, alpha=0.7, label=label, marker=".")
-        axes.set_title(quantity, fontsize=10)
+        axes.set_ylabel(quantity)
         axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
         axes.legend()
     return figure
