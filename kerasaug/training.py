@@ -95,7 +95,7 @@ def train_generator(
     keras.config.set_dtype_policy(config.precision)
     keras.utils.set_random_seed(config.seed)
     if folder.checkpoint.exists():
-        model = keras.models.load_model(folder.checkpoint)
+        model = registry.load(config.model, folder.checkpoint)
     else:
         model = _new_model(config, dataset)
     _fit(model, config, dataset.cache(), class_id, folder, callbacks)

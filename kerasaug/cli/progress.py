@@ -81,11 +81,13 @@ class Follow(keras.callbacks.Callback):
         self.progress = progress
         self.description = description
         self.units_per_step = units_per_step
-        self.steps = 0
+
+    def on_train_begin(self, logs=None):
+        """Counts the steps of a training that goes on."""
+        self.progress.advance(getattr(self.model, "steps_taken", 0) * self.units_per_step)
 
     def on_train_batch_end(self, batch, logs=None):
         """Counts the step."""
-        self.steps += 1
         losses = "  ".join(f"{name} {value:.3g}" for name, value in (logs or {}).items())
         self.progress.bar.update(self.progress.task, description=self.description, losses=losses)
         self.progress.advance(self.units_per_step)

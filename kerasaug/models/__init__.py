@@ -2,7 +2,7 @@
 
 import importlib
 
-from kerasaug.models.registry import MODELS, create
+from kerasaug.models.registry import MODELS, create, load
 
 _HOMES = {
     "WGAN": "kerasaug.models.wgan",
@@ -10,7 +10,7 @@ _HOMES = {
     "GenerativeModel": "kerasaug.models.generative",
     "build_classifier": "kerasaug.models.classifier",
 }
-__all__ = ["MODELS", "create", *_HOMES]
+__all__ = ["MODELS", "create", "load", *_HOMES]
 
 
 def __getattr__(name: str):

@@ -4,6 +4,7 @@ To add a model: write its module, and add one line to `MODELS`.
 """
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kerasaug.errors import InputError
@@ -52,9 +53,30 @@ def create(
     Raises:
         InputError: If there is no such model.
     """
+    model_class = _class(name)
+    conditional = MODELS[name].conditional
+    return model_class(image_shape, num_classes if conditional else None, **options)
+
+
+def load(name: str, path: str | os.PathLike[str]) -> "GenerativeModel":
+    """Loads a model of the registry that was saved with `model.save`.
+
+    Args:
+        name: A key of `MODELS`.
+        path: The `.keras` file.
+
+    Returns:
+        The model with its weights and the state of its optimizers.
+
+    Raises:
+        InputError: If there is no such model.
+    """
+    _class(name)  # Keras only knows the classes of modules that were imported.
+    return importlib.import_module("keras").models.load_model(path)
+
+
+def _class(name: str) -> type:
     if name not in MODELS:
         raise InputError(f"there is no model {name!r}; accepted: {', '.join(MODELS)}")
-    entry = MODELS[name]
-    module, class_name = entry.target.split(":")
-    model_class = getattr(importlib.import_module(module), class_name)
-    return model_class(image_shape, num_classes if entry.conditional else None, **options)
+    module, class_name = MODELS[name].target.split(":")
+    return getattr(importlib.import_module(module), class_name)

@@ -4,12 +4,14 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from kerasaug import models
 from kerasaug.cli import evaluate, train_gan
 
 ROOT = Path(__file__).parents[2]
@@ -154,6 +156,34 @@ def test_train_gan_leaves_a_saved_model_that_makes_images(script, tmp_path):
     again = script("train-gan", *arguments)
     assert again.returncode == 2
     assert "holds a finished training; use --fresh" in again.stderr
+
+
+def test_a_killed_training_ends_with_the_weights_of_one_that_was_not(tmp_path):
+    def start(name):
+        command = [sys.executable, ROOT / "bin" / "train-gan", "--preset", "smoke"]
+        return subprocess.Popen(
+            [*command, "--steps", "60", "--output", tmp_path / name],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    process = start("killed")
+    while not (tmp_path / "killed" / "checkpoint.keras").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    assert not (tmp_path / "killed" / "generator").exists()
+    assert start("killed").wait() == 0
+    assert start("whole").wait() == 0
+    killed, whole = (
+        models.load("conditional-wgan", tmp_path / name / "model.keras")
+        for name in ("killed", "whole")
+    )
+    for ours, theirs in zip(killed.variables, whole.variables, strict=True):
+        np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+    histories = [(tmp_path / name / "history.csv").read_text() for name in ("killed", "whole")]
+    assert histories[0] == histories[1]
 
 
 def test_ctrl_c_ends_with_130_and_says_how_to_go_on(monkeypatch, capfd, tmp_path):
