@@ -16,21 +16,23 @@ GRID_COLUMNS = 10
 GRID_ROWS = 10
 
 
-class EverySteps(keras.callbacks.Callback):
-    """Calls `at_step` whenever the model has taken another `interval` steps.
+class AtMilestones(keras.callbacks.Callback):
+    """Calls `at_step` a number of times over a training, evenly, the last time at its end.
 
     Args:
-        interval: Steps between calls, at least 1.
+        steps: Length of the whole training.
+        times: How often; at every step if there are fewer steps than that.
     """
 
-    def __init__(self, interval: int):
+    def __init__(self, steps: int, times: int):
         super().__init__()
-        self.interval = interval
+        self.steps = steps
+        self.times = min(times, steps)
 
     def on_train_batch_end(self, batch, logs=None):
         """Counts by the model's own `step`, which survives saving and loading."""
         step = self.model.steps_taken
-        if step % self.interval == 0:
+        if step * self.times // self.steps > (step - 1) * self.times // self.steps:
             self.at_step(step, logs or {})
 
     def at_step(self, step: int, logs: dict[str, float]) -> None:
@@ -43,19 +45,20 @@ class EverySteps(keras.callbacks.Callback):
         raise NotImplementedError
 
 
-class History(EverySteps):
-    """Appends the mean losses of every interval to a CSV file.
+class History(AtMilestones):
+    """Writes the mean losses between milestones to a CSV file.
 
     Rows beyond the model's own step are dropped when a training begins: they were written after
     the checkpoint that it goes on from.
 
     Args:
         path: The file; `step` and one column per loss.
-        interval: Steps per row.
+        steps: Length of the whole training.
+        times: How many rows.
     """
 
-    def __init__(self, path: Path, interval: int):
-        super().__init__(interval)
+    def __init__(self, path: Path, steps: int, times: int):
+        super().__init__(steps, times)
         self.path = path
         self.rows: list[dict[str, float]] = []
 
@@ -75,17 +78,18 @@ class History(EverySteps):
         self.model.reset_metrics()
 
 
-class SampleGrid(EverySteps):
+class SampleGrid(AtMilestones):
     """Draws images from the same latents again and again, so that one can watch them grow.
 
     Args:
         folder: Where the pictures go, as `step-000400.png`.
-        interval: Steps per picture.
+        steps: Length of the whole training.
+        times: How many pictures.
         seed: Of the latents.
     """
 
-    def __init__(self, folder: Path, interval: int, seed: int = 0):
-        super().__init__(interval)
+    def __init__(self, folder: Path, steps: int, times: int, seed: int = 0):
+        super().__init__(steps, times)
         self.folder = folder
         self.seed = seed
 
@@ -97,16 +101,17 @@ class SampleGrid(EverySteps):
         plots.save_grid(np.asarray(images), self.folder / f"step-{step:06d}.png", GRID_COLUMNS)
 
 
-class Checkpoint(EverySteps):
+class Checkpoint(AtMilestones):
     """Saves the whole model, optimizers and all, whole or not at all.
 
     Args:
         path: A file that ends in `.keras`.
-        interval: Steps between saves.
+        steps: Length of the whole training.
+        times: How many saves.
     """
 
-    def __init__(self, path: Path, interval: int):
-        super().__init__(interval)
+    def __init__(self, path: Path, steps: int, times: int):
+        super().__init__(steps, times)
         self.path = path
 
     def at_step(self, step, logs):
@@ -124,7 +129,7 @@ class StopOnNonFinite(keras.callbacks.Callback):
             if not math.isfinite(loss):
                 raise TrainingFailed(
                     f"{name} is {float(loss)} at step {self.model.steps_taken}; "
-                    "the last checkpoint is kept"
+                    "what the last checkpoint holds is kept"
                 )
 
 

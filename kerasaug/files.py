@@ -15,7 +15,9 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Gives a temporary path beside `path` and moves it there once the block has ended well.
 
     The block writes a file or a folder at the path it is given. If it raises, or the process dies,
-    whatever stood at `path` before is left as it was.
+    whatever stood at `path` before is left as it was; only a folder that replaces a folder is away
+    for the instant between two renames. A process that is killed leaves a hidden folder `.NAME-...`
+    beside `path`, which nobody reads.
 
     Args:
         path: Where the file or folder is to stand; its parent folder is created.
@@ -31,11 +33,20 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         yield draft
         _flush_to_disk(draft)
         if draft.is_dir() and path.exists():
-            # A folder cannot be renamed onto a full one, so the old one steps aside first.
-            path.rename(workshop / "replaced")
-        draft.replace(path)
+            _swap(draft, path, workshop / "replaced")
+        else:
+            draft.replace(path)
     finally:
         shutil.rmtree(workshop, ignore_errors=True)
+
+
+def is_empty(folder: Path) -> bool:
+    """Whether a folder holds nothing but hidden files.
+
+    Args:
+        folder: An existing folder.
+    """
+    return all(entry.name.startswith(".") for entry in folder.iterdir())
 
 
 def write_json(path: str | os.PathLike[str], content: Any) -> None:
@@ -47,6 +58,16 @@ def write_json(path: str | os.PathLike[str], content: Any) -> None:
     """
     with atomic(path) as draft:
         draft.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _swap(draft: Path, path: Path, aside: Path) -> None:
+    # A folder cannot be renamed onto a full one, so the old one steps aside first.
+    path.rename(aside)
+    try:
+        draft.replace(path)
+    except OSError:
+        aside.rename(path)
+        raise
 
 
 def _flush_to_disk(path: Path) -> None:

@@ -1,5 +1,6 @@
 """A trained generator on disk: what its folder holds, and how to draw images from it."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -9,19 +10,11 @@ import numpy as np
 import tensorflow as tf
 
 from kerasaug.errors import InputError
-from kerasaug.files import write_json
+from kerasaug.files import is_empty, write_json
+from kerasaug.images import to_uint8
 
 SCHEMA = 1
 DRAW_BATCH = 512
-CONTENT = (
-    "run.json",
-    "generator",
-    "model.keras",
-    "history.csv",
-    "losses.png",
-    "samples",
-    "checkpoint.keras",
-)
 
 
 class ModelFolder:
@@ -53,12 +46,13 @@ class ModelFolder:
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"{self.path} is a file; a folder is needed")
         if not self.run_file.exists():
-            if self.path.exists() and any(self.path.iterdir()):
+            if self.path.exists() and not is_empty(self.path):
                 raise InputError(f"{self.path} is not empty and holds no training (no run.json)")
             return None
         try:
             run = json.loads(self.run_file.read_text(encoding="utf-8"))
             known = run["schema"] == SCHEMA and run["status"] in ("training", "finished")
+            known = known and {"config", "dataset"} <= run.keys()
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{self.run_file} is damaged: {error}") from error
         if not known:
@@ -75,28 +69,36 @@ class ModelFolder:
 
     def clear(self) -> None:
         """Removes what an earlier training wrote here, and nothing else."""
-        for name in CONTENT:
-            path = self.path / name
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+        for folder in (self.generator, self.samples):
+            shutil.rmtree(folder, ignore_errors=True)
+        for file in (self.model, self.history, self.losses, self.checkpoint, self.run_file):
+            file.unlink(missing_ok=True)
+
+    def digest(self) -> str:
+        """A hash of the SavedModel's files: tells one trained generator from another."""
+        digest = hashlib.sha256()
+        for file in sorted(path for path in self.generator.rglob("*") if path.is_file()):
+            digest.update(file.relative_to(self.generator).as_posix().encode())
+            digest.update(file.read_bytes())
+        return digest.hexdigest()[:16]
 
     def generate(self, count: int, class_id: int, seed: int) -> np.ndarray:
-        """Draws images from the SavedModel.
+        """Draws images from the SavedModel, as `GenerativeModel.generate` does from the model.
 
         Args:
-            count: How many images.
+            count: How many images; at least 1.
             class_id: Their class.
             seed: Same count, class and seed, same images.
 
         Returns:
             uint8 array (count, height, width, channels).
         """
-        sample = tf.saved_model.load(str(self.generator)).signatures["serving_default"]
-        chunks = []
-        for start in range(0, count, DRAW_BATCH):
-            labels = tf.fill((min(DRAW_BATCH, count - start),), class_id)
-            images = sample(labels=labels, seed=tf.constant([seed, start], tf.int32))
-            chunks.append(next(iter(images.values())).numpy())
+        model = tf.saved_model.load(str(self.generator))
+        latent_dim = self.read_run()["latent_dim"]
+        latents = tf.random.stateless_normal((count, latent_dim), tf.constant([seed, 0]))
+        labels = tf.fill((count,), class_id)
+        chunks = [
+            to_uint8(model.decode(latents[i : i + DRAW_BATCH], labels[i : i + DRAW_BATCH])).numpy()
+            for i in range(0, count, DRAW_BATCH)
+        ]
         return np.concatenate(chunks)

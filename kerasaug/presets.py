@@ -47,7 +47,7 @@ GENERATOR_PRESETS = {
 }
 STUDY_PRESETS = {
     "quick": StudyPreset(
-        arms="none,oversample,crop-rotate,balanced+affine,conditional-wgan:4500",
+        arms="none,oversample,crop-rotate,balanced+affine,conditional-wgan",
         seeds=3,
         steps=400,
         batch_size=256,

@@ -80,24 +80,25 @@ def train_generator(
     """
     class_id = learned_class(config.model, dataset)
     folder = ModelFolder(output)
-    check_folder(folder, config, fresh)
-    if fresh:
-        folder.clear()
+    config = check_folder(folder, config, dataset, fresh)
+    keras.config.set_dtype_policy(config.precision)
+    keras.utils.set_random_seed(config.seed)
+    if folder.checkpoint.exists() and not fresh:
+        model = registry.load(config.model, folder.checkpoint)
+    else:
+        model = _new_model(config, dataset)
     run = {
         "status": "training",
         "config": dataclasses.asdict(config),
         "makes": "any class" if class_id is None else dataset.class_names[class_id],
+        "latent_dim": model.latent_dim,
         "dataset": describe(dataset),
         "versions": versions(),
         "git_commit": git_commit(),
     }
+    if fresh:
+        folder.clear()
     folder.write_run(run)
-    keras.config.set_dtype_policy(config.precision)
-    keras.utils.set_random_seed(config.seed)
-    if folder.checkpoint.exists():
-        model = registry.load(config.model, folder.checkpoint)
-    else:
-        model = _new_model(config, dataset)
     _fit(model, config, dataset.cache(), class_id, folder, callbacks)
     _finish(model, folder, f"{config.model} on {config.dataset}")
     folder.write_run({**run, "status": "finished"})
@@ -105,33 +106,44 @@ def train_generator(
     return folder
 
 
-def check_folder(folder: ModelFolder, config: GeneratorConfig, fresh: bool = False) -> None:
+def check_folder(
+    folder: ModelFolder, config: GeneratorConfig, dataset: ImageDataset, fresh: bool = False
+) -> GeneratorConfig:
     """Refuses a folder that must not be written to.
 
     Args:
         folder: Where the training is to go.
         config: The training.
+        dataset: The data, reduced.
         fresh: Whether an earlier training may be replaced.
 
+    Returns:
+        The configuration; a half-finished training keeps the precision that it was begun with,
+        which depends on the machine.
+
     Raises:
-        InputError: If the folder holds a finished training, one of another configuration, or
-            something else.
+        InputError: If the folder holds a finished training, one of another configuration or on
+            other data, or something else.
     """
     run = folder.read_run()
     if run is None or fresh:
-        return
+        return config
     if run["status"] == "finished":
         raise InputError(
             f"{folder.path} holds a finished training; use --fresh to train it anew, "
             "or another --output"
         )
     theirs = run["config"]
-    for name, value in dataclasses.asdict(config).items():
+    config = dataclasses.replace(config, precision=theirs.get("precision", config.precision))
+    ours = {**dataclasses.asdict(config), "data": dataset.fingerprint}
+    theirs = {**theirs, "data": run["dataset"].get("fingerprint")}
+    for name, value in ours.items():
         if theirs.get(name) != value:
             raise InputError(
                 f"{folder.path} holds a half-finished training with {name}={theirs.get(name)}, "
                 f"not {value}; use the same options to go on, or --fresh to begin anew"
             )
+    return config
 
 
 def learned_class(model: str, dataset: ImageDataset) -> int | None:
@@ -153,7 +165,7 @@ def learned_class(model: str, dataset: ImageDataset) -> int | None:
     if len(rare) > 1:
         names = ", ".join(dataset.class_names[class_id] for class_id in rare)
         raise InputError(
-            f"--model {model} makes one class, but {len(rare)} are rare ({names}); "
+            f"{model} makes one class, but {len(rare)} are rare ({names}); "
             f"accepted here: conditional-{model}"
         )
     return rare[0]
@@ -237,15 +249,14 @@ def _fit(model, config, dataset, class_id, folder, callbacks):
         class_id=class_id,
         seed=config.seed,
     )
-    interval = max(1, config.steps // HISTORY_ROWS)
     model.fit(
         batches.skip(done),
         steps_per_epoch=config.steps - done,
         callbacks=[
             ours.StopOnNonFinite(),
-            ours.History(folder.history, interval),
-            ours.SampleGrid(folder.samples, max(1, config.steps // SAMPLE_GRIDS)),
-            ours.Checkpoint(folder.checkpoint, interval),
+            ours.History(folder.history, config.steps, HISTORY_ROWS),
+            ours.SampleGrid(folder.samples, config.steps, SAMPLE_GRIDS),
+            ours.Checkpoint(folder.checkpoint, config.steps, HISTORY_ROWS),
             *callbacks,
         ],
         shuffle=False,

@@ -87,6 +87,8 @@ def parse_keep(values: tuple[str, ...]) -> dict[str, int | float]:
         return {}
     keep: dict[str, int | float] = {}
     for value in values:
+        if value == "none":
+            raise InputError("--keep none: does not go together with another --keep")
         name, equals, amount = value.rpartition("=")
         if not (name and equals):
             raise InputError(f"--keep {value}: accepted are CLASS=COUNT, CLASS=PERCENT% and none")
@@ -116,22 +118,29 @@ def load(name: str) -> Any:
         return data.load(name)
 
 
-def reduce(dataset: Any, keep: dict[str, int | float], seed: int) -> Any:
-    """Cuts a data set down, naming the option that is at fault if that fails.
+def resolve_keep(dataset: Any, keep: dict[str, int | float]) -> dict[str, int | float]:
+    """Checks what is to be kept against the data, naming the option that is at fault.
 
     Args:
         dataset: The whole `ImageDataset`.
         keep: What `parse_keep` gave.
-        seed: Of the choice of images.
 
     Returns:
-        The reduced `ImageDataset`.
+        The same by the names of the classes.
     """
+    from kerasaug.data import imbalance
+
+    resolved: dict[str, int | float] = {}
     for name, amount in keep.items():
         shown = f"{amount * 100:g}%" if isinstance(amount, float) else amount
         with naming(f"--keep {name}={shown}"):
-            dataset = dataset.reduce({name: amount}, seed)
-    return dataset
+            class_id = imbalance.class_index(name, dataset.class_names)
+            class_name = dataset.class_names[class_id]
+            if class_name in resolved:
+                raise InputError(f"class {class_name} is named twice")
+            imbalance.kept_count(amount, dataset.class_counts[class_id])
+            resolved[class_name] = amount
+    return resolved
 
 
 def check_output(path: Path) -> None:

@@ -87,6 +87,8 @@ def evaluate(dataset, keep, arms, seeds, generator, preset, steps, output, dry_r
     from kerasaug.cli.progress import Progress
     from kerasaug.study.runner import Study, StudyConfig
 
+    whole = common.load(dataset)
+    amounts = common.resolve_keep(whole, amounts)
     steps = steps or chosen.steps
     config = StudyConfig(
         dataset=dataset,
@@ -101,13 +103,12 @@ def evaluate(dataset, keep, arms, seeds, generator, preset, steps, output, dry_r
         generator_folder=None if generator is None else str(generator),
         precision=precision.best_dtype_policy(),
     )
-    whole = common.load(dataset)
-    reduced = common.reduce(whole, amounts, seed=0)
     study = Study(config, whole, output)
-    common.print_config({**config.__dict__, "class counts": reduced.class_counts, "output": output})
+    shown = {**study.config.as_dict(), "class counts": study.class_counts, "output": output}
+    common.print_config(shown)
     if dry_run:
         return
-    with Progress(config.units()) as progress:
+    with Progress(study.units()) as progress:
         results = study.run(progress)
     _print_results(results)
     click.echo(f"\nReport:  {output / 'report.html'}\nResults: {output / 'results.json'}")
@@ -149,7 +150,8 @@ def _print_results(results):
 def _with_spread(value):
     if value["low"] is None:
         return f"{value['mean']:.3f}"
-    half = (value["high"] - value["low"]) / 2
+    # An interval may be cut off at 0 or 1, but not on both sides of the mean.
+    half = max(value["high"] - value["mean"], value["mean"] - value["low"])
     return f"{value['mean']:.3f} ±{half:.2f}".replace("±0.", "±.")
 
 

@@ -65,6 +65,9 @@ def train_gan(model, dataset, keep, preset, steps, batch_size, seed, output, res
     from kerasaug.cli.progress import Progress
     from kerasaug.model_folder import ModelFolder
 
+    whole = common.load(dataset)
+    amounts = common.resolve_keep(whole, amounts)
+    data = whole.reduce(amounts, seed)
     chosen = GENERATOR_PRESETS[preset]
     config = training.GeneratorConfig(
         model=model,
@@ -77,10 +80,10 @@ def train_gan(model, dataset, keep, preset, steps, batch_size, seed, output, res
         seed=seed,
         precision=precision.best_dtype_policy(),
     )
-    data = common.reduce(common.load(dataset), amounts, seed)
-    training.learned_class(model, data)
+    with common.naming(f"--model {model}"):
+        training.learned_class(model, data)
     with common.naming(f"--output {output}"):
-        training.check_folder(ModelFolder(output), config, fresh=not resume)
+        config = training.check_folder(ModelFolder(output), config, data, fresh=not resume)
     common.print_config({**config.__dict__, "class counts": data.class_counts, "output": output})
     if dry_run:
         return

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasaug.data import imbalance, mixture
+from kerasaug.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +22,8 @@ class ImageDataset:
 
     Attributes:
         name: What it was loaded from.
+        content: Tells the images of one data set from those of another: name and version, or a
+            hash of the pixels.
         train: The training stream.
         test: The test stream. Nothing that trains or chooses may read it.
         class_names: Names in the order of the labels.
@@ -31,6 +34,7 @@ class ImageDataset:
     """
 
     name: str
+    content: str
     train: tf.data.Dataset
     test: tf.data.Dataset
     class_names: tuple[str, ...]
@@ -56,10 +60,10 @@ class ImageDataset:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of shape, labels and the images kept: equal for equal splits, in any order."""
+        """A hash of content, labels and the images kept: equal for equal splits, in any order."""
         order = np.argsort(self.indices)
-        content = [self.image_shape, self.train_labels[order], self.indices[order]]
-        digest = hashlib.sha256(np.concatenate(content).astype(np.int64).tobytes())
+        kept = np.concatenate([self.train_labels[order], self.indices[order]])
+        digest = hashlib.sha256(self.content.encode() + kept.astype(np.int64).tobytes())
         return digest.hexdigest()[:16]
 
     def reduce(self, amounts: Mapping[int | str, int | float], seed: int = 0) -> "ImageDataset":
@@ -74,9 +78,14 @@ class ImageDataset:
             A data set that streams the kept images only; `indices` tells which they are.
 
         Raises:
-            InputError: If a class does not exist or an amount is out of range.
+            InputError: If a class does not exist or is named twice, or an amount is out of range.
         """
-        by_index = {imbalance.class_index(c, self.class_names): a for c, a in amounts.items()}
+        by_index = {}
+        for name, amount in amounts.items():
+            class_id = imbalance.class_index(name, self.class_names)
+            if class_id in by_index:
+                raise InputError(f"class {self.class_names[class_id]} is named twice")
+            by_index[class_id] = amount
         kept = imbalance.keep_indices(self.train_labels, by_index, seed)
         mask = np.zeros(len(self.train_labels), dtype=bool)
         mask[kept] = True
@@ -141,7 +150,7 @@ class ImageDataset:
             batch_size: Images per batch.
             balanced: Whether every class is drawn equally often, however few images it has.
             class_id: If given, batches hold this class alone.
-            seed: Same seed, same batches.
+            seed: Same seed, and same `tf.random.set_seed` if that was called: same batches.
 
         Returns:
             A stream of `(images, labels)`: float32 `(batch_size, height, width, channels)` in

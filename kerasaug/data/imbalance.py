@@ -88,7 +88,8 @@ def rare_classes(class_counts: Sequence[int]) -> list[int]:
     """Names the classes that have too few images.
 
     A class is rare when it has less than a tenth (`RARE_SHARE`) of the images of the largest class.
-    Where no class is that small, the smallest one counts as rare.
+    Where no class is that small, the smallest one counts as rare. A class without any images is
+    none at all.
 
     Args:
         class_counts: Images per class, in index order.
@@ -97,5 +98,6 @@ def rare_classes(class_counts: Sequence[int]) -> list[int]:
         Indices of the rare classes, ascending; at least one.
     """
     counts = np.asarray(class_counts)
-    rare = np.flatnonzero(counts < RARE_SHARE * counts.max())
-    return [int(c) for c in rare] or [int(counts.argmin())]
+    rare = np.flatnonzero((counts > 0) & (counts < RARE_SHARE * counts.max()))
+    smallest = np.where(counts > 0, counts, counts.max()).argmin()
+    return [int(class_id) for class_id in rare] or [int(smallest)]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kerasaug.data.dataset import ImageDataset
 
 Augmentation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
-"""`(images uint8 (n, height, width, channels), seed int32 (2,)) -> images`, a pure function."""
+"""`(images uint8 (n, height, width, channels), seed int64 (2,)) -> images`, a pure function."""
 
 SHUFFLE_BUFFER = 10_000
 AUGMENT_BATCH = 64
@@ -133,7 +133,7 @@ def batches(
     Args:
         parts: The ingredients; those of weight 0 are left out.
         batch_size: Images per batch.
-        seed: Same parts and seed, same batches.
+        seed: Same parts and seed, and same `tf.random.set_seed` if that was called: same batches.
         augment: What is done to every image of every batch.
         shuffle_buffer: Images held back for shuffling, over all parts.
 

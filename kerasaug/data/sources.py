@@ -4,6 +4,7 @@ Everything goes through tensorflow-datasets. MNIST lies in this package, prepare
 registered as one more folder that tensorflow-datasets looks into, so it needs no network.
 """
 
+import hashlib
 import socket
 import urllib.parse
 import urllib.request
@@ -39,7 +40,7 @@ def load(name: str) -> ImageDataset:
     _register_embedded(name)
     try:
         builder = tfds.builder(name)
-    except (ValueError, tfds.core.registered.DatasetNotFoundError) as error:
+    except (ValueError, AssertionError, tfds.core.registered.DatasetNotFoundError) as error:
         raise InputError(
             f"there is no data set {name!r}; accepted: mnist, fashion_mnist or any other image "
             "classification set of tensorflow-datasets (tensorflow.org/datasets/catalog)"
@@ -51,13 +52,13 @@ def load(name: str) -> ImageDataset:
         raise InputError(f"data set {name!r} has no splits named train and test, which are needed")
     train, test = (_stream(builder, split) for split in ("train", "test"))
     labels = _labels(builder)
-    image, _ = next(iter(train))
     return ImageDataset(
         name=name,
+        content=str(builder.info.full_name),
         train=train,
         test=test,
         class_names=tuple(builder.info.features["label"].names),
-        image_shape=tuple(image.shape),
+        image_shape=tuple(builder.info.features["image"].shape),
         train_labels=labels,
         indices=np.arange(len(labels)),
     )
@@ -110,6 +111,9 @@ def from_arrays(
     }
     return ImageDataset(
         name=name,
+        content=hashlib.sha256(
+            train_images.tobytes() + str(train_images.shape).encode()
+        ).hexdigest(),
         **streams,
         class_names=tuple(names),
         image_shape=train_images.shape[1:],
@@ -135,6 +139,8 @@ def _check_features(builder: tfds.core.DatasetBuilder) -> None:
     )
     if not labelled_images:
         raise InputError(f"{builder.name!r} does not hold images with one class label each")
+    if None in features["image"].shape:
+        raise InputError(f"{builder.name!r} holds images of different sizes; one size is needed")
 
 
 def _download(builder: tfds.core.DatasetBuilder) -> None:

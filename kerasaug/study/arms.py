@@ -12,7 +12,7 @@ from kerasaug.models.registry import MODELS
 MIXTURES = {
     "none": "the imbalanced data as they are",
     "oversample": "copies of the rare class's images added",
-    "crop-rotate": "copies of them added, each cropped and rotated by up to 10 degrees",
+    "crop-rotate": "copies of the rare class's images added, each cropped and rotated",
     "balanced": "every class drawn equally often",
 }
 AUGMENTATIONS = {
@@ -40,6 +40,11 @@ class Arm:
     def model(self) -> str | None:
         """The generative model that the arm needs, if any."""
         return self.mixture if self.mixture in MODELS else None
+
+    @property
+    def file_name(self) -> str:
+        """The arm as part of a file name."""
+        return str(self).replace(":", "-")
 
     def __str__(self) -> str:
         """The arm as it is written."""

@@ -7,6 +7,8 @@ import numpy as np
 import scipy.stats
 import sklearn.metrics
 
+from kerasaug.errors import InputError
+
 METRICS = (
     "rare_f1",
     "rare_recall",
@@ -28,11 +30,15 @@ def score(
         labels: int array (n,), the truth.
         predictions: int array (n,), what the classifier said.
         num_classes: How many classes there are.
-        rare_classes: Indices of the rare ones; the `rare_` scores are means over them.
+        rare_classes: Indices of the rare ones; the `rare_` scores are means over those of them
+            that occur in `labels`.
 
     Returns:
         `confusion_matrix` (rows: truth, columns: said), `recall`, `precision` and `f1` as lists by
         class, and a float for each of `METRICS`.
+
+    Raises:
+        InputError: If no rare class occurs in `labels`.
     """
     classes = list(range(num_classes))
     precision, recall, f1, _ = sklearn.metrics.precision_recall_fscore_support(
@@ -40,7 +46,9 @@ def score(
     )
     matrix = sklearn.metrics.confusion_matrix(labels, predictions, labels=classes)
     present = matrix.sum(axis=1) > 0
-    rare = list(rare_classes)
+    rare = [class_id for class_id in rare_classes if present[class_id]]
+    if not rare:
+        raise InputError("the test split has no image of a rare class, so nothing can be measured")
     return {
         "confusion_matrix": matrix.tolist(),
         "recall": recall.tolist(),

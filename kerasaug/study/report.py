@@ -60,7 +60,6 @@ def render(results: dict[str, Any], figures: Path) -> str:
         results=results,
         headlines=summary.headlines(results),
         baseline=summary.BASELINE,
-        controls=summary.CONTROLS,
         metric_names=METRIC_NAMES,
         rare=[data["class_names"][class_id] for class_id in data["rare_classes"]],
         described={name: describe_arm(name) for name in results["arms"]},
@@ -92,12 +91,12 @@ def describe_arm(name: str) -> str:
 
 def matrix_file(name: str) -> str:
     """The file name of an arm's confusion matrix."""
-    return f"confusion-{name.replace(':', '-')}.png"
+    return f"confusion-{parse(name).file_name}.png"
 
 
 def curves_file(name: str) -> str:
     """The file name of an arm's learning curves."""
-    return f"curves-{name.replace(':', '-')}.png"
+    return f"curves-{parse(name).file_name}.png"
 
 
 def _draw(results: dict[str, Any], figures: Path) -> None:

@@ -7,7 +7,7 @@ from kerasaug.study import arms, metrics
 
 SCHEMA = 1
 BASELINE = "none"
-CONTROLS = ("oversample", "crop-rotate", "balanced+affine")
+STRONGEST_CONTROL = "balanced+affine"
 
 
 def summarise(
@@ -27,7 +27,7 @@ def summarise(
         name: sorted((t for t in trials if t["arm"] == name), key=lambda trial: trial["seed"])
         for name in config["arms"]
     }
-    references = [name for name in (BASELINE, *CONTROLS) if name in by_arm]
+    references = [name for name in by_arm if arms.parse(name).model is None]
     summaries = {}
     for name, own in by_arm.items():
         versus = {
@@ -50,6 +50,9 @@ def summarise(
 def headlines(results: dict[str, Any]) -> list[str]:
     """Says in a few sentences what was found, the verdict on the generated images first.
 
+    Every generative arm is held against doing nothing and against one control that is chosen by
+    name, never by its score: `balanced+affine`, or where it was not run the last control listed.
+
     Args:
         results: What `summarise` gave.
 
@@ -59,16 +62,15 @@ def headlines(results: dict[str, Any]) -> list[str]:
     found = results["arms"]
     classes = results["data"]["class_names"]
     rare = " and ".join(classes[class_id] for class_id in results["data"]["rare_classes"])
-    controls = [name for name in CONTROLS if name in found]
-    generative = [name for name in found if arms.parse(name).model is not None]
+    controls = [name for name in found if name != BASELINE and arms.parse(name).model is None]
     sentences = []
-    if generative:
-        best = max(generative, key=lambda name: _f1(found[name]))
-        if BASELINE in found:
-            sentences.append(_against_nothing(best, found[best]))
-        if controls:
-            strongest = max(controls, key=lambda name: _f1(found[name]))
-            sentences.append(_against_control(best, found[best], strongest))
+    for name, arm in found.items():
+        if arms.parse(name).model is not None:
+            if BASELINE in found:
+                sentences.append(_against_nothing(name, arm))
+            if controls:
+                control = STRONGEST_CONTROL if STRONGEST_CONTROL in controls else controls[-1]
+                sentences.append(_against_control(name, arm, control))
     if BASELINE in found:
         recall = found[BASELINE]["summary"]["rare_recall"]["mean"]
         sentences.append(
@@ -76,10 +78,6 @@ def headlines(results: dict[str, Any]) -> list[str]:
         )
         sentences += [_against_nothing(name, found[name]) for name in controls]
     return sentences
-
-
-def _f1(arm: dict[str, Any]) -> float:
-    return arm["summary"]["rare_f1"]["mean"]
 
 
 def _differences(ours: list[dict], theirs: list[dict]) -> dict[str, dict[str, float | None]]:
@@ -107,12 +105,26 @@ def _against_control(name: str, arm: dict[str, Any], control: str) -> str:
         "no evidence": f"There is no evidence that {name} beats",
     }
     verdict = metrics.verdict(arm["versus"][control])
-    return f"{opening[verdict]} the best control, {control}: {_difference(arm, control)}."
+    return f"{opening[verdict]} the control {control}: {_difference(arm, control)}."
 
 
 def _difference(arm: dict[str, Any], other: str) -> str:
-    f1 = arm["versus"][other]["rare_f1"]
-    spread = "one repetition, so no interval"
-    if f1["low"] is not None:
-        spread = f"95 % interval {f1['low']:+.3f} to {f1['high']:+.3f}"
-    return f"F1 of the rare class {f1['difference']:+.3f} ({spread})"
+    differences = arm["versus"][other]
+    f1 = differences["rare_f1"]
+    words = f"F1 of the rare class {_with_interval(f1)}"
+    verdict = metrics.verdict(differences)
+    decided_by_f1 = {
+        "helps": True,
+        "hurts": f1["high"] is not None and f1["high"] < 0,
+        "no evidence": f1["low"] is None or f1["low"] <= 0,
+    }
+    if not decided_by_f1[verdict]:
+        words += f", but balanced accuracy {_with_interval(differences['balanced_accuracy'])}"
+    return words
+
+
+def _with_interval(value: dict[str, float | None]) -> str:
+    if value["low"] is None:
+        return f"{value['difference']:+.3f} (one repetition, so no interval)"
+    interval = f"{value['low']:+.3f} to {value['high']:+.3f}"
+    return f"{value['difference']:+.3f} (95 % interval {interval})"

@@ -4,84 +4,22 @@ import dataclasses
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import keras
-import numpy as np
 
 from kerasaug import plots, training
 from kerasaug.data.dataset import ImageDataset, collect
 from kerasaug.errors import InputError
-from kerasaug.files import write_json
-from kerasaug.model_folder import ModelFolder
-from kerasaug.presets import GeneratorPreset
-from kerasaug.study import report, results
-from kerasaug.study.arms import Arm, parse
+from kerasaug.files import is_empty, write_json
+from kerasaug.study import generators, report, results
+from kerasaug.study.arms import Arm
+from kerasaug.study.config import Follower, StudyConfig
 from kerasaug.study.trial import run_trial
 
 SCHEMA = 1
 CLASSIFIER_WIDTH = 32
-GENERATOR_STEP_COST = 2.5
 PICTURED = 36
-
-
-class Follower(Protocol):
-    """What a study tells of its progress to."""
-
-    def advance(self, units: float) -> None:
-        """Counts units of work as done."""
-
-    def say(self, line: str) -> None:
-        """Shows a line."""
-
-    def following(self, description: str, units_per_step: float = 1.0) -> keras.callbacks.Callback:
-        """Makes a callback that follows a training."""
-
-
-@dataclasses.dataclass(frozen=True)
-class StudyConfig:
-    """Everything that a study is a function of, beside the data set's content.
-
-    Attributes:
-        dataset: What `data.load` takes.
-        keep: Class to what is kept of it, as `ImageDataset.reduce` takes it; empty for all.
-        arms: The arms, as they are written.
-        seeds: Number of repetitions; each has its own split, generator and classifier.
-        steps: Steps of each classifier.
-        batch_size: Images per step.
-        epochs: Points on the learning curves.
-        generator: How generators are trained.
-        generator_folder: A trained generator that is used instead, or None. All repetitions then
-            share the split that it was trained on.
-        precision: The Keras dtype policy.
-    """
-
-    dataset: str
-    keep: dict[str, int | float]
-    arms: tuple[str, ...]
-    seeds: int
-    steps: int
-    batch_size: int
-    epochs: int
-    generator: GeneratorPreset
-    generator_folder: str | None
-    precision: str
-
-    @property
-    def parsed_arms(self) -> list[Arm]:
-        """The arms."""
-        return [parse(text) for text in self.arms]
-
-    @property
-    def models(self) -> list[str]:
-        """The generative models that the arms need."""
-        return sorted({arm.model for arm in self.parsed_arms if arm.model is not None})
-
-    def units(self) -> float:
-        """The work in units of one classifier step, roughly, for a progress bar."""
-        generators = 0 if self.generator_folder else len(self.models) * self.generator.steps
-        per_seed = len(self.arms) * self.steps + generators * GENERATOR_STEP_COST
-        return self.seeds * per_seed
 
 
 class Study:
@@ -98,14 +36,25 @@ class Study:
     """
 
     def __init__(self, config: StudyConfig, dataset: ImageDataset, output: str | Path):
-        self.config = config
-        self.dataset = dataset
         self.output = Path(output)
         self.run_file = self.output / "run.json"
-        self.given_generator = self._check_generator()
+        kept = self._kept_config()
+        if kept is not None:
+            # The precision depends on the machine; a study stays with the one it was begun with.
+            config = dataclasses.replace(config, precision=kept["precision"])
+        self.config = config
+        self.generators = generators.Generators(config, dataset, self.output / "generators")
         for model in config.models:
-            training.learned_class(model, self._reduced(0))
-        self._check_output()
+            try:
+                training.learned_class(model, self.generators.reduced(0))
+            except InputError as error:
+                raise InputError(f"--arms: {error}") from error
+        for name, value in self._base_config().items():
+            if kept is not None and kept.get(name) != value:
+                raise InputError(
+                    f"--output {output} holds a study with {name}={kept.get(name)}, "
+                    f"not {value}; use another folder"
+                )
 
     def run(self, follower: Follower) -> dict[str, Any]:
         """Runs what is missing, and writes `results.json`, the figures and `report.html`.
@@ -120,12 +69,13 @@ class Study:
         keras.config.set_dtype_policy(self.config.precision)
         trials = []
         for seed in range(self.config.seeds):
-            dataset = self._reduced(seed).cache()
+            dataset = self.generators.reduced(seed).cache()
             for arm in self.config.parsed_arms:
-                trials.append(self._trial(arm, seed, dataset, follower))
+                kept = self._finished(arm, seed, dataset)
+                trials.append(kept or self._trial(arm, seed, dataset, follower))
         found = results.summarise(
-            {**dataclasses.asdict(self.config), "generator_note": self._generator_note()},
-            training.describe(self._reduced(0)),
+            {**self.config.as_dict(), "generator_note": self.generators.note()},
+            training.describe(self.generators.reduced(0)),
             trials,
         )
         write_json(self.output / "results.json", found)
@@ -133,17 +83,39 @@ class Study:
         report.write(found, self.output)
         return found
 
+    def units(self) -> float:
+        """The work that is left, in units of one classifier step, roughly."""
+        units = 0.0
+        for seed in range(self.config.seeds):
+            dataset = self.generators.reduced(seed)
+            missing = [a for a in self.config.parsed_arms if not self._finished(a, seed, dataset)]
+            units += len(missing) * self.config.steps
+            for model in {arm.model for arm in missing} - {None}:
+                if not self.generators.ready(model, seed, dataset):
+                    units += self.config.generator.steps * generators.STEP_COST
+        return units
+
+    @property
+    def class_counts(self) -> list[int]:
+        """Training images per class that each repetition keeps."""
+        return self.generators.reduced(0).class_counts
+
+    def _file(self, arm: Arm, seed: int) -> Path:
+        return self.output / "trials" / f"{arm.file_name}-seed{seed}.json"
+
+    def _finished(self, arm: Arm, seed: int, dataset: ImageDataset) -> dict[str, Any] | None:
+        """The result of a trial that was run with the same options, data and versions."""
+        try:
+            kept = json.loads(self._file(arm, seed).read_text(encoding="utf-8"))
+            return kept["result"] if kept["key"] == self._key(arm, seed, dataset) else None
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return None
+
     def _trial(self, arm: Arm, seed: int, dataset: ImageDataset, follower: Follower):
-        file = self.output / "trials" / f"{str(arm).replace(':', '-')}-seed{seed}.json"
-        key = self._key(arm, seed, dataset)
-        if file.exists():
-            kept = json.loads(file.read_text(encoding="utf-8"))
-            if kept["key"] == key:
-                follower.advance(self.config.steps)
-                return kept["result"]
+        file = self._file(arm, seed)
         if arm.model is not None:
             # Before the classifier's seed is set: training a generator uses up random numbers.
-            self._generator(arm.model, seed, dataset, follower)
+            self.generators.get(arm.model, seed, dataset, follower)
         file.parent.mkdir(parents=True, exist_ok=True)
         result = run_trial(
             arm,
@@ -153,13 +125,13 @@ class Study:
             batch_size=self.config.batch_size,
             width=CLASSIFIER_WIDTH,
             epochs=self.config.epochs,
-            generate=lambda model, class_id, count: self._generator(
-                model, seed, dataset, follower
-            ).generate(count, class_id, seed),
+            generate=lambda model, class_id, count: self.generators.path(model, seed).generate(
+                count, class_id, seed
+            ),
             csv_log=file.with_suffix(".csv"),
             callbacks=[follower.following(f"{arm}, seed {seed}")],
         )
-        write_json(file, {"key": key, "result": result})
+        write_json(file, {"key": self._key(arm, seed, dataset), "result": result})
         follower.say(
             f"{arm}, seed {seed}: recall {result['rare_recall']:.3f}, "
             f"precision {result['rare_precision']:.3f} of the rare class, "
@@ -167,102 +139,40 @@ class Study:
         )
         return result
 
-    def _generator(self, model, seed, dataset, follower) -> ModelFolder:
-        if self.given_generator is not None:
-            return self.given_generator
-        folder = self._generator_folder(model, seed)
-        preset = self.config.generator
-        run = folder.read_run()
-        if run is not None and run["status"] == "finished":
-            return folder
-        config = training.GeneratorConfig(
-            model=model,
-            dataset=self.config.dataset,
-            keep=self.config.keep,
-            seed=seed,
-            precision=self.config.precision,
-            **preset._asdict(),
-        )
-        callback = follower.following(f"training {model}, seed {seed}", GENERATOR_STEP_COST)
-        return training.train_generator(config, dataset, folder.path, callbacks=[callback])
-
-    def _generator_folder(self, model: str, seed: int) -> ModelFolder:
-        if self.given_generator is not None:
-            return self.given_generator
-        return ModelFolder(self.output / "generators" / f"{model}-seed{seed}")
-
-    def _reduced(self, seed: int) -> ImageDataset:
-        if self.given_generator is not None:
-            seed = self.given_generator.read_run()["config"]["seed"]
-        return self.dataset.reduce(self.config.keep, seed)
-
-    def _check_generator(self) -> ModelFolder | None:
-        path = self.config.generator_folder
-        if path is None:
+    def _kept_config(self) -> dict[str, Any] | None:
+        if not self.output.exists() or is_empty(self.output):
             return None
-        folder = ModelFolder(path)
-        run = folder.read_run() if folder.path.exists() else None
-        if run is None or run["status"] != "finished":
-            raise InputError(f"--generator {path}: there is no finished training of train-gan")
-        trained = run["config"]
-        if self.config.models != [trained["model"]]:
-            needed = ", ".join(self.config.models) or "none"
-            raise InputError(
-                f"--generator {path} is a {trained['model']}, but the arms need: {needed}"
-            )
-        split = self.dataset.reduce(self.config.keep, trained["seed"])
-        if split.fingerprint != run["dataset"]["fingerprint"]:
-            raise InputError(
-                f"--generator {path} was trained on other images ({trained['dataset']}, "
-                f"keep {trained['keep']}); it would have seen what the comparison holds back"
-            )
-        return folder
-
-    def _check_output(self) -> None:
-        if not self.output.exists() or not any(self.output.iterdir()):
-            return
         if not self.run_file.exists():
             raise InputError(
                 f"--output {self.output} is not empty and holds no study (no run.json)"
             )
-        kept = json.loads(self.run_file.read_text(encoding="utf-8"))["config"]
-        ours = json.loads(json.dumps(self._base_config()))
-        for name, value in ours.items():
-            if kept.get(name) != value:
-                raise InputError(
-                    f"--output {self.output} holds a study with {name}={kept.get(name)}, "
-                    f"not {value}; use another folder"
-                )
+        try:
+            kept = json.loads(self.run_file.read_text(encoding="utf-8"))["config"]
+            return {**kept, "precision": str(kept["precision"])}
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"--output {self.output}: its run.json is damaged") from error
 
     def _base_config(self) -> dict[str, Any]:
         """What must agree for trials to be comparable: all but the choice of arms and seeds."""
-        config = dataclasses.asdict(self.config)
+        config = self.config.as_dict()
+        if self.generators.given is not None:
+            config["generator_digest"] = self.generators.given.digest()
         return {name: config[name] for name in config if name not in ("arms", "seeds")}
 
     def _key(self, arm: Arm, seed: int, dataset: ImageDataset) -> str:
         facts = [self._base_config(), str(arm), seed, dataset.fingerprint, training.versions()]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
-    def _generator_note(self) -> str | None:
-        if not self.config.models:
-            return None
-        if self.given_generator is None:
-            return "Each repetition trained its own generator, on its own split."
-        seed = self.given_generator.read_run()["config"]["seed"]
-        return (
-            f"The generator of {self.given_generator.path} was used; it saw only the imbalanced "
-            f"split of seed {seed}, which all repetitions share."
-        )
-
     def _picture_samples(self) -> None:
-        if not self.config.models:
+        dataset = self.generators.reduced(0)
+        models = [m for m in self.config.models if self.generators.ready(m, 0, dataset)]
+        if not models:
             return
-        dataset = self._reduced(0)
         class_id = dataset.rare_classes[0]
         real, _ = collect(dataset.class_stream(class_id).take(PICTURED))
         generated = {
-            model: self._generator_folder(model, 0).generate(PICTURED, class_id, seed=0)
-            for model in self.config.models
+            model: self.generators.path(model, 0).generate(PICTURED, class_id, seed=0)
+            for model in models
         }
-        figure = plots.real_beside_generated(np.asarray(real), generated)
+        figure = plots.real_beside_generated(real, generated)
         plots.save_figure(figure, self.output / "figures" / "samples.png")

@@ -10,6 +10,7 @@ import numpy as np
 
 from kerasaug.data import augment, mixture
 from kerasaug.data.dataset import ImageDataset, collect
+from kerasaug.files import atomic
 from kerasaug.models.classifier import build_classifier
 from kerasaug.study import metrics
 from kerasaug.study.arms import Arm
@@ -39,6 +40,8 @@ def parts(arm: Arm, dataset: ImageDataset, generate: Generate) -> list[mixture.P
     counts = dataset.class_counts
     for class_id in dataset.rare_classes:
         count = arm.count or max(counts) - counts[class_id]
+        if count == 0:
+            continue
         if arm.model is not None:
             found.append(mixture.added(generate(arm.model, class_id, count), class_id))
         else:
@@ -75,11 +78,12 @@ def run_trial(
         width: See `build_classifier`.
         epochs: How many points the curves have.
         generate: See `parts`.
-        csv_log: Where the curves are written while it trains.
+        csv_log: Where the curves are written as CSV.
         callbacks: Further Keras callbacks, for progress.
 
     Returns:
-        `arm`, `seed`, the scores of `metrics.score`, `history` (lists by curve) and `seconds`.
+        `arm`, `seed`, the scores of `metrics.score`, `kept_epoch`, `history` (lists by
+        curve) and `seconds`.
     """
     start = time.perf_counter()
     keras.utils.set_random_seed(seed)
@@ -90,21 +94,23 @@ def run_trial(
     best_weights = keras.callbacks.EarlyStopping(
         monitor="loss", patience=epochs, restore_best_weights=True
     )
-    history = classifier.fit(
-        stream,
-        epochs=epochs,
-        steps_per_epoch=steps // epochs,
-        validation_data=dataset.test_batches(TEST_BATCH),
-        callbacks=[best_weights, keras.callbacks.CSVLogger(csv_log), *callbacks],
-        shuffle=False,
-        verbose=0,
-    ).history
+    with atomic(csv_log) as draft:
+        history = classifier.fit(
+            stream,
+            epochs=epochs,
+            steps_per_epoch=steps // epochs,
+            validation_data=dataset.test_batches(TEST_BATCH),
+            callbacks=[best_weights, keras.callbacks.CSVLogger(draft), *callbacks],
+            shuffle=False,
+            verbose=0,
+        ).history
     logits = classifier.predict(dataset.test_batches(TEST_BATCH), verbose=0)
     _, labels = collect(dataset.test)
     return {
         "arm": str(arm),
         "seed": seed,
         **metrics.score(labels, logits.argmax(axis=1), dataset.num_classes, dataset.rare_classes),
+        "kept_epoch": best_weights.best_epoch + 1,
         "history": {
             "train_loss": history["loss"],
             "train_accuracy": history["accuracy"],

@@ -38,11 +38,15 @@ MISTAKES = {
     "train-gan --keep five": "--keep five: accepted are CLASS=COUNT",
     "train-gan --keep 5=many": "--keep 5=many: 'many' is neither",
     "train-gan --keep 5=1 --keep 5=2": "class 5 is named twice",
-    "train-gan --keep none --keep 5=2": "--keep none:",
+    "train-gan --keep none --keep 5=2": "--keep none: does not go together",
+    "train-gan --keep 5=54 --keep 05=10": "--keep 05=10: class 5 is named twice",
+    "train-gan --dataset mnist:9.9.9": "--dataset mnist:9.9.9: there is no data set",
+    "train-gan --dataset caltech101": "holds images of different sizes",
     "train-gan --dataset nosuch": "--dataset nosuch: there is no data set 'nosuch'",
     "train-gan --dataset imdb_reviews": "does not hold images with one class label each",
     "train-gan --model wgn": "'wgn' is not one of",
-    "train-gan --model wgan --keep 5=9 --keep 3=9": "but 2 are rare (3, 5)",
+    "train-gan --model wgan --keep 5=9 --keep 3=9": "--model wgan: wgan makes one class, but 2",
+    "evaluate --arms none,wgan --keep 5=9 --keep 3=9": "--arms: wgan makes one class, but 2",
     "train-gan --preset huge": "'huge' is not one of",
     "train-gan --steps 0": "'--steps': 0 is not in the range",
     "train-gan --batch-size many": "'--batch-size': 'many' is not a valid integer",
@@ -162,7 +166,7 @@ def test_a_killed_training_ends_with_the_weights_of_one_that_was_not(tmp_path):
     def start(name):
         command = [sys.executable, ROOT / "bin" / "train-gan", "--preset", "smoke"]
         return subprocess.Popen(
-            [*command, "--steps", "60", "--output", tmp_path / name],
+            [*command, "--steps", "40", "--output", tmp_path / name],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

@@ -20,7 +20,7 @@ def test_the_python_example_runs(monkeypatch, tmp_path):
     names = {}
     exec(compile(example, "README.md", "exec"), names)
     assert names["fives"].shape == (4500, 28, 28, 1)
-    assert (tmp_path / "saved_models/mnist-wgan/generator/saved_model.pb").exists()
+    assert (tmp_path / "fives/saved_model.pb").exists()
 
 
 def test_the_table_has_every_arm():
@@ -33,6 +33,11 @@ def test_every_linked_file_exists():
     for page in [ROOT / "README.md", *ROOT.glob("docs/*.md"), ROOT / "saved_models/README.md"]:
         for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_no_figure_is_left_out():
+    for page in [ROOT / "README.md", *ROOT.glob("docs/*.md")]:
+        assert "@@" not in page.read_text(), page.name
 
 
 def test_every_module_is_in_the_architecture():

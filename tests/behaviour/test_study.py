@@ -12,17 +12,20 @@ from kerasaug import training
 from kerasaug.data.dataset import collect
 from kerasaug.errors import InputError
 from kerasaug.presets import GeneratorPreset
-from kerasaug.study import report, runner
-from kerasaug.study.runner import Study, StudyConfig
+from kerasaug.study import generators, report, runner
+from kerasaug.study import results as results_module
+from kerasaug.study.config import StudyConfig
+from kerasaug.study.metrics import METRICS, verdict
+from kerasaug.study.runner import Study
 
 CONFIG = StudyConfig(
     dataset="tiny",
     keep={"bottom": 3},
-    arms=("none", "oversample", "crop-rotate", "balanced+affine", "conditional-wgan:10+affine"),
+    arms=("none", "crop-rotate", "balanced+affine", "conditional-wgan:10+affine"),
     seeds=2,
     steps=4,
     batch_size=8,
-    epochs=2,
+    epochs=4,
     generator=GeneratorPreset(steps=2, batch_size=4, width=4, learning_rate=1e-3),
     generator_folder=None,
     precision="float32",
@@ -30,15 +33,8 @@ CONFIG = StudyConfig(
 
 
 class Silent:
-    def __init__(self):
-        self.units = 0.0
-        self.lines = []
-
-    def advance(self, units):
-        self.units += units
-
     def say(self, line):
-        self.lines.append(line)
+        pass
 
     def following(self, description, units_per_step=1.0):
         return keras.callbacks.Callback()
@@ -78,7 +74,7 @@ def test_results_hold_every_trial(finished):
         )
         assert (arm["verdict"] is None) == (name == "none")
     generative = results["arms"]["conditional-wgan:10+affine"]
-    assert list(generative["versus"]) == ["none", "oversample", "crop-rotate", "balanced+affine"]
+    assert list(generative["versus"]) == ["none", "crop-rotate", "balanced+affine"]
 
 
 def test_pictures_and_a_page_that_needs_no_other_file(finished):
@@ -86,7 +82,7 @@ def test_pictures_and_a_page_that_needs_no_other_file(finished):
     page = (output / "report.html").read_text()
     figures = {path.name for path in (output / "figures").iterdir()}
     assert len(figures) == 2 * len(CONFIG.arms) + 3
-    assert page.count("data:image/png;base64,") == 2 * len(CONFIG.arms) + 2
+    assert page.count("data:image/png;base64,") == len(figures)
     assert "http" not in page
     for image in page.split("<img")[1:]:
         assert 'alt="' in image.split(">")[0]
@@ -97,9 +93,29 @@ def test_a_finished_trial_is_not_run_again(finished, tiny, monkeypatch):
     output, results = finished
     monkeypatch.setattr(runner, "run_trial", None)
     assert run(tiny, output) == results
-    (output / "trials" / "none-seed1.json").unlink()
-    with pytest.raises(TypeError):
-        run(tiny, output)
+    kept = output / "trials" / "none-seed1.json"
+    good = kept.read_text()
+    for damage in ("", "[]", good[:40], good.replace('"key": "', '"key": "0')):
+        kept.write_text(damage)
+        with pytest.raises(TypeError, match="NoneType"):
+            run(tiny, output)
+    kept.write_text(good)
+
+
+def test_the_work_left_is_what_is_not_finished(finished, tiny, tmp_path):
+    output, _ = finished
+    assert Study(CONFIG, tiny, output).units() == 0
+    everything = 2 * (4 * CONFIG.steps + 2 * generators.STEP_COST)
+    assert Study(CONFIG, tiny, tmp_path / "new").units() == everything
+    more = dataclasses.replace(CONFIG, seeds=3)
+    assert Study(more, tiny, output).units() == everything / 2
+
+
+def test_a_damaged_run_file_is_refused(tiny, tmp_path):
+    for content in ("", "[]", "{}", '{"config": 3}'):
+        (tmp_path / "run.json").write_text(content)
+        with pytest.raises(InputError, match="run.json is damaged"):
+            run(tiny, tmp_path)
 
 
 def test_same_command_same_numbers_and_a_stopped_study_goes_on(
@@ -143,6 +159,7 @@ def test_nothing_that_trains_or_chooses_sees_the_test_split(finished, tiny, tmp_
             results["arms"][name]["trials"], other["arms"][name]["trials"], strict=True
         ):
             assert a["history"]["train_loss"] == b["history"]["train_loss"]
+            assert a["kept_epoch"] == b["kept_epoch"]
             scored_differently |= a["history"]["test_loss"] != b["history"]["test_loss"]
     assert scored_differently
 
@@ -159,7 +176,7 @@ def test_every_repetition_has_a_split_of_its_own_that_all_arms_share(tiny, tmp_p
     for seed in range(3):
         for arm in study.config.parsed_arms:
             with pytest.raises(StopIteration):
-                study._trial(arm, seed, study._reduced(seed).cache(), Silent())
+                study._trial(arm, seed, study.generators.reduced(seed).cache(), Silent())
     assert all(len(prints) == 1 for prints in seen.values())
     assert len(set.union(*seen.values())) == 3
 
@@ -195,12 +212,23 @@ def test_a_given_generator_is_used_on_the_split_it_saw(tiny, tmp_path):
     arms = ("none", "conditional-wgan:10")
     options = {"arms": arms, "generator_folder": str(folder.path)}
     study = Study(dataclasses.replace(CONFIG, **options), tiny, tmp_path / "out")
-    assert {study._reduced(seed).fingerprint for seed in range(3)} == {
+    assert {study.generators.reduced(seed).fingerprint for seed in range(3)} == {
         tiny.reduce({"bottom": 3}, seed=5).fingerprint
     }
     results = study.run(Silent())
     assert "saw only the imbalanced split of seed 5" in results["config"]["generator_note"]
     assert not (tmp_path / "out" / "generators").exists()
+    again = training.train_generator(
+        training.GeneratorConfig(
+            **{**json.loads(folder.run_file.read_text())["config"], "steps": 3}
+        ),
+        tiny.reduce({"bottom": 3}, 5),
+        folder.path,
+        fresh=True,
+    )
+    assert again.digest() != results["config"].get("generator_digest")
+    with pytest.raises(InputError, match="generator_digest"):
+        run(tiny, tmp_path / "out", **options)
     assert "split of seed 5" in (tmp_path / "out" / "report.html").read_text()
 
 
@@ -212,6 +240,25 @@ def test_a_generator_that_saw_other_images_is_refused(tiny, tmp_path):
     with pytest.raises(InputError, match="is a conditional-wgan, but the arms need: wgan"):
         run(tiny, tmp_path / "out", **{**given, "arms": ("wgan:5",)})
     assert not (tmp_path / "out").exists()
+
+
+def test_a_sentence_names_the_difference_that_decided():
+    def arm(f1, balanced):
+        names = ("difference", "low", "high")
+        against = {metric: dict(zip(names, (0.0, -0.1, 0.1), strict=True)) for metric in METRICS}
+        against["rare_f1"] = dict(zip(names, f1, strict=True))
+        against["balanced_accuracy"] = dict(zip(names, balanced, strict=True))
+        return {"versus": {"none": against}, "verdict": verdict(against)}
+
+    better, worse = (0.05, 0.01, 0.09), (-0.02, -0.03, -0.01)
+    assert results_module._against_nothing("x", arm(better, better)) == (
+        "x helps: F1 of the rare class +0.050 (95 % interval +0.010 to +0.090) "
+        "against doing nothing."
+    )
+    assert results_module._against_nothing("x", arm(better, worse)) == (
+        "x hurts: F1 of the rare class +0.050 (95 % interval +0.010 to +0.090), but balanced "
+        "accuracy -0.020 (95 % interval -0.030 to -0.010) against doing nothing."
+    )
 
 
 def test_names_from_the_data_are_escaped(finished, tmp_path):

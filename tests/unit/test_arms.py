@@ -59,3 +59,4 @@ def test_what_each_arm_trains_on(tiny):
     assert len(set(weights("balanced+affine", reduced))) == 1
     assert weights("wgan:20", reduced, generate) == [40, 40, 23]
     assert asked == [("wgan", 2, 20)]
+    assert weights("wgan", tiny.reduce({0: 12, 1: 12}).cache(), generate) == [12, 12, 12]

@@ -25,6 +25,21 @@ def test_a_folder_replaces_a_folder(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["model"]
 
 
+def test_a_folder_that_cannot_be_replaced_stays(tmp_path, monkeypatch):
+    path = tmp_path / "model"
+    path.mkdir()
+    (path / "old").write_text("old")
+
+    def fails(self, target):
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"), atomic(path) as draft:
+        draft.mkdir()
+        monkeypatch.setattr(type(draft), "replace", fails)
+    assert (path / "old").read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["model"]
+
+
 def test_nan_is_not_written(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "result.json", float("nan"))

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from kerasaug.errors import InputError
 from kerasaug.study import metrics
 
 
@@ -20,6 +21,9 @@ def test_scores_of_a_known_confusion():
 def test_a_class_that_the_test_split_lacks_does_not_count():
     found = metrics.score(np.array([0, 1]), np.array([0, 1]), 3, [1])
     assert found["balanced_accuracy"] == found["g_mean"] == 1.0
+    assert metrics.score(np.array([0, 1]), np.array([0, 1]), 3, [1, 2])["rare_f1"] == 1.0
+    with pytest.raises(InputError, match="no image of a rare class"):
+        metrics.score(np.array([0, 1]), np.array([0, 1]), 3, [2])
 
 
 def test_interval_is_students():

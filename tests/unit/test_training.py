@@ -5,9 +5,11 @@ import keras
 import numpy as np
 import pytest
 
-from kerasaug import training
-from kerasaug.callbacks import StopOnNonFinite, read_history
+from kerasaug import data, training
+from kerasaug.callbacks import AtMilestones, StopOnNonFinite, read_history
+from kerasaug.data.dataset import collect
 from kerasaug.errors import InputError, TrainingFailed
+from kerasaug.models import registry
 
 CONFIG = training.GeneratorConfig(
     model="conditional-wgan",
@@ -52,10 +54,14 @@ def test_a_folder_holds_what_was_promised(tiny, tmp_path):
     images = folder.generate(600, class_id=1, seed=4)
     assert images.shape == (600, 8, 8, 1)
     np.testing.assert_array_equal(images, folder.generate(600, class_id=1, seed=4))
+    model = registry.load("conditional-wgan", folder.model)
+    difference = images.astype(int) - model.generate(600, class_id=1, seed=4)
+    assert np.abs(difference).max() <= 1
     assert len(np.unique(images.reshape(600, -1), axis=0)) > 590
 
 
-def test_a_stopped_training_ends_as_if_it_had_not_been(tiny, tmp_path):
+def test_a_stopped_training_ends_as_if_it_had_not_been(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "HISTORY_ROWS", 4)
     whole = training.train_generator(CONFIG, tiny, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
         training.train_generator(replaced(), tiny, tmp_path / "stopped", callbacks=[Kill()])
@@ -64,7 +70,7 @@ def test_a_stopped_training_ends_as_if_it_had_not_been(tiny, tmp_path):
     checkpoint = keras.models.load_model(stopped.checkpoint)
     recorded = Recorded()
     training.train_generator(CONFIG, tiny, tmp_path / "stopped", callbacks=[recorded])
-    assert recorded.first == checkpoint.steps_taken > 0
+    assert recorded.first == checkpoint.steps_taken == 10
     ours, theirs = (keras.models.load_model(folder.model) for folder in (stopped, whole))
     for a, b in zip(ours.variables, theirs.variables, strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
@@ -91,7 +97,36 @@ def test_what_must_not_be_written_over_is_refused(tiny, tmp_path):
     assert (tmp_path / "other" / "thesis.txt").read_text() == "mine"
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"schema": 1}', '{"schema": 9, "status": 1}'])
+def test_a_training_does_not_go_on_with_other_images(tiny, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        training.train_generator(CONFIG, tiny, tmp_path, callbacks=[Kill()])
+    images, labels = collect(tiny.train)
+    other = data.from_arrays(255 - images, labels, images, labels, tiny.class_names, "tiny")
+    with pytest.raises(InputError, match="half-finished training with data="):
+        training.train_generator(CONFIG, other, tmp_path)
+
+
+@pytest.mark.parametrize("steps", [1, 19, 149])
+def test_the_last_milestone_is_the_end(steps):
+    class Seen(AtMilestones):
+        seen = []
+
+        def at_step(self, step, logs):
+            self.seen.append(step)
+
+    callback = Seen(steps, 10)
+    callback.seen = []
+    for step in range(1, steps + 1):
+        callback.set_model(type("Model", (), {"steps_taken": step})())
+        callback.on_train_batch_end(0)
+    assert len(callback.seen) == min(10, steps)
+    assert callback.seen[-1] == steps
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", '{"schema": 1}', '{"schema": 9}', '{"schema": 1, "status": "training"}'],
+)
 def test_a_damaged_run_file_is_refused(tiny, tmp_path, content):
     (tmp_path / "run.json").write_text(content)
     with pytest.raises(InputError, match=r"run\.json"):

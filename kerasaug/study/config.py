@@ -1,0 +1,63 @@
+"""What a study is a function of, and whom it tells of its progress."""
+
+import dataclasses
+from typing import Any, Protocol
+
+import keras
+
+from kerasaug.presets import GeneratorPreset
+from kerasaug.study.arms import Arm, parse
+
+
+class Follower(Protocol):
+    """What a study tells of its progress to."""
+
+    def say(self, line: str) -> None:
+        """Shows a line."""
+
+    def following(self, description: str, units_per_step: float = 1.0) -> keras.callbacks.Callback:
+        """Makes a callback that follows a training."""
+
+
+@dataclasses.dataclass(frozen=True)
+class StudyConfig:
+    """Everything that a study is a function of, beside the data set's content.
+
+    Attributes:
+        dataset: What `data.load` takes.
+        keep: Class to what is kept of it, as `ImageDataset.reduce` takes it; empty for all.
+        arms: The arms, as they are written.
+        seeds: Number of repetitions; each has its own split, generator and classifier.
+        steps: Steps of each classifier.
+        batch_size: Images per step.
+        epochs: Points on the learning curves.
+        generator: How generators are trained.
+        generator_folder: A trained generator that is used instead, or None. All repetitions then
+            share the split that it was trained on.
+        precision: The Keras dtype policy.
+    """
+
+    dataset: str
+    keep: dict[str, int | float]
+    arms: tuple[str, ...]
+    seeds: int
+    steps: int
+    batch_size: int
+    epochs: int
+    generator: GeneratorPreset
+    generator_folder: str | None
+    precision: str
+
+    @property
+    def parsed_arms(self) -> list[Arm]:
+        """The arms."""
+        return [parse(text) for text in self.arms]
+
+    @property
+    def models(self) -> list[str]:
+        """The generative models that the arms need."""
+        return sorted({arm.model for arm in self.parsed_arms if arm.model is not None})
+
+    def as_dict(self) -> dict[str, Any]:
+        """The configuration as JSON can hold it."""
+        return {**dataclasses.asdict(self), "generator": self.generator._asdict()}
