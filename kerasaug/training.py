@@ -16,11 +16,13 @@ from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import InputError
 from kerasaug.files import atomic
 from kerasaug.model_folder import ModelFolder
-from kerasaug.models import registry
+from kerasaug.models import networks, registry
 from kerasaug.models.generative import GenerativeModel
+from kerasaug.reproducibility import make_reproducible
 
 HISTORY_ROWS = 50
 SAMPLE_GRIDS = 10
+FEW_IMAGES = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +84,7 @@ def train_generator(
     folder = ModelFolder(output)
     config = check_folder(folder, config, dataset, fresh)
     keras.config.set_dtype_policy(config.precision)
-    keras.utils.set_random_seed(config.seed)
+    make_reproducible(config.seed)
     if folder.checkpoint.exists() and not fresh:
         model = registry.load(config.model, folder.checkpoint)
     else:
@@ -224,18 +226,17 @@ def git_commit() -> str | None:
 
 
 def _new_model(config: GeneratorConfig, dataset: ImageDataset) -> GenerativeModel:
-    model = registry.create(
-        config.model,
-        dataset.image_shape,
-        dataset.num_classes,
-        width=config.width,
-        seed=config.seed,
-    )
-    # beta_1 of 0: momentum makes critic and generator chase each other (Gulrajani et al., table 1).
-    model.compile(
-        critic_optimizer=keras.optimizers.Adam(config.learning_rate, beta_1=0.0, beta_2=0.9),
-        generator_optimizer=keras.optimizers.Adam(config.learning_rate, beta_1=0.0, beta_2=0.9),
-    )
+    entry = registry.MODELS[config.model]
+    options = {"width": config.width, "seed": config.seed}
+    if entry.adversarial:
+        rarest = min(dataset.class_counts[class_id] for class_id in dataset.rare_classes)
+        options["augment"] = rarest < FEW_IMAGES
+    if entry.grows:
+        # Two phases per size but the last, which has what is left.
+        sizes = len(networks.sizes(dataset.image_shape))
+        options["phase_steps"] = max(1, config.steps // (2 * sizes))
+    model = registry.create(config.model, dataset.image_shape, dataset.num_classes, **options)
+    model.compile_for_training(entry.learning_rate or config.learning_rate)
     return model
 
 
@@ -244,7 +245,7 @@ def _fit(model, config, dataset, class_id, folder, callbacks):
     if done >= config.steps:
         return
     batches = dataset.batches(
-        config.batch_size * model.n_critic,
+        config.batch_size * model.batches_per_step,
         balanced=class_id is None,
         class_id=class_id,
         seed=config.seed,

@@ -5,6 +5,9 @@ import importlib
 from kerasaug.models.registry import MODELS, create, load
 
 _HOMES = {
+    "GAN": "kerasaug.models.gan",
+    "ProgressiveWGAN": "kerasaug.models.progressive",
+    "VAE": "kerasaug.models.vae",
     "WGAN": "kerasaug.models.wgan",
     "AdversarialModel": "kerasaug.models.adversarial",
     "GenerativeModel": "kerasaug.models.generative",

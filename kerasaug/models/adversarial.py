@@ -1,12 +1,29 @@
 """`AdversarialModel`: the one train step of everything with a critic and a generator."""
 
 import abc
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
 from kerasaug.errors import InputError
+from kerasaug.models import differentiable_augmentation
 from kerasaug.models.generative import GenerativeModel
+from kerasaug.models.schedule import fade_in_alpha, growing_progress, live_stage
+
+
+class Stage(NamedTuple):
+    """The networks of one image size.
+
+    Attributes:
+        critic: From `[images, labels, progress]` to one float32 score each, (n, 1).
+        generator: From `[latents, labels, progress]` to float32 images in [-1, 1].
+    """
+
+    critic: keras.Model
+    generator: keras.Model
 
 
 class AdversarialModel(GenerativeModel):
@@ -17,6 +34,9 @@ class AdversarialModel(GenerativeModel):
     average of the generator's weights (Yazici et al. 2019, arXiv 1806.04498), which is what
     `decode`, `generate` and `export` use.
 
+    A model that grows has a stage for every image size, from coarse to fine, whose networks share
+    their layers; which one is trained follows from the steps taken. The others have one stage.
+
     Args:
         image_shape: `(height, width, channels)`.
         num_classes: How many classes a conditional model knows; None for an unconditional one.
@@ -25,6 +45,9 @@ class AdversarialModel(GenerativeModel):
         n_critic: Critic steps per generator step.
         ema_decay: How much of the averaged weights each step keeps, in [0, 1). Early on, less is
             kept, so that the average does not remember the initial weights.
+        augment: Whether the critic sees real and generated images through
+            `differentiable_augmentation.augment`; for data with few images of a class.
+        phase_steps: Steps per phase of a model that grows; see `schedule.growing_progress`.
         seed: See `GenerativeModel`.
     """
 
@@ -36,49 +59,49 @@ class AdversarialModel(GenerativeModel):
         width: int = 32,
         n_critic: int = 3,
         ema_decay: float = 0.995,
+        augment: bool = False,
+        phase_steps: int = 1,
         seed: int = 0,
         **kwargs,
     ):
         super().__init__(image_shape, num_classes, latent_dim, seed, **kwargs)
         if n_critic < 1:
             raise InputError(f"`n_critic` must be >= 1. Received: n_critic={n_critic}")
+        if phase_steps < 1:
+            raise InputError(f"`phase_steps` must be >= 1. Received: phase_steps={phase_steps}")
         if not 0.0 <= ema_decay < 1.0:
             raise InputError(f"`ema_decay` must be in [0, 1). Received: ema_decay={ema_decay}")
         self.width = width
         self.n_critic = n_critic
         self.ema_decay = ema_decay
-        self.critic = self.build_critic()
-        self.generator = self.build_generator()
+        self.augment = augment
+        self.phase_steps = phase_steps
+        self._stages = self.build_stages()
+        self.critic, self.generator = self._stages[-1]
         self.ema_generator = keras.models.clone_model(self.generator)
         self.ema_generator.set_weights(self.generator.get_weights())
         self.ema_generator.trainable = False
-        self.loss_trackers = {name: keras.metrics.Mean(name=name) for name in self.loss_names}
         self.built = True
 
-    @property
     @abc.abstractmethod
-    def loss_names(self) -> tuple[str, ...]:
-        """What is logged: the keys of `critic_losses`, and `generator_loss`."""
-
-    @abc.abstractmethod
-    def build_critic(self) -> keras.Model:
-        """Makes the network from `[images, labels]` to one float32 score each, (n, 1)."""
-
-    @abc.abstractmethod
-    def build_generator(self) -> keras.Model:
-        """Makes the network from `[latents, labels]` to float32 images in [-1, 1]."""
+    def build_stages(self) -> list[Stage]:
+        """Makes the networks, from the coarsest images to those of `image_shape`."""
 
     @abc.abstractmethod
     def critic_losses(
-        self, real_images: tf.Tensor, fake_images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor
+        self,
+        critic: Callable[[tf.Tensor], tf.Tensor],
+        real_images: tf.Tensor,
+        fake_images: tf.Tensor,
+        seed: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
         """What the critic minimises, as `critic_loss`, and what it is made of.
 
         Args:
+            critic: Maps images to scores (n, 1), given their labels.
             real_images: float32 (n, height, width, channels) in [-1, 1].
             fake_images: Generated images of the same shape.
-            labels: int32 (n,), the classes of both.
-            seed: int32 (2,), for random numbers.
+            seed: int64 (2,), for random numbers.
 
         Returns:
             Scalars by name; every name but `generator_loss` of `loss_names`.
@@ -87,6 +110,24 @@ class AdversarialModel(GenerativeModel):
     @abc.abstractmethod
     def generator_loss(self, fake_scores: tf.Tensor) -> tf.Tensor:
         """What the generator minimises, given the critic's scores (n, 1) of its images."""
+
+    @property
+    def batches_per_step(self):
+        """See `GenerativeModel.batches_per_step`."""
+        return self.n_critic
+
+    def progress(self) -> tf.Tensor:
+        """How far the networks have grown: float32 scalar in [0, number of stages - 1]."""
+        return growing_progress(self.step.value, self.phase_steps, len(self._stages) - 1)
+
+    def compile_for_training(self, learning_rate):
+        """Compiles with Adam; see `GenerativeModel.compile_for_training`."""
+        # beta_1 of 0: momentum makes critic and generator chase each other (Gulrajani et al. 2017,
+        # table 1; Karras et al. 2018).
+        self.compile(
+            critic_optimizer=keras.optimizers.Adam(learning_rate, beta_1=0.0, beta_2=0.9),
+            generator_optimizer=keras.optimizers.Adam(learning_rate, beta_1=0.0, beta_2=0.9),
+        )
 
     def compile(
         self,
@@ -127,11 +168,6 @@ class AdversarialModel(GenerativeModel):
             jit_compile=config["jit_compile"],
         )
 
-    @property
-    def metrics(self):
-        """The means of the losses over an epoch."""
-        return list(self.loss_trackers.values())
-
     def train_step(self, data):
         """Takes `n_critic` critic steps and one generator step.
 
@@ -142,27 +178,22 @@ class AdversarialModel(GenerativeModel):
         Returns:
             Means of the losses so far in this epoch, by name.
         """
-        images, labels = data
-        size = tf.maximum(tf.shape(images)[0] // self.n_critic, 1)
-        seeds = tf.random.split(self._step_seed(), self.n_critic + 1)
-        for number in range(self.n_critic):
-            # A batch smaller than n_critic gives its last image to the steps left over.
-            start = tf.minimum(number * size, tf.shape(images)[0] - size)
-            part = slice(start, start + size)
-            losses = self._critic_step(images[part], labels[part], seeds[number])
-            self._track(losses)
-        self._track({"generator_loss": self._generator_step(labels[:size], seeds[-1])})
+        branches = [
+            functools.partial(self._train_stage, number, *data)
+            for number in range(len(self._stages))
+        ]
+        if len(branches) == 1:
+            losses = branches[0]()
+        else:
+            losses = tf.switch_case(live_stage(self.progress()), branches)
         self._update_ema()
         self.step.assign_add(1)
-        return {name: tracker.result() for name, tracker in self.loss_trackers.items()}
-
-    def call(self, latents, labels):
-        """The same as `decode`."""
-        return self.decode(latents, labels)
+        return self._means(losses)
 
     def decode(self, latents, labels):
         """Makes images with the averaged generator; see `GenerativeModel.decode`."""
-        return self.ema_generator([latents, labels], training=False)
+        inputs = [latents, labels, self._spread(self.progress(), latents)]
+        return self.ema_generator(inputs, training=False)
 
     def get_config(self):
         """What `__init__` needs to make an equal, untrained model."""
@@ -171,27 +202,75 @@ class AdversarialModel(GenerativeModel):
             "width": self.width,
             "n_critic": self.n_critic,
             "ema_decay": self.ema_decay,
+            "augment": self.augment,
+            "phase_steps": self.phase_steps,
         }
 
-    def _critic_step(self, real_images, labels, seed):
-        latent_seed, loss_seed = tf.unstack(tf.random.split(seed, 2))
+    def _train_stage(self, number, images, labels):
+        stage, progress = self._stages[number], self.progress()
+        images = self._at_stage(images, number, progress)
+        size = tf.maximum(tf.shape(images)[0] // self.n_critic, 1)
+        seeds = tf.random.split(self._step_seed(), self.n_critic + 1)
+        critic_losses = []
+        for part_number in range(self.n_critic):
+            # A batch smaller than n_critic gives its last image to the steps left over.
+            start = tf.minimum(part_number * size, tf.shape(images)[0] - size)
+            part = slice(start, start + size)
+            critic_losses.append(
+                self._critic_step(stage, images[part], labels[part], progress, seeds[part_number])
+            )
+        loss = self._generator_step(stage, labels[:size], progress, seeds[-1])
+        means = {
+            name: tf.add_n([losses[name] for losses in critic_losses]) / self.n_critic
+            for name in critic_losses[0]
+        }
+        return {**means, "generator_loss": loss}
+
+    def _at_stage(self, images, number, progress):
+        """Shrinks real images to a stage's size, blurred as far as that stage is faded in."""
+        for _ in range(len(self._stages) - 1 - number):
+            images = _halve(images)
+        if number == 0:
+            return images
+        alpha = fade_in_alpha(progress, number)
+        coarse = tf.repeat(tf.repeat(_halve(images), 2, axis=1), 2, axis=2)
+        coarse = coarse[:, : images.shape[1], : images.shape[2]]
+        return alpha * images + (1.0 - alpha) * coarse
+
+    def _critic_step(self, stage, real_images, labels, progress, seed):
+        latent_seed, loss_seed, real_seed, fake_seed = tf.unstack(tf.random.split(seed, 4))
         latents = self._draw_latents(tf.shape(labels)[0], latent_seed)
-        fake_images = self.generator([latents, labels], training=True)
+        progress = self._spread(progress, latents)
+        fake_images = stage.generator([latents, labels, progress], training=True)
+        real_images = self._augmented(real_images, real_seed)
+        fake_images = self._augmented(fake_images, fake_seed)
         with tf.GradientTape() as tape:
-            losses = self.critic_losses(real_images, fake_images, labels, loss_seed)
-        variables = self.critic.trainable_variables
+            losses = self.critic_losses(
+                lambda images: stage.critic([images, labels, progress], training=True),
+                real_images,
+                fake_images,
+                loss_seed,
+            )
+        variables = stage.critic.trainable_variables
         gradients = tape.gradient(losses["critic_loss"], variables)
         self.critic_optimizer.apply(gradients, variables)
         return losses
 
-    def _generator_step(self, labels, seed):
-        latents = self._draw_latents(tf.shape(labels)[0], seed)
+    def _generator_step(self, stage, labels, progress, seed):
+        latent_seed, augment_seed = tf.unstack(tf.random.split(seed, 2))
+        latents = self._draw_latents(tf.shape(labels)[0], latent_seed)
+        progress = self._spread(progress, latents)
+        variables = stage.generator.trainable_variables
         with tf.GradientTape() as tape:
-            fake_images = self.generator([latents, labels], training=True)
-            loss = self.generator_loss(self.critic([fake_images, labels], training=True))
-        variables = self.generator.trainable_variables
+            images = stage.generator([latents, labels, progress], training=True)
+            images = self._augmented(images, augment_seed)
+            scores = stage.critic([images, labels, progress], training=True)
+            loss = self.generator_loss(scores)
         self.generator_optimizer.apply(tape.gradient(loss, variables), variables)
         return loss
+
+    def _augmented(self, images, seed):
+        return differentiable_augmentation.augment(images, seed) if self.augment else images
 
     def _update_ema(self):
         step = tf.cast(self.step, tf.float32)
@@ -201,9 +280,9 @@ class AdversarialModel(GenerativeModel):
         ):
             averaged.assign(decay * averaged + (1.0 - decay) * current)
 
-    def _step_seed(self):
-        return tf.stack([tf.constant(self.seed, tf.int64), tf.convert_to_tensor(self.step)])
+    def _spread(self, progress, latents):
+        return tf.fill((tf.shape(latents)[0],), progress)
 
-    def _track(self, losses):
-        for name, loss in losses.items():
-            self.loss_trackers[name].update_state(loss)
+
+def _halve(images: tf.Tensor) -> tf.Tensor:
+    return tf.nn.avg_pool2d(images, 2, 2, padding="SAME")

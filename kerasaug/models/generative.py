@@ -11,7 +11,7 @@ from kerasaug.errors import InputError
 from kerasaug.files import atomic
 from kerasaug.images import to_uint8
 
-DECODE_BATCH = 256
+CHUNK = 256
 
 
 class GenerativeModel(keras.Model, abc.ABC):
@@ -41,11 +41,35 @@ class GenerativeModel(keras.Model, abc.ABC):
         self.step = self.add_weight(
             shape=(), dtype="int64", initializer="zeros", trainable=False, name="step"
         )
+        self.loss_trackers = {name: keras.metrics.Mean(name=name) for name in self.loss_names}
+
+    @property
+    def metrics(self):
+        """The means of the losses since they were last reset."""
+        return list(self.loss_trackers.values())
 
     @property
     def steps_taken(self) -> int:
         """How many train steps the model has behind it."""
         return int(self.step.numpy())
+
+    @property
+    @abc.abstractmethod
+    def loss_names(self) -> tuple[str, ...]:
+        """What a train step logs."""
+
+    @property
+    @abc.abstractmethod
+    def batches_per_step(self) -> int:
+        """How many batches of real images one train step takes, joined in one."""
+
+    @abc.abstractmethod
+    def compile_for_training(self, learning_rate: float) -> None:
+        """Compiles with the optimizers that suit the model.
+
+        Args:
+            learning_rate: Of all of them.
+        """
 
     @abc.abstractmethod
     def decode(self, latents: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
@@ -58,6 +82,10 @@ class GenerativeModel(keras.Model, abc.ABC):
         Returns:
             float32 images (n, height, width, channels) in [-1, 1].
         """
+
+    def call(self, latents, labels):
+        """The same as `decode`."""
+        return self.decode(latents, labels)
 
     def sample(self, labels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Draws latents and decodes them.
@@ -91,13 +119,25 @@ class GenerativeModel(keras.Model, abc.ABC):
             raise InputError(
                 f"`class_id` must be in [0, {self.num_classes}). Received: class_id={class_id}"
             )
-        latents = self._draw_latents(count, tf.constant([seed, 0]))
-        labels = tf.fill((count,), class_id)
+        return self.decode_to_uint8(self._draw_latents(count, tf.constant([seed, 0])), class_id)
+
+    def decode_to_uint8(self, latents: tf.Tensor, labels: tf.Tensor | int) -> np.ndarray:
+        """Makes any number of images, a part at a time.
+
+        Args:
+            latents: float32 (n, latent_dim).
+            labels: int (n,), or one class for all.
+
+        Returns:
+            uint8 array (n, height, width, channels).
+        """
+        latents = tf.convert_to_tensor(latents)
+        labels = tf.broadcast_to(tf.cast(labels, tf.int32), (len(latents),))
         chunks = [
-            to_uint8(self.decode(latents[i : i + DECODE_BATCH], labels[i : i + DECODE_BATCH]))
-            for i in range(0, count, DECODE_BATCH)
+            to_uint8(self.decode(latents[i : i + CHUNK], labels[i : i + CHUNK])).numpy()
+            for i in range(0, len(latents), CHUNK)
         ]
-        return np.concatenate([chunk.numpy() for chunk in chunks])
+        return np.concatenate(chunks)
 
     def export(self, filepath: str | os.PathLike[str]) -> None:
         """Writes a SavedModel that makes images without this package and without Keras.
@@ -132,3 +172,11 @@ class GenerativeModel(keras.Model, abc.ABC):
 
     def _draw_latents(self, count, seed):
         return tf.random.stateless_normal((count, self.latent_dim), seed)
+
+    def _step_seed(self):
+        return tf.stack([tf.constant(self.seed, tf.int64), tf.convert_to_tensor(self.step)])
+
+    def _means(self, losses):
+        for name, tracker in self.loss_trackers.items():
+            tracker.update_state(losses[name])
+        return {name: tracker.result() for name, tracker in self.loss_trackers.items()}

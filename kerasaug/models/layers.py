@@ -1,6 +1,11 @@
 """Layers that several generative models share."""
 
+import math
+
 import keras
+import tensorflow as tf
+
+from kerasaug.models.schedule import fade_in_alpha
 
 
 @keras.saving.register_keras_serializable("kerasaug")
@@ -58,3 +63,126 @@ class ClassProjection(keras.layers.Layer):
     def get_config(self):
         """What `__init__` needs to make an equal layer."""
         return {**super().get_config(), "num_classes": self.num_classes}
+
+
+@keras.saving.register_keras_serializable("kerasaug")
+class Reparameterization(keras.layers.Layer):
+    """Draws from a diagonal normal distribution in a way that gradients pass through.
+
+    Section 2.4 of Kingma and Welling 2014, "Auto-Encoding Variational Bayes" (arXiv 1312.6114).
+
+    Input shape: mean, natural logarithm of the variance, and standard normal noise, (n, d) each.
+
+    Output shape: (n, d).
+    """
+
+    def call(self, mean, log_variance, noise):
+        """Scales the noise by the standard deviation and adds the mean."""
+        return mean + keras.ops.exp(0.5 * log_variance) * noise
+
+
+@keras.saving.register_keras_serializable("kerasaug")
+class FadeIn(keras.layers.Layer):
+    """Blends the enlarged output of the coarser blocks into that of a new, finer one.
+
+    The share of the new block, alpha, is a function of the training's progress alone: 0 until the
+    progress reaches `block - 1`, 1 from `block` on. Figure 2 of Karras et al. 2018, "Progressive
+    Growing of GANs" (arXiv 1710.10196).
+
+    Args:
+        block: Number of the new block; the coarsest is 0 and is never faded in.
+
+    Input shape: two tensors (n, height, width, maps), the coarser one first, and the progress of
+        every image, (n,).
+
+    Output shape: (n, height, width, maps).
+    """
+
+    def __init__(self, block: int, **kwargs):
+        super().__init__(**kwargs)
+        self.block = block
+
+    def call(self, coarse, fine, progress):
+        """Takes 1 - alpha of the coarse and alpha of the fine one."""
+        alpha = fade_in_alpha(keras.ops.cast(progress, "float32"), self.block)
+        alpha = keras.ops.cast(alpha, self.compute_dtype)[:, None, None, None]
+        return (1.0 - alpha) * coarse + alpha * fine
+
+    def get_config(self):
+        """What `__init__` needs to make an equal layer."""
+        return {**super().get_config(), "block": self.block}
+
+
+@keras.saving.register_keras_serializable("kerasaug")
+class MinibatchStddev(keras.layers.Layer):
+    """Adds one map that tells a critic how much the images of a batch differ.
+
+    The standard deviation over groups of images, averaged over features and pixels; a generator
+    that makes the same image again and again gives itself away by it. Section 3 of Karras et al.
+    2018, "Progressive Growing of GANs" (arXiv 1710.10196).
+
+    Args:
+        group_size: Images per group; a batch that it does not divide is one group.
+
+    Input shape: (n, height, width, maps).
+
+    Output shape: (n, height, width, maps + 1); of a single image the added map is about 0.
+    """
+
+    def __init__(self, group_size: int = 4, **kwargs):
+        super().__init__(**kwargs)
+        self.group_size = group_size
+
+    def call(self, inputs):
+        """Computes the statistic and appends it."""
+        features = tf.cast(inputs, tf.float32)
+        count = tf.shape(features)[0]
+        group = tf.where(count % self.group_size == 0, self.group_size, count)
+        height, width, maps = features.shape[1:]
+        grouped = tf.reshape(features, (group, -1, height, width, maps))
+        # The gradient of a square root is infinite at 0, where all images are alike.
+        deviation = tf.sqrt(tf.math.reduce_variance(grouped, axis=0) + 1e-8)
+        statistic = tf.tile(tf.reduce_mean(deviation, axis=[1, 2, 3]), (group,))
+        plane = tf.ones((1, height, width, 1)) * statistic[:, None, None, None]
+        return tf.concat([inputs, tf.cast(plane, inputs.dtype)], axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        """One map more."""
+        return (*input_shape[:-1], input_shape[-1] + 1)
+
+    def get_config(self):
+        """What `__init__` needs to make an equal layer."""
+        return {**super().get_config(), "group_size": self.group_size}
+
+
+@keras.saving.register_keras_serializable("kerasaug")
+class Equalized(keras.layers.Wrapper):
+    """Gives a convolution or dense layer an equalised learning rate.
+
+    The wrapped layer's weights are drawn from a standard normal distribution and scaled by
+    He's constant when they are used, here by scaling its inputs, so that an optimizer that
+    normalises gradients moves all layers at the same speed. Section 4.1 of Karras et al. 2018,
+    "Progressive Growing of GANs" (arXiv 1710.10196).
+
+    Args:
+        layer: A `Conv2D` or `Dense` layer, not yet built; its kernel must be initialised with
+            `keras.initializers.RandomNormal(stddev=1.0)`.
+        gain: 2 before a rectifier, 1 before an output.
+    """
+
+    def __init__(self, layer: keras.layers.Layer, gain: float = 2.0, **kwargs):
+        super().__init__(layer, **kwargs)
+        self.gain = gain
+
+    def call(self, inputs):
+        """Applies the layer to the scaled inputs."""
+        fan_in = math.prod(self.layer.kernel.shape[:-1])
+        return self.layer(inputs * math.sqrt(self.gain / fan_in))
+
+    def compute_output_shape(self, input_shape):
+        """That of the layer."""
+        return self.layer.compute_output_shape(input_shape)
+
+    def get_config(self):
+        """What `__init__` needs to make an equal layer."""
+        return {**super().get_config(), "gain": self.gain}

@@ -7,6 +7,69 @@ import tensorflow as tf
 SQRT_EPSILON = 1e-12
 
 
+def non_saturating_critic_loss(real_scores: tf.Tensor, fake_scores: tf.Tensor) -> tf.Tensor:
+    """What the critic (discriminator) of the original GAN minimises: cross entropy.
+
+    Equation 1 of Goodfellow et al. 2014, "Generative Adversarial Networks" (arXiv 1406.2661), with
+    the probability of being real as the sigmoid of the score.
+
+    Args:
+        real_scores: Critic scores of real images, any shape.
+        fake_scores: Critic scores of generated images, any shape.
+
+    Returns:
+        float32 scalar, at least 0; 2 log 2 for a critic that cannot tell.
+    """
+    return tf.reduce_mean(tf.nn.softplus(-real_scores)) + tf.reduce_mean(
+        tf.nn.softplus(fake_scores)
+    )
+
+
+def non_saturating_generator_loss(fake_scores: tf.Tensor) -> tf.Tensor:
+    """What the generator of the original GAN minimises, in the form that does not saturate.
+
+    Section 3 of Goodfellow et al. 2014: the generator maximises the log probability that its
+    images are real.
+
+    Args:
+        fake_scores: Critic scores of generated images, any shape.
+
+    Returns:
+        float32 scalar, at least 0.
+    """
+    return tf.reduce_mean(tf.nn.softplus(-fake_scores))
+
+
+def kl_divergence(mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor:
+    """Divergence of diagonal normal distributions from the standard normal one.
+
+    Appendix B of Kingma and Welling 2014, "Auto-Encoding Variational Bayes" (arXiv 1312.6114).
+
+    Args:
+        mean: float tensor (n, d).
+        log_variance: float tensor (n, d), natural logarithm.
+
+    Returns:
+        float32 tensor (n,), at least 0, summed over d; in nats.
+    """
+    return 0.5 * tf.reduce_sum(tf.square(mean) + tf.exp(log_variance) - 1.0 - log_variance, axis=-1)
+
+
+def reconstruction_loss(images: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Cross entropy between pixels and the probabilities that a decoder gives them.
+
+    Args:
+        images: float tensor (n, height, width, channels) in [-1, 1], taken as probabilities of
+            white from 0 to 1.
+        logits: float tensor of the same shape.
+
+    Returns:
+        float32 tensor (n,), at least 0, summed over pixels and channels; in nats.
+    """
+    loss = tf.nn.sigmoid_cross_entropy_with_logits(labels=(images + 1.0) / 2.0, logits=logits)
+    return tf.reduce_sum(loss, axis=[1, 2, 3])
+
+
 def wasserstein_distance(real_scores: tf.Tensor, fake_scores: tf.Tensor) -> tf.Tensor:
     """The critic's estimate of how far the generated images are from the real ones.
 
@@ -65,3 +128,38 @@ def gradient_penalty(
     # The gradient of a square root is infinite at 0.
     norms = tf.sqrt(squares + SQRT_EPSILON)
     return tf.reduce_mean(tf.square(norms - 1.0))
+
+
+def wasserstein_critic_losses(
+    critic: Callable[[tf.Tensor], tf.Tensor],
+    real_images: tf.Tensor,
+    fake_images: tf.Tensor,
+    epsilon: tf.Tensor,
+    gradient_penalty_weight: float,
+    drift_weight: float = 0.0,
+) -> dict[str, tf.Tensor]:
+    """What the critic of a Wasserstein GAN with gradient penalty minimises, and its parts.
+
+    Args:
+        critic: Maps images to one score each.
+        real_images: float tensor (n, height, width, channels).
+        fake_images: float tensor of the same shape.
+        epsilon: See `gradient_penalty`.
+        gradient_penalty_weight: Weight of the penalty; lambda in Gulrajani et al. 2017.
+        drift_weight: Weight of the mean square of the real scores, which keeps them near 0
+            (appendix A.1 of Karras et al. 2018).
+
+    Returns:
+        float32 scalars `critic_loss`, `wasserstein_distance` and `gradient_penalty`.
+    """
+    real_scores, fake_scores = critic(real_images), critic(fake_images)
+    distance = wasserstein_distance(real_scores, fake_scores)
+    penalty = gradient_penalty(critic, real_images, fake_images, epsilon)
+    loss = gradient_penalty_weight * penalty - distance
+    if drift_weight:
+        loss += drift_weight * tf.reduce_mean(tf.square(real_scores))
+    return {
+        "critic_loss": loss,
+        "wasserstein_distance": distance,
+        "gradient_penalty": penalty,
+    }

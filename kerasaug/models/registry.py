@@ -17,21 +17,42 @@ class Entry(NamedTuple):
     """How a model of the registry is made.
 
     Attributes:
-        target: `module:class` of a `GenerativeModel`.
+        target: `module:class` of a `GenerativeModel` in this package.
         conditional: Whether it is told the number of classes. A conditional model learns from all
             classes in balanced batches, an unconditional one from the rare class alone.
         description: What it is, in a few words.
+        adversarial: Whether it is an `AdversarialModel`.
+        grows: Whether it grows, and so has to know how long it is trained.
+        learning_rate: Its own, where it differs from the preset's.
     """
 
     target: str
     conditional: bool
     description: str
+    adversarial: bool = True
+    grows: bool = False
+    learning_rate: float | None = None
 
 
+_PROGRESSIVE = {"target": "progressive:ProgressiveWGAN", "grows": True}
+_VAE = {"target": "vae:VAE", "adversarial": False, "learning_rate": 1e-3}
 MODELS = {
-    "wgan": Entry("kerasaug.models.wgan:WGAN", False, "Wasserstein GAN with gradient penalty"),
-    "conditional-wgan": Entry(
-        "kerasaug.models.wgan:WGAN", True, "Wasserstein GAN that is told the class of every image"
+    "gan": Entry("gan:GAN", False, "GAN with the original loss"),
+    "wgan": Entry("wgan:WGAN", False, "Wasserstein GAN with gradient penalty"),
+    "conditional-wgan": Entry("wgan:WGAN", True, "Wasserstein GAN that is told the classes"),
+    "progressive-wgan": Entry(
+        conditional=False,
+        description="Wasserstein GAN that grows from coarse to fine",
+        **_PROGRESSIVE,
+    ),
+    "conditional-progressive-wgan": Entry(
+        conditional=True,
+        description="growing Wasserstein GAN that is told the classes",
+        **_PROGRESSIVE,
+    ),
+    "vae": Entry(conditional=False, description="variational autoencoder", **_VAE),
+    "conditional-vae": Entry(
+        conditional=True, description="variational autoencoder that is told the classes", **_VAE
     ),
 }
 
@@ -79,4 +100,4 @@ def _class(name: str) -> type:
     if name not in MODELS:
         raise InputError(f"there is no model {name!r}; accepted: {', '.join(MODELS)}")
     module, class_name = MODELS[name].target.split(":")
-    return getattr(importlib.import_module(module), class_name)
+    return getattr(importlib.import_module(f"kerasaug.models.{module}"), class_name)

@@ -12,6 +12,7 @@ from kerasaug.data import augment, mixture
 from kerasaug.data.dataset import ImageDataset, collect
 from kerasaug.files import atomic
 from kerasaug.models.classifier import build_classifier
+from kerasaug.reproducibility import make_reproducible
 from kerasaug.study import metrics
 from kerasaug.study.arms import Arm
 
@@ -86,7 +87,7 @@ def run_trial(
         curve) and `seconds`.
     """
     start = time.perf_counter()
-    keras.utils.set_random_seed(seed)
+    make_reproducible(seed)
     change = augment.AUGMENTATIONS[arm.augmentation] if arm.augmentation else None
     stream = mixture.batches(parts(arm, dataset, generate), batch_size, seed=seed, augment=change)
     classifier = build_classifier(dataset.image_shape, dataset.num_classes, steps, width)

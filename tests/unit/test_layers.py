@@ -1,7 +1,16 @@
+import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
-from kerasaug.models.layers import ClassProjection, PixelNormalization
+from kerasaug.models.layers import (
+    ClassProjection,
+    Equalized,
+    FadeIn,
+    MinibatchStddev,
+    PixelNormalization,
+    Reparameterization,
+)
 
 
 def test_pixel_normalization_gives_unit_mean_square():
@@ -24,3 +33,36 @@ def test_projection_is_an_inner_product_with_the_vector_of_the_class():
     scores = layer(features, labels)
     vectors = np.asarray(layer.embedding.embeddings)[labels.numpy()]
     np.testing.assert_allclose(scores[:, 0], (features * vectors).numpy().sum(axis=1), rtol=1e-5)
+
+
+def test_reparameterization_scales_and_shifts_noise():
+    values = np.array([1.0, np.log(4.0), 3.0], np.float32)
+    drawn = Reparameterization()(*(tf.constant([[value]]) for value in values))
+    assert float(drawn[0, 0]) == pytest.approx(7.0)
+
+
+def test_a_blend_at_a_fifth_is_four_fifths_coarse():
+    coarse, fine = tf.fill((3, 2, 2, 1), 10.0), tf.fill((3, 2, 2, 1), 20.0)
+    blended = FadeIn(block=2)(coarse, fine, tf.constant([0.7, 1.2, 2.5]))
+    np.testing.assert_allclose(blended[:, 0, 0, 0], [10.0, 12.0, 20.0], rtol=1e-6)
+
+
+def test_minibatch_stddev_of_known_batches():
+    layer = MinibatchStddev(group_size=2)
+    alike = tf.ones((4, 3, 3, 2))
+    np.testing.assert_allclose(layer(alike)[..., 2], 1e-4, rtol=1e-3)
+    values = tf.constant([0.0, 5.0, 2.0, 5.0])[:, None, None, None] * tf.ones((4, 3, 3, 2))
+    # Groups of images 0 and 2, and of 1 and 3.
+    np.testing.assert_allclose(layer(values)[:, 0, 0, 2], [1.0, 0.0, 1.0, 0.0], atol=1e-3)
+    assert np.isfinite(layer(values[:1])).all()
+    assert layer(values[:3]).shape == (3, 3, 3, 3)
+
+
+def test_an_equalized_layer_keeps_the_variance_of_its_input():
+    layer = Equalized(
+        keras.layers.Dense(400, kernel_initializer=keras.initializers.RandomNormal(0, 1, seed=0)),
+        gain=1.0,
+    )
+    output = layer(tf.random.stateless_normal((200, 300), [0, 1]))
+    assert float(tf.math.reduce_std(output)) == pytest.approx(1.0, rel=0.05)
+    assert float(tf.math.reduce_std(layer.layer.kernel)) == pytest.approx(1.0, rel=0.05)

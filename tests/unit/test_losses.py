@@ -42,17 +42,61 @@ def test_epsilon_is_uniform():
     model = registry.create("wgan", (8, 8, 1), 3, width=4, latent_dim=4)
     seen = []
 
-    class Spy:
-        def __call__(self, inputs, training):
-            seen.append(inputs[0].numpy())
-            return tf.reduce_sum(inputs[0], axis=[1, 2, 3])[:, None]
+    def critic(images):
+        seen.append(images.numpy())
+        return tf.reduce_sum(images, axis=[1, 2, 3])[:, None]
 
-    object.__setattr__(model, "critic", Spy())
     ones = tf.ones((4000, 8, 8, 1))
-    model.critic_losses(ones, tf.zeros_like(ones), tf.zeros(4000, tf.int32), tf.constant([0, 1]))
+    model.critic_losses(critic, ones, tf.zeros_like(ones), tf.constant([0, 1]))
     epsilon = seen[-1]
     assert (epsilon == epsilon[:, :1, :1]).all()
     epsilon = epsilon[:, 0, 0, 0]
     assert epsilon.min() >= 0.0
     assert epsilon.max() < 1.0
     np.testing.assert_allclose(np.histogram(epsilon, 4, (0, 1))[0] / 4000, 0.25, atol=0.03)
+
+
+def test_losses_of_a_critic_that_cannot_tell():
+    zeros = tf.zeros((4, 1))
+    both = losses.non_saturating_critic_loss(zeros, zeros)
+    assert float(both) == pytest.approx(2 * np.log(2))
+    assert float(losses.non_saturating_generator_loss(zeros)) == pytest.approx(np.log(2))
+
+
+def test_non_saturating_losses_are_cross_entropies():
+    real, fake = tf.constant([[2.0], [-1.0]]), tf.constant([[0.5], [-3.0]])
+    probability = lambda score: 1 / (1 + np.exp(-score.numpy()))  # noqa: E731
+    expected = -np.log(probability(real)).mean() - np.log(1 - probability(fake)).mean()
+    assert float(losses.non_saturating_critic_loss(real, fake)) == pytest.approx(expected)
+    expected = -np.log(probability(fake)).mean()
+    assert float(losses.non_saturating_generator_loss(fake)) == pytest.approx(expected)
+
+
+def test_kl_divergence_is_that_of_normal_distributions():
+    """Against an estimate from samples, and exactly 0 for the standard normal distribution."""
+    np.testing.assert_array_equal(losses.kl_divergence(tf.zeros((2, 3)), tf.zeros((2, 3))), [0, 0])
+    mean, deviation = np.array([[0.5, -1.0]]), np.array([[0.3, 2.0]])
+    draws = mean + deviation * np.random.default_rng(0).normal(size=(400_000, 2))
+    log_density = -0.5 * ((draws - mean) / deviation) ** 2 - np.log(deviation)
+    estimate = (log_density + 0.5 * draws**2).sum(axis=1).mean()
+    found = losses.kl_divergence(
+        tf.constant(mean, tf.float32), tf.constant(2 * np.log(deviation), tf.float32)
+    )
+    assert float(found[0]) == pytest.approx(estimate, rel=0.01)
+
+
+def test_reconstruction_is_the_cross_entropy_of_pixels():
+    images = tf.constant([-1.0, 1.0, 0.0])[None, None, :, None]
+    certain = tf.constant([-50.0, 50.0, 0.0])[None, None, :, None]
+    assert float(losses.reconstruction_loss(images, certain)[0]) == pytest.approx(np.log(2))
+
+
+def test_drift_adds_the_mean_square_of_the_real_scores():
+    critic = lambda images: tf.reduce_sum(images, axis=[1, 2, 3])  # noqa: E731
+    real, fake, epsilon = tf.ones((2, 2, 2, 1)), tf.zeros((2, 2, 2, 1)), tf.ones((2, 1, 1, 1))
+    without, with_drift = (
+        losses.wasserstein_critic_losses(critic, real, fake, epsilon, 10.0, drift)["critic_loss"]
+        for drift in (0.0, 0.5)
+    )
+    assert float(without) == pytest.approx(10 * (2 - 1) ** 2 - 4.0)
+    assert float(with_drift - without) == pytest.approx(0.5 * 16)

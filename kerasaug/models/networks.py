@@ -1,0 +1,198 @@
+"""The convolutional networks that several models share.
+
+A side is halved, rounding up, until the longer one is at most `SMALLEST_SIDE`; going up, sides
+double and what is too much is cut off, so that any image shape is reached.
+"""
+
+import math
+
+import keras
+
+from kerasaug.errors import InputError
+from kerasaug.models.layers import ClassProjection, PixelNormalization
+
+MAX_CHANNELS = 256
+SMALLEST_SIDE = 7
+SMALLEST_IMAGE = 8
+
+
+def check_image_shape(image_shape: tuple[int, int, int]) -> None:
+    """Refuses images too small to be halved.
+
+    Args:
+        image_shape: `(height, width, channels)`.
+
+    Raises:
+        InputError: If a side is below 8.
+    """
+    if min(image_shape[:2]) < SMALLEST_IMAGE:
+        raise InputError(
+            f"`image_shape` must have sides >= {SMALLEST_IMAGE}. Received: {image_shape}"
+        )
+
+
+def sizes(image_shape: tuple[int, int, int]) -> list[tuple[int, int]]:
+    """Heights and widths of the features, from the smallest to the image's.
+
+    Args:
+        image_shape: `(height, width, channels)`.
+
+    Returns:
+        `(height, width)` per level; (28, 28, 1) gives 7, 14 and 28.
+    """
+    found = [tuple(image_shape[:2])]
+    while max(found[0]) > SMALLEST_SIDE:
+        found.insert(0, tuple(math.ceil(side / 2) for side in found[0]))
+    return found
+
+
+def channels(image_shape: tuple[int, int, int], width: int) -> list[int]:
+    """Feature maps at each of `sizes`: `width` at the image's, twice as many at every halving.
+
+    Args:
+        image_shape: `(height, width, channels)`.
+        width: Feature maps at full resolution.
+
+    Returns:
+        A number per level, at most `MAX_CHANNELS`.
+    """
+    levels = len(sizes(image_shape))
+    return [min(width * 2**level, MAX_CHANNELS) for level in range(levels - 1, -1, -1)]
+
+
+def convolve_down(images, image_shape: tuple[int, int, int], width: int):
+    """Shrinks images to a vector of features by strided convolutions.
+
+    Args:
+        images: Keras tensor (n, height, width, channels).
+        image_shape: `(height, width, channels)`.
+        width: Feature maps at full resolution.
+
+    Returns:
+        Keras tensor (n, features).
+    """
+    features = images
+    for maps in reversed(channels(image_shape, width)[:-1]):
+        features = keras.layers.Conv2D(maps, 4, strides=2, padding="same")(features)
+        features = keras.layers.LeakyReLU(negative_slope=0.2)(features)
+    return keras.layers.Flatten()(features)
+
+
+def convolve_up(features, image_shape: tuple[int, int, int], width: int):
+    """Enlarges vectors to images by transposed convolutions, each image on its own.
+
+    Args:
+        features: Keras tensor (n, d).
+        image_shape: `(height, width, channels)`.
+        width: Feature maps at full resolution.
+
+    Returns:
+        Keras tensor (n, height, width, channels) of unbounded values.
+    """
+    (first_size, *other_sizes) = sizes(image_shape)
+    (first_maps, *other_maps) = channels(image_shape, width)
+    features = keras.layers.Dense(math.prod(first_size) * first_maps)(features)
+    features = keras.layers.Reshape((*first_size, first_maps))(features)
+    for size, maps in zip(other_sizes, other_maps, strict=True):
+        features = PixelNormalization()(keras.layers.ReLU()(features))
+        features = keras.layers.Conv2DTranspose(maps, 4, strides=2, padding="same")(features)
+        features = crop_to(features, size)
+    features = PixelNormalization()(keras.layers.ReLU()(features))
+    return keras.layers.Conv2D(image_shape[2], 3, padding="same")(features)
+
+
+def crop_to(features, size: tuple[int, int]):
+    """Cuts off the row or column by which a doubled odd side is too long.
+
+    Args:
+        features: Keras tensor (n, height, width, maps).
+        size: The height and width wanted.
+
+    Returns:
+        Keras tensor (n, *size, maps).
+    """
+    excess = (features.shape[1] - size[0], features.shape[2] - size[1])
+    if not any(excess):
+        return features
+    return keras.layers.Cropping2D(((0, excess[0]), (0, excess[1])))(features)
+
+
+def with_class(features, labels, num_classes: int | None):
+    """Puts an embedding of the class beside features, if there are classes.
+
+    Args:
+        features: Keras tensor (n, d).
+        labels: Keras tensor (n,), int.
+        num_classes: How many classes there are; None leaves the features as they are.
+
+    Returns:
+        Keras tensor (n, 2 d) or (n, d).
+    """
+    if num_classes is None:
+        return features
+    embedding = keras.layers.Embedding(num_classes, features.shape[-1])(labels)
+    return keras.layers.Concatenate()([features, embedding])
+
+
+def score(features, labels, num_classes: int | None, dim: int):
+    """A critic's last layers: one score, with a projection on the class if there are classes.
+
+    Args:
+        features: Keras tensor (n, d).
+        labels: Keras tensor (n,), int.
+        num_classes: How many classes there are, or None.
+        dim: Length of the vectors that features and classes are compared in.
+
+    Returns:
+        float32 Keras tensor (n, 1).
+    """
+    # A constant added to every score changes no loss of a Wasserstein GAN: no bias.
+    scores = keras.layers.Dense(1, use_bias=False)(features)
+    if num_classes is not None:
+        projected = keras.layers.Dense(dim, use_bias=False)(features)
+        scores += ClassProjection(num_classes)(projected, labels)
+    return keras.layers.Activation("linear", dtype="float32")(scores)
+
+
+def build_generator(
+    image_shape: tuple[int, int, int], num_classes: int | None, latent_dim: int, width: int
+) -> keras.Model:
+    """Makes a network from `[latents, labels, progress]` to images; it does not grow.
+
+    Args:
+        image_shape: `(height, width, channels)`.
+        num_classes: How many classes it is told apart, or None.
+        latent_dim: Length of the latents.
+        width: Feature maps at full resolution.
+
+    Returns:
+        A model with float32 images in [-1, 1] as output.
+    """
+    latents = keras.Input((latent_dim,), name="latents")
+    labels = keras.Input((), dtype="int32", name="labels")
+    images = convolve_up(with_class(latents, labels, num_classes), image_shape, width)
+    images = keras.layers.Activation("tanh", dtype="float32")(images)
+    progress = keras.Input((), name="progress")
+    return keras.Model([latents, labels, progress], images, name="generator")
+
+
+def build_critic(
+    image_shape: tuple[int, int, int], num_classes: int | None, latent_dim: int, width: int
+) -> keras.Model:
+    """Makes a network from `[images, labels, progress]` to scores: the generator's mirror image.
+
+    Args:
+        image_shape: `(height, width, channels)`.
+        num_classes: How many classes it is told apart, or None.
+        latent_dim: Length of the vectors that features and classes are compared in.
+        width: Feature maps at full resolution.
+
+    Returns:
+        A model with one float32 score per image, (n, 1), as output.
+    """
+    images = keras.Input(image_shape, name="images")
+    labels = keras.Input((), dtype="int32", name="labels")
+    features = convolve_down(images, image_shape, width)
+    scores = score(features, labels, num_classes, latent_dim)
+    progress = keras.Input((), name="progress")
+    return keras.Model([images, labels, progress], scores, name="critic")

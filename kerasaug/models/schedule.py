@@ -1,0 +1,52 @@
+"""Progressive growing as pure functions of one number, the progress.
+
+At progress k the blocks 0 to k are live; between k - 1 and k, block k is faded in.
+"""
+
+import keras
+import tensorflow as tf
+
+
+def growing_progress(step: tf.Tensor, phase_steps: int, last_block: int) -> tf.Tensor:
+    """How far a network has grown after some steps.
+
+    Each block but the last is trained for one phase and gives way to the next over another phase.
+
+    Args:
+        step: int scalar, steps taken.
+        phase_steps: Length of a phase, at least 1.
+        last_block: Number of the finest block.
+
+    Returns:
+        float32 scalar in [0, last_block].
+    """
+    step = tf.cast(step, tf.float32)
+    block = tf.floor(step / (2.0 * phase_steps))
+    within = step - 2.0 * phase_steps * block
+    fading = tf.clip_by_value((within - phase_steps) / phase_steps, 0.0, 1.0)
+    return tf.minimum(block + fading, float(last_block))
+
+
+def fade_in_alpha(progress: tf.Tensor, block: int) -> tf.Tensor:
+    """The share of a block in what leaves it.
+
+    Args:
+        progress: float tensor of any shape.
+        block: Number of the block.
+
+    Returns:
+        float tensor of the same shape in [0, 1].
+    """
+    return keras.ops.clip(progress - (block - 1.0), 0.0, 1.0)
+
+
+def live_stage(progress: tf.Tensor) -> tf.Tensor:
+    """The finest block that has a share.
+
+    Args:
+        progress: float scalar.
+
+    Returns:
+        int32 scalar.
+    """
+    return tf.cast(tf.math.ceil(progress), tf.int32)

@@ -1,0 +1,185 @@
+"""The variational autoencoder, and the transfer of styles from class to class."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasaug.images import to_float
+from kerasaug.models import losses, networks
+from kerasaug.models.generative import CHUNK, GenerativeModel
+from kerasaug.models.layers import Reparameterization
+
+
+@keras.saving.register_keras_serializable("kerasaug")
+class VAE(GenerativeModel):
+    """Variational autoencoder, conditional when `num_classes` is given.
+
+    A conditional one is told the class on both sides, so that its code holds what is left: the
+    style. `transfer` decodes the style of one class's images as another class.
+
+    Args:
+        image_shape: `(height, width, channels)`; sides from 8.
+        num_classes: How many classes a conditional model knows; None for an unconditional one.
+        latent_dim: Length of the codes; 2 for a map that can be drawn as it is.
+        width: Feature maps at full resolution; they double at every halving, up to 256.
+        kl_weight: Weight of the divergence; beta in Higgins et al. 2017.
+        seed: See `GenerativeModel`.
+
+    Example:
+        >>> vae = VAE(image_shape=(28, 28, 1), num_classes=10)
+        >>> vae.transfer(vae.generate(3, class_id=4), class_ids=4, to_class=5).shape
+        (3, 28, 28, 1)
+
+    Reference:
+        Kingma and Welling 2014, "Auto-Encoding Variational Bayes", arXiv 1312.6114; Sohn et al.
+        2015, "Learning Structured Output Representation using Deep Conditional Generative Models".
+    """
+
+    loss_names = ("loss", "reconstruction_loss", "kl_loss")
+    batches_per_step = 1
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int],
+        num_classes: int | None = None,
+        latent_dim: int = 16,
+        width: int = 32,
+        kl_weight: float = 1.0,
+        seed: int = 0,
+        **kwargs,
+    ):
+        networks.check_image_shape(image_shape)
+        super().__init__(image_shape, num_classes, latent_dim, seed, **kwargs)
+        self.width = width
+        self.kl_weight = kl_weight
+        self.encoder = self._build_encoder()
+        self.decoder = self._build_decoder()
+        self.reparameterization = Reparameterization(dtype="float32")
+        self.built = True
+
+    def compile(self, optimizer: keras.optimizers.Optimizer, jit_compile: bool = False) -> None:
+        """Sets the optimizer.
+
+        Args:
+            optimizer: Of encoder and decoder.
+            jit_compile: Whether XLA compiles the train step. On a CPU that is slower.
+        """
+        super().compile(optimizer=optimizer, jit_compile=jit_compile)
+        # A saved state is only restored into an optimizer that is built.
+        self.optimizer.build(self.trainable_variables)
+
+    def compile_for_training(self, learning_rate):
+        """Compiles with Adam; see `GenerativeModel.compile_for_training`."""
+        self.compile(keras.optimizers.Adam(learning_rate))
+
+    def get_compile_config(self):
+        """The arguments of `compile`, for saving."""
+        return {
+            "optimizer": keras.optimizers.serialize(self.optimizer),
+            "jit_compile": self.jit_compile,
+        }
+
+    def compile_from_config(self, config):
+        """Compiles with what `get_compile_config` gave."""
+        optimizer = keras.optimizers.deserialize(config["optimizer"])
+        self.compile(optimizer, config["jit_compile"])
+
+    def train_step(self, data):
+        """Takes one step on reconstruction and divergence.
+
+        Args:
+            data: `(images, labels)`: float32 (n, height, width, channels) in [-1, 1] and int32
+                (n,).
+
+        Returns:
+            Means of the losses so far in this epoch, by name; in nats per image.
+        """
+        images, labels = data
+        noise = self._draw_latents(tf.shape(images)[0], self._step_seed())
+        with tf.GradientTape() as tape:
+            mean, log_variance = self.encoder([images, labels], training=True)
+            latents = self.reparameterization(mean, log_variance, noise)
+            logits = self.decoder([latents, labels], training=True)
+            reconstruction = tf.reduce_mean(losses.reconstruction_loss(images, logits))
+            divergence = tf.reduce_mean(losses.kl_divergence(mean, log_variance))
+            loss = reconstruction + self.kl_weight * divergence
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply(gradients, self.trainable_variables)
+        self.step.assign_add(1)
+        return self._means(
+            {"loss": loss, "reconstruction_loss": reconstruction, "kl_loss": divergence}
+        )
+
+    def decode(self, latents, labels):
+        """Makes the most likely images; see `GenerativeModel.decode`."""
+        logits = self.decoder([latents, labels], training=False)
+        return 2.0 * tf.sigmoid(logits) - 1.0
+
+    def encode(self, images: np.ndarray, labels: np.ndarray | int = 0):
+        """Finds the distribution of codes that belongs to each image.
+
+        Args:
+            images: uint8 array (n, height, width, channels).
+            labels: int array (n,), or one class for all; ignored by an unconditional model.
+
+        Returns:
+            Mean and natural logarithm of the variance, float32 arrays (n, latent_dim).
+        """
+        labels = tf.broadcast_to(tf.cast(labels, tf.int32), (len(images),))
+        chunks = [
+            self.encoder([to_float(images[i : i + CHUNK]), labels[i : i + CHUNK]], training=False)
+            for i in range(0, len(images), CHUNK)
+        ]
+        means, log_variances = zip(*chunks, strict=True)
+        return np.concatenate(means), np.concatenate(log_variances)
+
+    def reconstruct(self, images: np.ndarray, labels: np.ndarray | int = 0) -> np.ndarray:
+        """Encodes images and decodes the means of their codes.
+
+        Args:
+            images: uint8 array (n, height, width, channels).
+            labels: int array (n,), or one class for all.
+
+        Returns:
+            uint8 array of the same shape.
+        """
+        return self.decode_to_uint8(self.encode(images, labels)[0], labels)
+
+    def transfer(
+        self, images: np.ndarray, class_ids: np.ndarray | int, to_class: int
+    ) -> np.ndarray:
+        """Makes images of one class in the style of images of others.
+
+        Args:
+            images: uint8 array (n, height, width, channels).
+            class_ids: Their classes, int array (n,), or one class for all.
+            to_class: The class to make.
+
+        Returns:
+            uint8 array of the same shape.
+        """
+        return self.decode_to_uint8(self.encode(images, class_ids)[0], to_class)
+
+    def get_config(self):
+        """What `__init__` needs to make an equal, untrained model."""
+        return {**super().get_config(), "width": self.width, "kl_weight": self.kl_weight}
+
+    def _build_encoder(self):
+        images = keras.Input(self.image_shape, name="images")
+        labels = keras.Input((), dtype="int32", name="labels")
+        features = networks.convolve_down(images, self.image_shape, self.width)
+        features = keras.layers.Dense(8 * self.width, activation="relu")(features)
+        features = networks.with_class(features, labels, self.num_classes)
+        mean = keras.layers.Dense(self.latent_dim, dtype="float32", name="mean")(features)
+        log_variance = keras.layers.Dense(self.latent_dim, dtype="float32", name="log_variance")(
+            features
+        )
+        return keras.Model([images, labels], [mean, log_variance], name="encoder")
+
+    def _build_decoder(self):
+        latents = keras.Input((self.latent_dim,), name="latents")
+        labels = keras.Input((), dtype="int32", name="labels")
+        features = networks.with_class(latents, labels, self.num_classes)
+        logits = networks.convolve_up(features, self.image_shape, self.width)
+        logits = keras.layers.Activation("linear", dtype="float32")(logits)
+        return keras.Model([latents, labels], logits, name="decoder")

@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasaug.models import registry, schedule
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [(0, 0), (8, 0), (9, 0.125), (12, 0.5), (16, 1), (24, 1), (26, 1.25), (32, 2), (1000, 2)],
+)
+def test_progress_stays_for_a_phase_and_fades_for_a_phase(step, expected):
+    found = schedule.growing_progress(tf.constant(step, tf.int64), phase_steps=8, last_block=2)
+    assert float(found) == expected
+
+
+def test_a_model_of_one_stage_does_not_grow():
+    steps = tf.range(100)
+    assert all(float(schedule.growing_progress(step, 1, 0)) == 0.0 for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("progress", "alphas", "stage"),
+    [(0.0, [1, 0, 0], 0), (0.3, [1, 0.3, 0], 1), (1.0, [1, 1, 0], 1), (1.75, [1, 1, 0.75], 2)],
+)
+def test_alpha_and_the_live_stage_follow_from_progress(progress, alphas, stage):
+    found = [float(schedule.fade_in_alpha(tf.constant(progress), block)) for block in range(3)]
+    np.testing.assert_allclose(found, alphas, rtol=1e-6)
+    assert int(schedule.live_stage(tf.constant(progress))) == stage
+
+
+def test_a_block_gets_its_first_gradient_when_its_fade_begins(tiny):
+    model = registry.create(
+        "progressive-wgan", (8, 8, 1), 3, width=4, latent_dim=4, n_critic=1, phase_steps=3
+    )
+    model.compile_for_training(1e-3)
+    fine = {v.path: v for v in model._stages[1].generator.trainable_variables}
+    coarse = {v.path for v in model._stages[0].generator.trainable_variables}
+    new = [variable for path, variable in fine.items() if path not in coarse]
+    before = [variable.numpy() for variable in new]
+
+    def moved():
+        return [not np.array_equal(a, b.numpy()) for a, b in zip(before, new, strict=True)]
+
+    batches = tiny.batches(4, seed=0)
+    model.fit(batches, steps_per_epoch=4, verbose=0, shuffle=False)
+    # Steps 0 to 2 are the first phase; at step 3 the fade begins with a share of 0.
+    assert not any(moved())
+    model.fit(batches, steps_per_epoch=1, verbose=0, shuffle=False)
+    assert all(moved())
+
+
+def test_the_stages_of_a_growing_model_agree_where_they_meet():
+    """At progress 1, the second stage enlarges nothing of the first; at 0, it is the first."""
+    model = registry.create("progressive-wgan", (16, 16, 1), 3, width=4, latent_dim=4)
+    latents = tf.random.stateless_normal((2, 4), [0, 1])
+    labels, zeros = tf.zeros(2, tf.int32), tf.zeros(2)
+    small, large = (
+        stage.generator([latents, labels, zeros]) for stage in (model._stages[0], model._stages[-1])
+    )
+    enlarged = tf.repeat(tf.repeat(small, 4, axis=1), 4, axis=2)
+    np.testing.assert_allclose(large, enlarged, atol=1e-5)
+
+
+def test_real_images_are_blurred_as_far_as_the_stage_is_faded_in():
+    model = registry.create("progressive-wgan", (8, 8, 1), 3, width=4, latent_dim=4)
+    images = tf.random.stateless_uniform((2, 8, 8, 1), [0, 1], -1.0, 1.0)
+    coarse = images.numpy().reshape(2, 4, 2, 4, 2, 1).mean(axis=(2, 4))
+    enlarged = coarse.repeat(2, axis=1).repeat(2, axis=2)
+    at = model._at_stage
+    np.testing.assert_allclose(at(images, 0, tf.constant(0.0)), coarse, atol=1e-6)
+    np.testing.assert_allclose(
+        at(images, 1, tf.constant(0.2)), 0.8 * enlarged + 0.2 * images, atol=1e-6
+    )
+    np.testing.assert_allclose(at(images, 1, tf.constant(1.0)), images, atol=1e-6)
