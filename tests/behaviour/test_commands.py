@@ -162,24 +162,18 @@ def test_train_gan_leaves_a_saved_model_that_makes_images(script, tmp_path):
     assert "holds a finished training; use --fresh" in again.stderr
 
 
-def test_a_killed_training_ends_with_the_weights_of_one_that_was_not(tmp_path):
-    def start(name):
-        command = [sys.executable, ROOT / "bin" / "train-gan", "--preset", "smoke"]
-        return subprocess.Popen(
-            [*command, "--steps", "40", "--output", tmp_path / name],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-
-    process = start("killed")
+def test_a_killed_training_ends_with_the_weights_of_one_that_was_not(monkeypatch, tmp_path):
+    options = "--preset smoke --steps 40 --output"
+    command = [sys.executable, ROOT / "bin" / "train-gan", *options.split(), tmp_path / "killed"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while not (tmp_path / "killed" / "checkpoint.keras").exists():
         assert process.poll() is None
         time.sleep(0.05)
     process.kill()
     process.wait()
     assert not (tmp_path / "killed" / "generator").exists()
-    assert start("killed").wait() == 0
-    assert start("whole").wait() == 0
+    subprocess.run(command, check=True, capture_output=True)
+    assert call(monkeypatch, f"train-gan {options}", tmp_path / "whole") == 0
     killed, whole = (
         models.load("conditional-wgan", tmp_path / name / "model.keras")
         for name in ("killed", "whole")
