@@ -22,7 +22,6 @@ from kerasaug.reproducibility import make_reproducible
 
 HISTORY_ROWS = 50
 SAMPLE_GRIDS = 10
-FEW_IMAGES = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -228,9 +227,6 @@ def git_commit() -> str | None:
 def _new_model(config: GeneratorConfig, dataset: ImageDataset) -> GenerativeModel:
     entry = registry.MODELS[config.model]
     options = {"width": config.width, "seed": config.seed}
-    if entry.adversarial:
-        rarest = min(dataset.class_counts[class_id] for class_id in dataset.rare_classes)
-        options["augment"] = rarest < FEW_IMAGES
     if entry.grows:
         # Two phases per size but the last, which has what is left.
         sizes = len(networks.sizes(dataset.image_shape))

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from kerasaug.errors import InputError, TrainingFailed
+from kerasaug.wording import readable
 
 INPUT_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 
@@ -162,7 +163,7 @@ def print_config(config: dict[str, Any]) -> None:
     """
     width = max(map(len, config))
     for name, value in config.items():
-        click.echo(f"{name:<{width}}  {value}")
+        click.echo(f"{name:<{width}}  {readable(value)}")
 
 
 DATASET = click.option(

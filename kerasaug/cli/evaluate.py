@@ -29,11 +29,11 @@ Mixtures:
 Augmentations:
 {_table({"+" + name: text for name, text in AUGMENTATIONS.items()})}
 \b
-Examples:
-  evaluate
-  evaluate --arms none,oversample,crop-rotate --seeds 2 --output /tmp/study
-  evaluate --arms none,balanced+affine,wgan:1000,wgan:4500+crop-rotate
-  evaluate --generator saved_models/mnist-conditional-wgan
+Examples (installed from a wheel, the command is kerasaug-evaluate):
+  bin/evaluate
+  bin/evaluate --arms none,oversample,crop-rotate --seeds 2 --output /tmp/study
+  bin/evaluate --arms none,balanced+affine,wgan:1000,wgan:4500+crop-rotate
+  bin/evaluate --generator saved_models/mnist-conditional-wgan
 """
 
 

@@ -4,7 +4,7 @@ import keras
 import rich.console
 import rich.progress
 
-LINES_WITHOUT_TERMINAL = 10
+LINES_WITHOUT_TERMINAL = 20
 
 
 class Progress:

@@ -9,10 +9,10 @@ from kerasaug.models.registry import MODELS
 from kerasaug.presets import GENERATOR_PRESETS
 
 EPILOG = """\b
-Examples:
-  train-gan
-  train-gan --model wgan --keep 5=54 --preset smoke --output /tmp/fives
-  train-gan --dataset fashion_mnist --keep Shirt=60
+Examples (installed from a wheel, the command is kerasaug-train-gan):
+  bin/train-gan
+  bin/train-gan --model wgan --keep 5=54 --preset smoke --output /tmp/fives
+  bin/train-gan --dataset fashion_mnist --keep Shirt=60
 """
 
 
@@ -28,7 +28,7 @@ Examples:
     default="default",
     show_default=True,
     help="Sets steps, batch size, width and learning rate together: smoke only shows "
-    "that everything works, quick takes about a minute, default a quarter of an hour, paper hours.",
+    "that everything works, quick takes about a minute, default about ten, paper hours.",
 )
 @click.option("--steps", type=click.IntRange(1), show_default="preset's", help="Generator steps.")
 @click.option(

@@ -142,9 +142,9 @@ class GenerativeModel(keras.Model, abc.ABC):
     def export(self, filepath: str | os.PathLike[str]) -> None:
         """Writes a SavedModel that makes images without this package and without Keras.
 
-        Its signature `serving_default(labels: int32 (n,), seed: int32 (2,))` returns uint8 images
-        (n, height, width, channels); `generate(count, class_id, seed)` makes the same images as
-        `labels=[class_id] * count, seed=[seed, 0]`. Its endpoint `decode(latents: float32
+        Its signature `serving_default(labels: int32 (n,), seed: int32 (2,))` returns `images`,
+        uint8 (n, height, width, channels); `generate(count, class_id, seed)` makes the same images
+        as `labels=[class_id] * count, seed=[seed, 0]`. Its endpoint `decode(latents: float32
         (n, latent_dim), labels: int32 (n,))` returns float32 images in [-1, 1].
 
         Args:
@@ -153,9 +153,13 @@ class GenerativeModel(keras.Model, abc.ABC):
         labels = tf.TensorSpec((None,), tf.int32, name="labels")
         seed = tf.TensorSpec((2,), tf.int32, name="seed")
         latents = tf.TensorSpec((None, self.latent_dim), tf.float32, name="latents")
+
+        def serve(labels, seed):
+            return {"images": self.sample(labels, seed)}
+
         archive = keras.export.ExportArchive()
         archive.track(self)
-        archive.add_endpoint("serving_default", self.sample, input_signature=[labels, seed])
+        archive.add_endpoint("serving_default", serve, input_signature=[labels, seed])
         archive.add_endpoint("decode", self.decode, input_signature=[latents, labels])
         with atomic(filepath) as draft:
             archive.write_out(str(draft), verbose=False)

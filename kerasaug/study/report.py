@@ -12,6 +12,7 @@ from kerasaug.files import atomic
 from kerasaug.models.registry import MODELS
 from kerasaug.study import results as summary
 from kerasaug.study.arms import MIXTURES, parse
+from kerasaug.wording import readable
 
 METRIC_NAMES = {
     "rare_recall": "recall",
@@ -55,6 +56,7 @@ def render(results: dict[str, Any], figures: Path) -> str:
         lstrip_blocks=True,
     )
     environment.filters["score"] = _score
+    environment.filters["readable"] = readable
     data = results["data"]
     return environment.get_template("report.html.j2").render(
         results=results,

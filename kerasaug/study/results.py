@@ -7,7 +7,7 @@ from kerasaug.study import arms, metrics
 
 SCHEMA = 1
 BASELINE = "none"
-STRONGEST_CONTROL = "balanced+affine"
+SIMPLEST_CONTROL, STRONGEST_CONTROL = "oversample", "balanced+affine"
 
 
 def summarise(
@@ -50,8 +50,9 @@ def summarise(
 def headlines(results: dict[str, Any]) -> list[str]:
     """Says in a few sentences what was found, the verdict on the generated images first.
 
-    Every generative arm is held against doing nothing and against one control that is chosen by
-    name, never by its score: `balanced+affine`, or where it was not run the last control listed.
+    Every generative arm is held against doing nothing and against two controls that are chosen by
+    name, never by their scores: `oversample` and `balanced+affine`, or where neither was run the
+    last control listed.
 
     Args:
         results: What `summarise` gave.
@@ -68,9 +69,8 @@ def headlines(results: dict[str, Any]) -> list[str]:
         if arms.parse(name).model is not None:
             if BASELINE in found:
                 sentences.append(_against_nothing(name, arm))
-            if controls:
-                control = STRONGEST_CONTROL if STRONGEST_CONTROL in controls else controls[-1]
-                sentences.append(_against_control(name, arm, control))
+            chosen = [c for c in (SIMPLEST_CONTROL, STRONGEST_CONTROL) if c in controls]
+            sentences += [_against_control(name, arm, c) for c in chosen or controls[-1:]]
     if BASELINE in found:
         recall = found[BASELINE]["summary"]["rare_recall"]["mean"]
         sentences.append(

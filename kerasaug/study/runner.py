@@ -67,12 +67,15 @@ class Study:
         """
         write_json(self.run_file, {"schema": SCHEMA, "config": self._base_config()})
         keras.config.set_dtype_policy(self.config.precision)
-        trials = []
+        trials, read = [], 0
         for seed in range(self.config.seeds):
             dataset = self.generators.reduced(seed).cache()
             for arm in self.config.parsed_arms:
                 kept = self._finished(arm, seed, dataset)
+                read += kept is not None
                 trials.append(kept or self._trial(arm, seed, dataset, follower))
+        if read:
+            follower.say(f"{read} of {len(trials)} trials were read from {self.output / 'trials'}")
         found = results.summarise(
             {**self.config.as_dict(), "generator_note": self.generators.note()},
             training.describe(self.generators.reduced(0)),
@@ -147,9 +150,12 @@ class Study:
                 f"--output {self.output} is not empty and holds no study (no run.json)"
             )
         try:
-            kept = json.loads(self.run_file.read_text(encoding="utf-8"))["config"]
+            run = json.loads(self.run_file.read_text(encoding="utf-8"))
+            kept = run["config"]
+            if "status" in run:
+                raise InputError(f"--output {self.output} holds a training of train-gan, no study")
             return {**kept, "precision": str(kept["precision"])}
-        except (ValueError, KeyError, TypeError) as error:
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
             raise InputError(f"--output {self.output}: its run.json is damaged") from error
 
     def _base_config(self) -> dict[str, Any]:

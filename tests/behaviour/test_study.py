@@ -111,6 +111,12 @@ def test_the_work_left_is_what_is_not_finished(finished, tiny, tmp_path):
     assert Study(more, tiny, output).units() == everything / 2
 
 
+def test_the_folder_of_a_generator_is_no_study(tiny, tmp_path):
+    folder = trained(tiny, tmp_path)
+    with pytest.raises(InputError, match="holds a training of train-gan"):
+        run(tiny, folder.path)
+
+
 def test_a_damaged_run_file_is_refused(tiny, tmp_path):
     for content in ("", "[]", "{}", '{"config": 3}'):
         (tmp_path / "run.json").write_text(content)

@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "kerasaug"
 FLOORS = [
-    ["errors", "files", "images", "precision", "reproducibility"],
+    ["errors", "files", "images", "precision", "reproducibility", "wording"],
     ["plots"],
     ["data", "models"],
     ["presets", "callbacks", "model_folder"],
