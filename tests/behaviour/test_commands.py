@@ -161,6 +161,7 @@ def test_train_gan_leaves_a_saved_model_that_makes_images(script, tmp_path):
     assert "holds a finished training; use --fresh" in again.stderr
 
 
+@pytest.mark.slow
 def test_a_killed_training_ends_with_the_weights_of_one_that_was_not(monkeypatch, tmp_path):
     options = "--preset smoke --steps 40 --output"
     command = [sys.executable, ROOT / "bin" / "train-gan", *options.split(), tmp_path / "killed"]
