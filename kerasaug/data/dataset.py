@@ -108,6 +108,8 @@ class ImageDataset:
         Returns:
             The same data set in memory, the training images in the order of their classes.
         """
+        if self.class_streams is not None:
+            return self
         images, _ = collect(self.train)
         streams = tuple(
             mixture.stream(images[self.train_labels == class_id], class_id)
