@@ -32,6 +32,7 @@ class ModelFolder:
         self.history = self.path / "history.csv"
         self.losses = self.path / "losses.png"
         self.samples = self.path / "samples"
+        self.latent = self.path / "latent"
         self.checkpoint = self.path / "checkpoint.keras"
 
     def read_run(self) -> dict[str, Any] | None:
@@ -69,7 +70,7 @@ class ModelFolder:
 
     def clear(self) -> None:
         """Removes what an earlier training wrote here, and nothing else."""
-        for folder in (self.generator, self.samples):
+        for folder in (self.generator, self.samples, self.latent):
             shutil.rmtree(folder, ignore_errors=True)
         for file in (self.model, self.history, self.losses, self.checkpoint, self.run_file):
             file.unlink(missing_ok=True)

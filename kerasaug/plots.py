@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
@@ -172,4 +173,51 @@ def real_beside_generated(real: np.ndarray, generated: Mapping[str, np.ndarray])
         axes.imshow(square.squeeze(), cmap="gray", vmin=0, vmax=255)
         axes.set_title(name, color=REAL_COLOUR if name == "real" else "black")
         axes.set_axis_off()
+    return figure
+
+
+def latent_map(
+    points: np.ndarray,
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    rare_classes: Sequence[int],
+    limits: np.ndarray,
+    title: str,
+) -> Figure:
+    """Draws where images lie in a plane, coloured by class, the rare classes on top.
+
+    Args:
+        points: float array (n, 2).
+        labels: int array (n,).
+        class_names: Names in index order.
+        rare_classes: Indices of the rare ones; drawn last, as rimmed dots.
+        limits: What part of the plane is drawn: left and right, bottom and top, (2, 2).
+        title: Heading of the figure.
+
+    Returns:
+        The figure.
+    """
+    figure = Figure(figsize=(6.4, 5.0), layout="constrained")
+    axes = figure.subplots()
+    colours = colormaps["tab10" if len(class_names) <= 10 else "turbo"]
+    last = max(len(class_names) - 1, 1)
+    for class_id in sorted(range(len(class_names)), key=lambda c: c in rare_classes):
+        chosen = points[labels == class_id]
+        rare = class_id in rare_classes
+        axes.plot(
+            chosen[:, 0],
+            chosen[:, 1],
+            "o" if rare else ".",
+            color=colours(class_id if len(class_names) <= 10 else class_id / last),
+            markeredgecolor="black" if rare else "none",
+            markeredgewidth=0.5,
+            markersize=4 if rare else 5,
+            alpha=1.0 if rare else 0.5,
+            label=f"{class_names[class_id]} (rare)" if rare else class_names[class_id],
+        )
+    axes.set_xlim(*limits[0])
+    axes.set_ylim(*limits[1])
+    axes.set_title(title, fontsize=11)
+    if len(class_names) <= MAX_TICKS:
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8, markerscale=1.5)
     return figure

@@ -11,12 +11,14 @@ class GeneratorPreset(NamedTuple):
         batch_size: Real images per critic step.
         width: Feature maps at full resolution.
         learning_rate: Of both of Adam's optimizers.
+        judge_steps: How long the classifier is trained that measures the images; see `judge.Judge`.
     """
 
     steps: int
     batch_size: int
     width: int
     learning_rate: float
+    judge_steps: int = 400
 
 
 class StudyPreset(NamedTuple):
@@ -40,7 +42,7 @@ class StudyPreset(NamedTuple):
 
 
 GENERATOR_PRESETS = {
-    "smoke": GeneratorPreset(steps=20, batch_size=16, width=8, learning_rate=5e-4),
+    "smoke": GeneratorPreset(steps=20, batch_size=16, width=8, learning_rate=5e-4, judge_steps=20),
     "quick": GeneratorPreset(steps=500, batch_size=64, width=16, learning_rate=5e-4),
     "default": GeneratorPreset(steps=4000, batch_size=64, width=32, learning_rate=2e-4),
     "paper": GeneratorPreset(steps=20_000, batch_size=64, width=64, learning_rate=2e-4),

@@ -3,7 +3,7 @@
 import dataclasses
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,14 @@ from typing import Any
 import keras
 
 from kerasaug import callbacks as ours
-from kerasaug import plots
+from kerasaug import latent_map, plots
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import InputError
 from kerasaug.files import atomic
 from kerasaug.model_folder import ModelFolder
 from kerasaug.models import networks, registry
 from kerasaug.models.generative import GenerativeModel
+from kerasaug.models.vae import VAE
 from kerasaug.reproducibility import make_reproducible
 
 HISTORY_ROWS = 50
@@ -38,6 +39,8 @@ class GeneratorConfig:
         learning_rate: Of both optimizers.
         seed: Of the split, the initial weights and everything random.
         precision: The Keras dtype policy.
+        judge_steps: How long the classifier is trained that measures the images afterwards.
+        latent_dim: Length of the latents; None for the model's own.
     """
 
     model: str
@@ -49,6 +52,8 @@ class GeneratorConfig:
     learning_rate: float
     seed: int
     precision: str
+    judge_steps: int = 400
+    latent_dim: int | None = None
 
 
 def train_generator(
@@ -58,6 +63,7 @@ def train_generator(
     *,
     fresh: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    measure: Callable[[ModelFolder, ImageDataset], dict[str, Any]] | None = None,
 ) -> ModelFolder:
     """Trains a generative model and writes its folder.
 
@@ -70,6 +76,8 @@ def train_generator(
         output: The folder; see `saved_models/README.md` for what it will hold.
         fresh: Whether to begin anew where a training stands already.
         callbacks: Further Keras callbacks, for progress.
+        measure: Given the folder and the data, in memory, it says how good the images are, for
+            `fidelity` in `run.json`; see `judge.Judge`.
 
     Returns:
         The folder.
@@ -100,9 +108,13 @@ def train_generator(
     if fresh:
         folder.clear()
     folder.write_run(run)
-    _fit(model, config, dataset.cache(), class_id, folder, callbacks)
+    dataset = dataset.cache()
+    _fit(model, config, dataset, class_id, folder, callbacks)
     _finish(model, folder, f"{config.model} on {config.dataset}")
-    folder.write_run({**run, "status": "finished"})
+    if isinstance(model, VAE):
+        latent_map.write(model, dataset, folder.latent)
+    fidelity = None if measure is None else measure(folder, dataset)
+    folder.write_run({**run, "status": "finished", "fidelity": fidelity})
     folder.checkpoint.unlink(missing_ok=True)
     return folder
 
@@ -148,26 +160,26 @@ def check_folder(
 
 
 def learned_class(model: str, dataset: ImageDataset) -> int | None:
-    """The class an unconditional model learns.
+    """The one class that a model learns.
 
     Args:
         model: A key of `registry.MODELS`.
         dataset: The imbalanced data.
 
     Returns:
-        The index of the rare class; None for a conditional model, which learns them all.
+        The index of the rare class; None for a model that learns them all.
 
     Raises:
-        InputError: If several classes are rare, so that an unconditional model cannot tell which.
+        InputError: If several classes are rare, so that it is not clear which.
     """
-    if registry.MODELS[model].conditional:
+    if registry.MODELS[model].all_classes:
         return None
     rare = dataset.rare_classes
     if len(rare) > 1:
         names = ", ".join(dataset.class_names[class_id] for class_id in rare)
         raise InputError(
-            f"{model} makes one class, but {len(rare)} are rare ({names}); "
-            f"accepted here: conditional-{model}"
+            f"{model} makes one class, but {len(rare)} are rare ({names}); accepted here: "
+            + ", ".join(name for name, entry in registry.MODELS.items() if entry.all_classes)
         )
     return rare[0]
 
@@ -227,6 +239,8 @@ def git_commit() -> str | None:
 def _new_model(config: GeneratorConfig, dataset: ImageDataset) -> GenerativeModel:
     entry = registry.MODELS[config.model]
     options = {"width": config.width, "seed": config.seed}
+    if config.latent_dim is not None:
+        options["latent_dim"] = config.latent_dim
     if entry.grows:
         # Two phases per size but the last, which has what is left.
         sizes = len(networks.sizes(dataset.image_shape))

@@ -37,6 +37,12 @@ Examples (installed from a wheel, the command is kerasaug-train-gan):
     show_default="preset's",
     help="Real images per critic step.",
 )
+@click.option(
+    "--latent-dim",
+    type=click.IntRange(2),
+    show_default="model's",
+    help="Length of the latent vectors; 2 makes the latent map of a vae exact.",
+)
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option(
     "--output",
@@ -51,7 +57,9 @@ Examples (installed from a wheel, the command is kerasaug-train-gan):
     help="Go on with a half-finished folder, or begin anew even where one is finished.",
 )
 @common.DRY_RUN
-def train_gan(model, dataset, keep, preset, steps, batch_size, seed, output, resume, dry_run):
+def train_gan(
+    model, dataset, keep, preset, steps, batch_size, latent_dim, seed, output, resume, dry_run
+):
     """Trains a generative model on imbalanced image data.
 
     Leaves a folder with generator/ (a SavedModel that needs neither this package nor Keras),
@@ -64,21 +72,22 @@ def train_gan(model, dataset, keep, preset, steps, batch_size, seed, output, res
     from kerasaug import precision, training
     from kerasaug.cli.progress import Progress
     from kerasaug.model_folder import ModelFolder
+    from kerasaug.study.generators import STEP_COST
+    from kerasaug.study.judge import Judge
 
     whole = common.load(dataset)
     amounts = common.resolve_keep(whole, amounts)
     data = whole.reduce(amounts, seed)
     chosen = GENERATOR_PRESETS[preset]
+    given = {"steps": steps, "batch_size": batch_size}
     config = training.GeneratorConfig(
         model=model,
         dataset=dataset,
         keep=amounts,
-        steps=steps or chosen.steps,
-        batch_size=batch_size or chosen.batch_size,
-        width=chosen.width,
-        learning_rate=chosen.learning_rate,
         seed=seed,
         precision=precision.best_dtype_policy(),
+        latent_dim=latent_dim,
+        **{**chosen._asdict(), **{name: value for name, value in given.items() if value}},
     )
     with common.naming(f"--model {model}"):
         training.learned_class(model, data)
@@ -87,12 +96,59 @@ def train_gan(model, dataset, keep, preset, steps, batch_size, seed, output, res
     common.print_config({**config.__dict__, "class counts": data.class_counts, "output": output})
     if dry_run:
         return
-    with Progress(config.steps) as progress:
+    judging = config.judge_steps / STEP_COST
+    with Progress(config.steps + judging) as progress:
+
+        def measure(folder, data):
+            following = progress.following("training the judge", 1 / STEP_COST)
+            return Judge(whole, config.judge_steps, [following]).measure(folder, data)
+
         folder = training.train_generator(
-            config, data, output, fresh=not resume, callbacks=[progress.following(model)]
+            config,
+            data,
+            output,
+            fresh=not resume,
+            callbacks=[progress.following(model)],
+            measure=measure,
         )
+    _print_fidelity(folder.read_run()["fidelity"], data)
     click.echo(f"\nSavedModel: {folder.generator}\nLosses:     {folder.losses}")
     click.echo(f"Samples:    {folder.samples}")
+    if folder.latent.exists():
+        click.echo(f"Latent map: {folder.latent}")
+
+
+def _print_fidelity(measured, data):
+    import rich.box
+    import rich.console
+    import rich.table
+
+    from kerasaug.study import fidelity
+
+    rare = [data.class_names[class_id] for class_id in data.rare_classes]
+    columns = {
+        f"{kind} {name}": figures
+        for name in rare
+        for kind, figures in fidelity.rows([measured], name).items()
+    }
+    title = "images against test images, in the eyes of a classifier"
+    table = rich.table.Table(box=rich.box.SIMPLE, padding=(0, 1, 0, 0), title=title)
+    table.add_column("", no_wrap=True)
+    for column in columns:
+        table.add_column(column, justify="right")
+    for name, shown in fidelity.NAMES.items():
+        cells = [f"{figures[name]:.3f}" if name in figures else "" for figures in columns.values()]
+        table.add_row(shown, *cells)
+    console = rich.console.Console()
+    if columns:
+        console.print(table)
+    for name in rare:
+        if measured["classes"].get(name, {}).get("memorised"):
+            console.print(
+                f"The images of {name} are nearer to its training images than unseen real ones "
+                "are: the generator may repeat them.",
+                markup=False,
+            )
 
 
 def main() -> None:

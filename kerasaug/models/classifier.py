@@ -39,7 +39,7 @@ def build_classifier(
     features = keras.layers.Flatten()(features)
     features = keras.layers.Dense(4 * width, use_bias=False)(features)
     features = keras.layers.BatchNormalization()(features)
-    features = keras.layers.ReLU()(features)
+    features = keras.layers.ReLU(name="features")(features)
     logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")(features)
     classifier = keras.Model(images, logits, name="classifier")
     schedule = keras.optimizers.schedules.CosineDecay(

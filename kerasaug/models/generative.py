@@ -119,25 +119,9 @@ class GenerativeModel(keras.Model, abc.ABC):
             raise InputError(
                 f"`class_id` must be in [0, {self.num_classes}). Received: class_id={class_id}"
             )
-        return self.decode_to_uint8(self._draw_latents(count, tf.constant([seed, 0])), class_id)
-
-    def decode_to_uint8(self, latents: tf.Tensor, labels: tf.Tensor | int) -> np.ndarray:
-        """Makes any number of images, a part at a time.
-
-        Args:
-            latents: float32 (n, latent_dim).
-            labels: int (n,), or one class for all.
-
-        Returns:
-            uint8 array (n, height, width, channels).
-        """
-        latents = tf.convert_to_tensor(latents)
-        labels = tf.broadcast_to(tf.cast(labels, tf.int32), (len(latents),))
-        chunks = [
-            to_uint8(self.decode(latents[i : i + CHUNK], labels[i : i + CHUNK])).numpy()
-            for i in range(0, len(latents), CHUNK)
-        ]
-        return np.concatenate(chunks)
+        return self._in_chunks(
+            self.decode, self._draw_latents(count, tf.constant([seed, 0])), class_id
+        )
 
     def export(self, filepath: str | os.PathLike[str]) -> None:
         """Writes a SavedModel that makes images without this package and without Keras.
@@ -173,6 +157,16 @@ class GenerativeModel(keras.Model, abc.ABC):
             "latent_dim": self.latent_dim,
             "seed": self.seed,
         }
+
+    def _in_chunks(self, decode, latents, labels):
+        """Any number of uint8 images, a part at a time; `labels` may be one class for all."""
+        latents = tf.convert_to_tensor(latents)
+        labels = tf.broadcast_to(tf.cast(labels, tf.int32), (len(latents),))
+        chunks = [
+            to_uint8(decode(latents[i : i + CHUNK], labels[i : i + CHUNK])).numpy()
+            for i in range(0, len(latents), CHUNK)
+        ]
+        return np.concatenate(chunks)
 
     def _draw_latents(self, count, seed):
         return tf.random.stateless_normal((count, self.latent_dim), seed)

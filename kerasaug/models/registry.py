@@ -18,20 +18,22 @@ class Entry(NamedTuple):
 
     Attributes:
         target: `module:class` of a `GenerativeModel` in this package.
-        conditional: Whether it is told the number of classes. A conditional model learns from all
-            classes in balanced batches, an unconditional one from the rare class alone.
+        all_classes: Whether it learns from all classes, in balanced batches, and makes any of them;
+            otherwise it learns from the rare class alone.
         description: What it is, in a few words.
         adversarial: Whether it is an `AdversarialModel`.
         grows: Whether it grows, and so has to know how long it is trained.
         learning_rate: Its own, where it differs from the preset's.
+        options: Further arguments of the class.
     """
 
     target: str
-    conditional: bool
+    all_classes: bool
     description: str
     adversarial: bool = True
     grows: bool = False
     learning_rate: float | None = None
+    options: dict[str, Any] = {}
 
 
 _PROGRESSIVE = {"target": "progressive:ProgressiveWGAN", "grows": True}
@@ -41,18 +43,23 @@ MODELS = {
     "wgan": Entry("wgan:WGAN", False, "Wasserstein GAN with gradient penalty"),
     "conditional-wgan": Entry("wgan:WGAN", True, "Wasserstein GAN that is told the classes"),
     "progressive-wgan": Entry(
-        conditional=False,
+        all_classes=False,
         description="Wasserstein GAN that grows from coarse to fine",
         **_PROGRESSIVE,
     ),
     "conditional-progressive-wgan": Entry(
-        conditional=True,
+        all_classes=True,
         description="growing Wasserstein GAN that is told the classes",
         **_PROGRESSIVE,
     ),
-    "vae": Entry(conditional=False, description="variational autoencoder", **_VAE),
+    "vae": Entry(
+        all_classes=True,
+        description="variational autoencoder",
+        options={"conditional": False},
+        **_VAE,
+    ),
     "conditional-vae": Entry(
-        conditional=True, description="variational autoencoder that is told the classes", **_VAE
+        all_classes=True, description="variational autoencoder that is told the classes", **_VAE
     ),
 }
 
@@ -75,8 +82,9 @@ def create(
         InputError: If there is no such model.
     """
     model_class = _class(name)
-    conditional = MODELS[name].conditional
-    return model_class(image_shape, num_classes if conditional else None, **options)
+    entry = MODELS[name]
+    known = num_classes if entry.all_classes else None
+    return model_class(image_shape, known, **{**entry.options, **options})
 
 
 def load(name: str, path: str | os.PathLike[str]) -> "GenerativeModel":

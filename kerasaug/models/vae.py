@@ -4,25 +4,32 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasaug.errors import InputError
 from kerasaug.images import to_float
 from kerasaug.models import losses, networks
 from kerasaug.models.generative import CHUNK, GenerativeModel
 from kerasaug.models.layers import Reparameterization
 
+CODE_MEMORY = 0.99
+SMALLEST_VARIANCE = 1e-3
+
 
 @keras.saving.register_keras_serializable("kerasaug")
 class VAE(GenerativeModel):
-    """Variational autoencoder, conditional when `num_classes` is given.
+    """Variational autoencoder, told the classes or not.
 
-    A conditional one is told the class on both sides, so that its code holds what is left: the
-    style. `transfer` decodes the style of one class's images as another class.
+    One that is told the class on both sides keeps in its codes what is left: the style. `transfer`
+    decodes the style of one class's images as another class. One that is not told puts the class
+    into the codes as well, so that they are a map of the data; it makes a class from a normal
+    distribution that follows the codes of that class's images during training.
 
     Args:
         image_shape: `(height, width, channels)`; sides from 8.
-        num_classes: How many classes a conditional model knows; None for an unconditional one.
-        latent_dim: Length of the codes; 2 for a map that can be drawn as it is.
+        num_classes: How many classes it makes; None to take all images as one.
+        latent_dim: Length of the codes, from 2, which makes a map that can be drawn as it is.
         width: Feature maps at full resolution; they double at every halving, up to 256.
         kl_weight: Weight of the divergence; beta in Higgins et al. 2017.
+        conditional: Whether encoder and decoder are told the class; needs `num_classes`.
         seed: See `GenerativeModel`.
 
     Example:
@@ -45,16 +52,23 @@ class VAE(GenerativeModel):
         latent_dim: int = 16,
         width: int = 32,
         kl_weight: float = 1.0,
+        conditional: bool = True,
         seed: int = 0,
         **kwargs,
     ):
         networks.check_image_shape(image_shape)
+        if latent_dim < 2:
+            raise InputError(f"`latent_dim` must be >= 2. Received: latent_dim={latent_dim}")
         super().__init__(image_shape, num_classes, latent_dim, seed, **kwargs)
         self.width = width
         self.kl_weight = kl_weight
-        self.encoder = self._build_encoder()
-        self.decoder = self._build_decoder()
+        self.conditional = conditional and num_classes is not None
+        told = num_classes if self.conditional else None
+        self.encoder = self._build_encoder(told)
+        self.decoder = self._build_decoder(told)
         self.reparameterization = Reparameterization(dtype="float32")
+        if not self.conditional:
+            self._add_code_statistics(num_classes or 1)
         self.built = True
 
     def compile(self, optimizer: keras.optimizers.Optimizer, jit_compile: bool = False) -> None:
@@ -105,6 +119,8 @@ class VAE(GenerativeModel):
             loss = reconstruction + self.kl_weight * divergence
         gradients = tape.gradient(loss, self.trainable_variables)
         self.optimizer.apply(gradients, self.trainable_variables)
+        if not self.conditional:
+            self._follow_codes(latents, labels)
         self.step.assign_add(1)
         return self._means(
             {"loss": loss, "reconstruction_loss": reconstruction, "kl_loss": divergence}
@@ -112,8 +128,10 @@ class VAE(GenerativeModel):
 
     def decode(self, latents, labels):
         """Makes the most likely images; see `GenerativeModel.decode`."""
-        logits = self.decoder([latents, labels], training=False)
-        return 2.0 * tf.sigmoid(logits) - 1.0
+        if not self.conditional:
+            mean, root = self._code_distribution(labels)
+            latents = mean + tf.linalg.matvec(root, latents)
+        return self._decode_codes(latents, labels)
 
     def encode(self, images: np.ndarray, labels: np.ndarray | int = 0):
         """Finds the distribution of codes that belongs to each image.
@@ -133,17 +151,29 @@ class VAE(GenerativeModel):
         means, log_variances = zip(*chunks, strict=True)
         return np.concatenate(means), np.concatenate(log_variances)
 
+    def decode_codes(self, codes: np.ndarray, labels: np.ndarray | int = 0) -> np.ndarray:
+        """Makes the most likely images of codes, such as `encode` gives.
+
+        Args:
+            codes: float32 array (n, latent_dim).
+            labels: int array (n,), or one class for all; ignored by an unconditional model.
+
+        Returns:
+            uint8 array (n, height, width, channels).
+        """
+        return self._in_chunks(self._decode_codes, codes, labels)
+
     def reconstruct(self, images: np.ndarray, labels: np.ndarray | int = 0) -> np.ndarray:
         """Encodes images and decodes the means of their codes.
 
         Args:
             images: uint8 array (n, height, width, channels).
-            labels: int array (n,), or one class for all.
+            labels: int array (n,), or one class for all; ignored by an unconditional model.
 
         Returns:
             uint8 array of the same shape.
         """
-        return self.decode_to_uint8(self.encode(images, labels)[0], labels)
+        return self.decode_codes(self.encode(images, labels)[0], labels)
 
     def transfer(
         self, images: np.ndarray, class_ids: np.ndarray | int, to_class: int
@@ -157,29 +187,76 @@ class VAE(GenerativeModel):
 
         Returns:
             uint8 array of the same shape.
+
+        Raises:
+            InputError: If the model is not told the classes, so that its codes are not styles.
         """
-        return self.decode_to_uint8(self.encode(images, class_ids)[0], to_class)
+        if not self.conditional:
+            raise InputError("`transfer` needs a model that is told the classes")
+        return self.decode_codes(self.encode(images, class_ids)[0], to_class)
 
     def get_config(self):
         """What `__init__` needs to make an equal, untrained model."""
-        return {**super().get_config(), "width": self.width, "kl_weight": self.kl_weight}
+        return {
+            **super().get_config(),
+            "width": self.width,
+            "kl_weight": self.kl_weight,
+            "conditional": self.conditional,
+        }
 
-    def _build_encoder(self):
+    def _decode_codes(self, codes, labels):
+        logits = self.decoder([codes, labels], training=False)
+        return 2.0 * tf.sigmoid(logits) - 1.0
+
+    def _add_code_statistics(self, classes):
+        # One code drawn from the prior stands for every class until the first images are seen.
+        identity = np.broadcast_to(np.eye(self.latent_dim), (classes, *2 * (self.latent_dim,)))
+        for name, start in (
+            ("code_count", np.ones(classes)),
+            ("code_sum", np.zeros((classes, self.latent_dim))),
+            ("code_outer_sum", identity),
+        ):
+            weight = self.add_weight(start.shape, trainable=False, name=name, dtype="float32")
+            weight.assign(start)
+            setattr(self, name, weight)
+
+    def _follow_codes(self, codes, labels):
+        classes = self.code_count.shape[0]
+        index = labels if self.num_classes else tf.zeros_like(labels)
+        for weight, values in (
+            (self.code_count, tf.ones_like(codes[:, 0])),
+            (self.code_sum, codes),
+            (self.code_outer_sum, codes[:, :, None] * codes[:, None, :]),
+        ):
+            new = tf.math.unsorted_segment_sum(values, index, classes)
+            weight.assign(CODE_MEMORY * weight + new)
+
+    def _code_distribution(self, labels):
+        """Means (n, d) and roots of the covariances (n, d, d) of the codes of classes."""
+        count = tf.convert_to_tensor(self.code_count)
+        mean = self.code_sum / count[:, None]
+        covariance = self.code_outer_sum / count[:, None, None]
+        covariance -= mean[:, :, None] * mean[:, None, :]
+        covariance += SMALLEST_VARIANCE * tf.eye(self.latent_dim)
+        index = labels if self.num_classes else tf.zeros_like(labels)
+        return tf.gather(mean, index), tf.gather(tf.linalg.cholesky(covariance), index)
+
+    def _build_encoder(self, num_classes):
         images = keras.Input(self.image_shape, name="images")
         labels = keras.Input((), dtype="int32", name="labels")
         features = networks.convolve_down(images, self.image_shape, self.width)
         features = keras.layers.Dense(8 * self.width, activation="relu")(features)
-        features = networks.with_class(features, labels, self.num_classes)
+        features = networks.with_class(features, labels, num_classes)
         mean = keras.layers.Dense(self.latent_dim, dtype="float32", name="mean")(features)
         log_variance = keras.layers.Dense(self.latent_dim, dtype="float32", name="log_variance")(
             features
         )
         return keras.Model([images, labels], [mean, log_variance], name="encoder")
 
-    def _build_decoder(self):
+    def _build_decoder(self, num_classes):
         latents = keras.Input((self.latent_dim,), name="latents")
         labels = keras.Input((), dtype="int32", name="labels")
-        features = networks.with_class(latents, labels, self.num_classes)
+        features = networks.with_class(latents, labels, num_classes)
         logits = networks.convolve_up(features, self.image_shape, self.width)
         logits = keras.layers.Activation("linear", dtype="float32")(logits)
         return keras.Model([latents, labels], logits, name="decoder")

@@ -35,6 +35,7 @@ class StudyConfig:
         generator_folder: A trained generator that is used instead, or None. All repetitions then
             share the split that it was trained on.
         precision: The Keras dtype policy.
+        latent_map: Whether an autoencoder is trained that maps the data, for the report.
     """
 
     dataset: str
@@ -47,6 +48,7 @@ class StudyConfig:
     generator: GeneratorPreset
     generator_folder: str | None
     precision: str
+    latent_map: bool = True
 
     @property
     def parsed_arms(self) -> list[Arm]:

@@ -2,15 +2,19 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 from kerasaug import training
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import InputError
 from kerasaug.model_folder import ModelFolder
 from kerasaug.study.config import Follower, StudyConfig
+from kerasaug.study.judge import Judge
 
 STEP_COST = 2.5
 """Classifier steps that take about as long as one step of a generator, for progress bars."""
+MAP_STEP_COST = 0.5
+"""The same for a step of the latent map's autoencoder."""
 
 
 class Generators:
@@ -30,6 +34,7 @@ class Generators:
         self.config = config
         self.dataset = dataset
         self.folder = folder
+        self._judge: Judge | None = None
         self.given = None if config.generator_folder is None else self._check_given()
 
     def reduced(self, seed: int) -> ImageDataset:
@@ -61,17 +66,10 @@ class Generators:
         """
         if self.given is not None:
             return True
-        run = self.path(model, seed).read_run()
-        return (
-            run is not None
-            and run["status"] == "finished"
-            and run["config"] == dataclasses.asdict(self._training(model, seed))
-            and run["dataset"]["fingerprint"] == dataset.fingerprint
-            and run["versions"] == training.versions()
-        )
+        return _is_ready(self.path(model, seed), self._training(model, seed), dataset)
 
     def get(self, model: str, seed: int, dataset: ImageDataset, follower: Follower) -> ModelFolder:
-        """Trains the generator of a repetition unless it is ready.
+        """Trains the generator of a repetition, and measures its images, unless it is ready.
 
         Args:
             model: A key of `registry.MODELS`.
@@ -83,16 +81,52 @@ class Generators:
             Its folder.
         """
         folder = self.path(model, seed)
-        if self.ready(model, seed, dataset):
-            return folder
-        run = folder.read_run()
-        return training.train_generator(
-            self._training(model, seed),
-            dataset,
-            folder.path,
-            fresh=run is not None and run["status"] == "finished",
-            callbacks=[follower.following(f"training {model}, seed {seed}", STEP_COST)],
-        )
+        if self.given is None:
+            following = follower.following(f"training {model}, seed {seed}", STEP_COST)
+            _train(
+                self._training(model, seed),
+                dataset,
+                folder,
+                callbacks=[following],
+                measure=lambda folder, data: self._get_judge(follower).measure(folder, data),
+            )
+        return folder
+
+    def fidelity(self, model: str, seed: int) -> dict[str, Any] | None:
+        """How good the images of a repetition's generator are.
+
+        Args:
+            model: A key of `registry.MODELS`.
+            seed: Number of the repetition.
+
+        Returns:
+            What `Judge.measure` said when it was trained; None if it was not asked then.
+        """
+        return self.path(model, seed).read_run().get("fidelity")
+
+    def latent_map(self, dataset: ImageDataset, follower: Follower) -> Path:
+        """Trains an autoencoder whose two-dimensional codes are a map of the data, unless ready.
+
+        Args:
+            dataset: The imbalanced data.
+            follower: Is told of the progress.
+
+        Returns:
+            The folder of the pictures that `latent_map.write` leaves.
+        """
+        folder = ModelFolder(self.folder / "latent-map")
+        following = follower.following("training the latent map", MAP_STEP_COST)
+        _train(self._map_training(), dataset, folder, callbacks=[following])
+        return folder.latent
+
+    def latent_map_ready(self, dataset: ImageDataset) -> bool:
+        """Whether `latent_map` has nothing left to train.
+
+        Args:
+            dataset: The imbalanced data.
+        """
+        folder = ModelFolder(self.folder / "latent-map")
+        return _is_ready(folder, self._map_training(), dataset)
 
     def note(self) -> str | None:
         """Says in a sentence which images the generators saw; None if no arm needs one."""
@@ -104,6 +138,16 @@ class Generators:
             f"The generator of {self.given.path} was used; it saw only the imbalanced split of "
             f"seed {self._given_seed()}, which all repetitions share."
         )
+
+    def _get_judge(self, follower: Follower) -> Judge:
+        if self._judge is None:
+            steps = self.config.generator.judge_steps
+            self._judge = Judge(self.dataset, steps, [follower.following("training the judge")])
+        return self._judge
+
+    def _map_training(self) -> training.GeneratorConfig:
+        seed = 0 if self.given is None else self._given_seed()
+        return dataclasses.replace(self._training("vae", seed), latent_dim=2)
 
     def _training(self, model: str, seed: int) -> training.GeneratorConfig:
         return training.GeneratorConfig(
@@ -137,3 +181,24 @@ class Generators:
                 f"keep {trained['keep']}); it would have seen what the comparison holds back"
             )
         return folder
+
+
+def _is_ready(folder: ModelFolder, config: training.GeneratorConfig, dataset: ImageDataset) -> bool:
+    run = folder.read_run()
+    return (
+        run is not None
+        and run["status"] == "finished"
+        and run["config"] == dataclasses.asdict(config)
+        and run["dataset"]["fingerprint"] == dataset.fingerprint
+        and run["versions"] == training.versions()
+    )
+
+
+def _train(
+    config: training.GeneratorConfig, dataset: ImageDataset, folder: ModelFolder, **options: Any
+) -> None:
+    if _is_ready(folder, config, dataset):
+        return
+    run = folder.read_run()
+    outdated = run is not None and run["status"] == "finished"
+    training.train_generator(config, dataset, folder.path, fresh=outdated, **options)

@@ -1,19 +1,22 @@
 """From `results.json` to pictures and one self-contained page."""
 
 import base64
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import numpy as np
 
-from kerasaug import plots
+from kerasaug import latent_map, plots
 from kerasaug.files import atomic
 from kerasaug.models.registry import MODELS
+from kerasaug.study import fidelity
 from kerasaug.study import results as summary
 from kerasaug.study.arms import MIXTURES, parse
 from kerasaug.wording import readable
 
+LATENT_PICTURES = (latent_map.TRAIN, latent_map.TEST, latent_map.PLANE)
 METRIC_NAMES = {
     "rare_recall": "recall",
     "rare_precision": "precision",
@@ -65,6 +68,8 @@ def render(results: dict[str, Any], figures: Path) -> str:
         metric_names=METRIC_NAMES,
         rare=[data["class_names"][class_id] for class_id in data["rare_classes"]],
         described={name: describe_arm(name) for name in results["arms"]},
+        fidelity_names=fidelity.NAMES,
+        fidelity_rows=list(_fidelity_rows(results)),
         picture=lambda name: _embedded(figures / name),
         matrix_file=matrix_file,
         curves_file=curves_file,
@@ -119,6 +124,19 @@ def _draw(results: dict[str, Any], figures: Path) -> None:
         }
         figure = plots.arm_comparison(values, f"{title} of the rare class: each repetition, mean")
         plots.save_figure(figure, figures / f"{metric}.png")
+
+
+def _fidelity_rows(results: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, float]]]:
+    """Class, whose images, and figures; the training images of a class come last."""
+    names = results["data"]["class_names"]
+    for class_id in results["data"]["rare_classes"]:
+        rows: dict[str, dict[str, float]] = {}
+        for model, repetitions in results["fidelity"].items():
+            rows = fidelity.rows([each for each in repetitions if each], names[class_id])
+            if rows:
+                yield names[class_id], model, rows["generated"]
+        if rows:
+            yield names[class_id], "its training images", rows["training"]
 
 
 def _embedded(path: Path) -> str | None:

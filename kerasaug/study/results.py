@@ -11,7 +11,10 @@ SIMPLEST_CONTROL, STRONGEST_CONTROL = "oversample", "balanced+affine"
 
 
 def summarise(
-    config: dict[str, Any], data: dict[str, Any], trials: Sequence[dict[str, Any]]
+    config: dict[str, Any],
+    data: dict[str, Any],
+    trials: Sequence[dict[str, Any]],
+    fidelity: dict[str, list[dict[str, Any] | None]] | None = None,
 ) -> dict[str, Any]:
     """Puts the trials of a study together.
 
@@ -19,6 +22,7 @@ def summarise(
         config: The resolved options, among them `arms` in the order of the table.
         data: What `training.describe` says of the data.
         trials: Results of `run_trial`; every arm has the same seeds.
+        fidelity: By model, what `Judge.measure` gave in each repetition.
 
     Returns:
         The content of `results.json`; `docs/results.md` documents it.
@@ -44,7 +48,13 @@ def summarise(
             "versus": versus,
             "verdict": metrics.verdict(versus[BASELINE]) if BASELINE in versus else None,
         }
-    return {"schema": SCHEMA, "config": config, "data": data, "arms": summaries}
+    return {
+        "schema": SCHEMA,
+        "config": config,
+        "data": data,
+        "arms": summaries,
+        "fidelity": fidelity or {},
+    }
 
 
 def headlines(results: dict[str, Any]) -> list[str]:

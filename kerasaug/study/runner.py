@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import keras
 from kerasaug import plots, training
 from kerasaug.data.dataset import ImageDataset, collect
 from kerasaug.errors import InputError
-from kerasaug.files import is_empty, write_json
+from kerasaug.files import atomic, is_empty, write_json
 from kerasaug.study import generators, report, results
 from kerasaug.study.arms import Arm
 from kerasaug.study.config import Follower, StudyConfig
@@ -80,9 +81,12 @@ class Study:
             {**self.config.as_dict(), "generator_note": self.generators.note()},
             training.describe(self.generators.reduced(0)),
             trials,
+            self._fidelity(),
         )
         write_json(self.output / "results.json", found)
         self._picture_samples()
+        if self.config.latent_map:
+            self._picture_latent_map(follower)
         report.write(found, self.output)
         return found
 
@@ -96,6 +100,10 @@ class Study:
             for model in {arm.model for arm in missing} - {None}:
                 if not self.generators.ready(model, seed, dataset):
                     units += self.config.generator.steps * generators.STEP_COST
+        if self.config.latent_map and not self.generators.latent_map_ready(
+            self.generators.reduced(0)
+        ):
+            units += self.config.generator.steps * generators.MAP_STEP_COST
         return units
 
     @property
@@ -168,6 +176,20 @@ class Study:
     def _key(self, arm: Arm, seed: int, dataset: ImageDataset) -> str:
         facts = [self._base_config(), str(arm), seed, dataset.fingerprint, training.versions()]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+    def _fidelity(self) -> dict[str, list[dict[str, Any] | None]]:
+        """By model, what the judge said of the generator of every repetition."""
+        seeds = range(1 if self.generators.given is not None else self.config.seeds)
+        return {
+            model: [self.generators.fidelity(model, seed) for seed in seeds]
+            for model in self.config.models
+        }
+
+    def _picture_latent_map(self, follower: Follower) -> None:
+        pictures = self.generators.latent_map(self.generators.reduced(0), follower)
+        for name in report.LATENT_PICTURES:
+            with atomic(self.output / "figures" / f"latent-{name}") as draft:
+                shutil.copy(pictures / name, draft)
 
     def _picture_samples(self) -> None:
         dataset = self.generators.reduced(0)

@@ -11,7 +11,7 @@ FLOORS = [
     ["errors", "files", "images", "precision", "reproducibility", "wording"],
     ["plots"],
     ["data", "models"],
-    ["presets", "callbacks", "model_folder"],
+    ["presets", "callbacks", "latent_map", "model_folder"],
     ["training"],
     ["study"],
     ["cli"],

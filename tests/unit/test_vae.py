@@ -1,20 +1,32 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from kerasaug import latent_map
 from kerasaug.data.dataset import collect
+from kerasaug.errors import InputError
 from kerasaug.models import registry
 from kerasaug.reproducibility import make_reproducible
 
 
-@pytest.fixture(scope="module")
-def trained(tiny):
+def train(name, tiny, latent_dim):
     make_reproducible(0)
-    vae = registry.create("conditional-vae", (8, 8, 1), 3, width=8, latent_dim=4)
+    vae = registry.create(name, (8, 8, 1), 3, width=8, latent_dim=latent_dim)
     vae.compile_for_training(3e-3)
     history = vae.fit(
         tiny.batches(32, balanced=True), epochs=4, steps_per_epoch=75, verbose=0, shuffle=False
     ).history
     return vae, history
+
+
+@pytest.fixture(scope="module")
+def trained(tiny):
+    return train("conditional-vae", tiny, latent_dim=4)
+
+
+@pytest.fixture(scope="module")
+def plain(tiny):
+    return train("vae", tiny, latent_dim=2)[0]
 
 
 def bright(images):
@@ -57,3 +69,55 @@ def test_a_transfer_is_of_the_class_asked_for(trained, tiny):
     made = vae.transfer(images, labels, to_class=2)
     assert (bright(made) == 2).mean() > 0.95
     assert (bright(vae.generate(50, class_id=0, seed=1)) == 0).mean() > 0.95
+
+
+def test_one_that_is_told_no_classes_makes_the_class_asked_for(plain):
+    """From a normal distribution that followed the codes of the class."""
+    for class_id in range(3):
+        assert (bright(plain.generate(100, class_id, seed=1)) == class_id).mean() > 0.9
+
+
+def test_the_distribution_of_a_class_is_that_of_its_codes():
+    vae = registry.create("vae", (8, 8, 1), 2, width=4, latent_dim=2)
+    generator = np.random.default_rng(0)
+    means = np.array([[1.0, -2.0], [0.0, 3.0]])
+    roots = np.array([[[1.0, 0.0], [0.5, 0.2]], [[0.1, 0.0], [0.0, 2.0]]])
+    for _ in range(1500):
+        labels = generator.integers(0, 2, 16)
+        noise = generator.normal(size=(16, 2, 1))
+        codes = means[labels] + (roots[labels] @ noise)[..., 0]
+        vae._follow_codes(tf.constant(codes, tf.float32), tf.constant(labels, tf.int32))
+    found, found_roots = (np.asarray(each) for each in vae._code_distribution([0, 1]))
+    np.testing.assert_allclose(found, means, atol=0.2)
+    covariances, expected = found_roots @ found_roots.swapaxes(1, 2), roots @ roots.swapaxes(1, 2)
+    np.testing.assert_allclose(covariances, expected, rtol=0.15, atol=0.1)
+
+
+def test_codes_that_are_no_styles_are_not_transferred(plain, tiny):
+    with pytest.raises(InputError, match="told the classes"):
+        plain.transfer(collect(tiny.test)[0], 0, to_class=1)
+    with pytest.raises(InputError, match="latent_dim"):
+        registry.create("vae", (8, 8, 1), 3, latent_dim=1)
+
+
+@pytest.mark.parametrize("fixture", ["plain", "trained"], ids=["2 dimensions", "4 dimensions"])
+def test_a_map_of_the_data_is_drawn(fixture, request, tiny, tmp_path, monkeypatch):
+    drawn = {}
+    real = latent_map.plots.latent_map
+
+    def record(points, labels, names, rare, limits, title):
+        drawn[title] = (points, labels)
+        return real(points, labels, names, rare, limits, title)
+
+    monkeypatch.setattr(latent_map.plots, "latent_map", record)
+    found = request.getfixturevalue(fixture)
+    vae = found if fixture == "plain" else found[0]
+    latent_map.write(vae, tiny, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"train.png", "test.png", "plane.png"}
+    for title, stream in (("training images", tiny.train), ("test images", tiny.test)):
+        points, labels = drawn[title]
+        assert points.shape == (len(labels), 2)
+        assert sorted(labels) == sorted(collect(stream)[1])
+        if fixture == "plain":
+            codes = vae.encode(collect(stream)[0])[0]
+            assert {tuple(p) for p in points.round(4)} == {tuple(c) for c in codes.round(4)}

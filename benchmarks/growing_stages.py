@@ -1,0 +1,65 @@
+"""Seconds per train step of the growing Wasserstein GAN, stage by stage.
+
+A step on small images must cost what small images cost. For each image shape the stages take turns,
+and the median of several steps is shown, beside its ratio to a step of the last stage.
+
+    python benchmarks/growing_stages.py [--width 32] [--batch-size 64] [--rounds 5]
+"""
+
+import argparse
+import statistics
+import time
+
+from kerasaug.cli.common import quiet_tensorflow
+
+quiet_tensorflow()
+
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+
+from kerasaug import models, precision  # noqa: E402
+from kerasaug.models import networks  # noqa: E402
+
+SHAPES = ((28, 28, 1), (32, 32, 3), (64, 64, 1), (64, 64, 3), (128, 128, 3))
+
+
+def main() -> None:
+    """The entry point."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--width", type=int, default=32)
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    keras.config.set_dtype_policy(precision.best_dtype_policy())
+    print(f"{precision.best_dtype_policy()}, width {options.width}, batch {options.batch_size}")
+    for shape in SHAPES:
+        seconds = measure(shape, options.width, options.batch_size, options.rounds)
+        sizes = networks.sizes(shape)
+        cells = [
+            f"{height}x{width}: {one:.3f} s ({one / seconds[-1]:.2f})"
+            for (height, width), one in zip(sizes, seconds, strict=True)
+        ]
+        print(f"{shape}  " + "  ".join(cells), flush=True)
+
+
+def measure(shape, width, batch_size, rounds):
+    """Gives the median seconds per step of every stage, fully faded in."""
+    gan = models.ProgressiveWGAN(shape, num_classes=10, width=width)
+    gan.compile_for_training(1e-4)
+    count = batch_size * gan.n_critic
+    generator = np.random.default_rng(0)
+    images = generator.uniform(-1, 1, (count, *shape)).astype(np.float32)
+    batch = (images, generator.integers(0, 10, count).astype(np.int32))
+    stages = len(networks.sizes(shape))
+    found = [[] for _ in range(stages)]
+    for _ in range(rounds + 1):  # The first round traces.
+        for stage in range(stages):
+            gan.step.assign(2 * gan.phase_steps * stage)
+            start = time.perf_counter()
+            gan.train_on_batch(*batch)
+            found[stage].append(time.perf_counter() - start)
+    return [statistics.median(times[1:]) for times in found]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""Where the images of a data set lie in the latent space of a model with an encoder."""
+
+from pathlib import Path
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.preprocessing import FunctionTransformer
+
+from kerasaug import plots
+from kerasaug.data.dataset import ImageDataset, collect
+from kerasaug.models.vae import VAE
+
+MOST_POINTS = 500
+PLANE_SIDE = 16
+TRAIN, TEST, PLANE = "train.png", "test.png", "plane.png"
+
+
+def write(model: VAE, dataset: ImageDataset, folder: Path) -> None:
+    """Draws both splits by their codes, and images decoded across the plane that was drawn.
+
+    Codes of more than two dimensions are projected on the first two principal components of the
+    training images' codes. Test images are drawn, and used for nothing else.
+
+    Args:
+        model: A trained model with an encoder.
+        dataset: The imbalanced data; at most 500 images of a class are drawn.
+        folder: Where `train.png`, `test.png` and `plane.png` go.
+    """
+    codes, labels = _codes(model, dataset.train)
+    test_codes, test_labels = _codes(model, dataset.test)
+    rare = dataset.rare_classes
+    # A map of two dimensions is drawn as it is.
+    projection = FunctionTransformer() if model.latent_dim == 2 else PCA(2)
+    points = projection.fit_transform(codes)
+    low, high = np.percentile(points, [0.5, 99.5], axis=0)
+    limits = np.stack([low, high], axis=1)
+    for name, title, drawn, classes in (
+        (TRAIN, "training images", points, labels),
+        (TEST, "test images", projection.transform(test_codes), test_labels),
+    ):
+        names = dataset.class_names
+        figure = plots.latent_map(drawn, classes, names, rare, limits, title)
+        plots.save_figure(figure, folder / name)
+    plane = projection.inverse_transform(_grid(limits)).astype(np.float32)
+    plots.save_grid(model.decode_codes(plane, rare[0]), folder / PLANE, PLANE_SIDE)
+
+
+def _codes(model, stream):
+    images, labels = collect(stream)
+    chosen = np.concatenate(
+        [np.flatnonzero(labels == class_id)[:MOST_POINTS] for class_id in np.unique(labels)]
+    )
+    return model.encode(images[chosen], labels[chosen])[0], labels[chosen]
+
+
+def _grid(limits):
+    """Evenly spaced points (n, 2) over a rectangle, from the top left, row by row."""
+    (left, right), (bottom, top) = limits
+    across, up = np.meshgrid(
+        np.linspace(left, right, PLANE_SIDE), np.linspace(top, bottom, PLANE_SIDE)
+    )
+    return np.stack([across.ravel(), up.ravel()], axis=1)

@@ -1,0 +1,87 @@
+"""Every figure on samples whose answer is known."""
+
+import numpy as np
+import pytest
+
+from kerasaug.study import fidelity
+
+DIMENSIONS = 6
+
+
+def sample(count, seed, shift=0.0):
+    return np.random.default_rng(seed).normal(size=(count, DIMENSIONS)) + shift
+
+
+def test_real_against_real_is_as_good_as_can_be():
+    found = fidelity.figures(sample(400, 0), sample(400, 1))
+    assert found["kernel_distance"] == pytest.approx(0.0, abs=0.05)
+    assert found["frechet_distance"] < 0.2
+    assert found["precision"] > 0.9
+    assert found["recall"] > 0.9
+    assert found["density"] == pytest.approx(1.0, abs=0.15)
+    assert found["coverage"] > 0.9
+
+
+def test_the_kernel_distance_has_no_bias():
+    """Small samples of one distribution: around 0, and not above it."""
+    found = [fidelity.kernel_distance(sample(12, 2 * k), sample(12, 2 * k + 1)) for k in range(300)]
+    assert abs(np.mean(found)) < 3 * np.std(found) / np.sqrt(len(found))
+    assert min(found) < 0 < max(found)
+
+
+def test_the_kernel_distance_of_single_points_in_closed_form():
+    """k(x, y) = (x y / d + 1)^3 of two repeated points: k(0,0) + k(a,a) - 2 k(0,a)."""
+    zeros, ones = np.zeros((5, 4)), np.ones((7, 4))
+    assert fidelity.kernel_distance(zeros, ones) == pytest.approx(1 + 2**3 - 2)
+
+
+def test_the_frechet_distance_in_closed_form():
+    real = sample(300, 0)
+    shift = np.arange(DIMENSIONS)
+    assert fidelity.frechet_distance(real, real) == pytest.approx(0.0, abs=1e-6)
+    assert fidelity.frechet_distance(real, real + shift) == pytest.approx(shift @ shift)
+    # Of equal means and covariances C and 9 C: trace(C + 9 C - 6 C).
+    centred = real - real.mean(axis=0)
+    expected = 4 * np.trace(np.cov(centred, rowvar=False))
+    assert fidelity.frechet_distance(centred, 3 * centred) == pytest.approx(expected)
+
+
+def test_one_image_repeated_covers_nothing():
+    real = sample(300, 0)
+    found = fidelity.figures(real, np.repeat(real[:1], 200, axis=0))
+    assert found["coverage"] < 0.1
+    assert found["recall"] < 0.05
+    assert found["precision"] == 1.0
+
+
+def test_images_from_elsewhere_have_neither_precision_nor_coverage():
+    found = fidelity.figures(sample(200, 0), sample(200, 1, shift=50.0))
+    assert found["precision"] == found["recall"] == found["density"] == found["coverage"] == 0.0
+    assert found["frechet_distance"] == pytest.approx(DIMENSIONS * 50**2, rel=0.05)
+
+
+def test_a_lost_half_is_missing_in_coverage_only():
+    real = np.concatenate([sample(200, 0), sample(200, 1, shift=30.0)])
+    found = fidelity.figures(real, sample(400, 2))
+    assert found["coverage"] == pytest.approx(0.5, abs=0.05)
+    assert found["precision"] > 0.9
+
+
+def test_copies_are_nearer_than_new_images():
+    training, unseen = sample(200, 0), sample(200, 1)
+    assert fidelity.nearest_ratio(training, unseen, training[:50]) == 0.0
+    assert fidelity.nearest_ratio(training, unseen, sample(200, 2)) == pytest.approx(1.0, abs=0.1)
+
+
+def test_rows_are_means_over_repetitions():
+    def measured(recognised, coverage):
+        figures = {name: 0.0 for name in fidelity.NAMES} | {"coverage": coverage}
+        del figures["recognised"], figures["nearest_ratio"]
+        entry = {"recognised": recognised, "nearest_ratio": 1.0, "memorised": False}
+        return {"classes": {"five": entry | {"generated": figures, "training": figures}}}
+
+    found = fidelity.rows([measured(0.8, 0.2), measured(1.0, 0.4)], "five")
+    assert found["generated"]["recognised"] == pytest.approx(0.9)
+    assert found["generated"]["coverage"] == pytest.approx(0.3)
+    assert "recognised" not in found["training"]
+    assert fidelity.rows([measured(0.8, 0.2)], "six") == {}
