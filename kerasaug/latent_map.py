@@ -8,14 +8,14 @@ from sklearn.preprocessing import FunctionTransformer
 
 from kerasaug import plots
 from kerasaug.data.dataset import ImageDataset, collect
-from kerasaug.models.vae import VAE
+from kerasaug.models.encoding import EncodingModel
 
 MOST_POINTS = 500
 PLANE_SIDE = 16
 TRAIN, TEST, PLANE = "train.png", "test.png", "plane.png"
 
 
-def write(model: VAE, dataset: ImageDataset, folder: Path) -> None:
+def write(model: EncodingModel, dataset: ImageDataset, folder: Path) -> None:
     """Draws both splits by their codes, and images decoded across the plane that was drawn.
 
     Codes of more than two dimensions are projected on the first two principal components of the

@@ -17,8 +17,8 @@ from kerasaug.errors import InputError
 from kerasaug.files import atomic
 from kerasaug.model_folder import ModelFolder
 from kerasaug.models import networks, registry
+from kerasaug.models.encoding import EncodingModel
 from kerasaug.models.generative import GenerativeModel
-from kerasaug.models.vae import VAE
 from kerasaug.reproducibility import make_reproducible
 
 HISTORY_ROWS = 50
@@ -111,7 +111,7 @@ def train_generator(
     dataset = dataset.cache()
     _fit(model, config, dataset, class_id, folder, callbacks)
     _finish(model, folder, f"{config.model} on {config.dataset}")
-    if isinstance(model, VAE):
+    if isinstance(model, EncodingModel):
         latent_map.write(model, dataset, folder.latent)
     fidelity = None if measure is None else measure(folder, dataset)
     folder.write_run({**run, "status": "finished", "fidelity": fidelity})

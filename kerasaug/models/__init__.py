@@ -8,8 +8,10 @@ _HOMES = {
     "GAN": "kerasaug.models.gan",
     "ProgressiveWGAN": "kerasaug.models.progressive",
     "VAE": "kerasaug.models.vae",
+    "VAEWGAN": "kerasaug.models.vae_wgan",
     "WGAN": "kerasaug.models.wgan",
     "AdversarialModel": "kerasaug.models.adversarial",
+    "EncodingModel": "kerasaug.models.encoding",
     "GenerativeModel": "kerasaug.models.generative",
     "build_classifier": "kerasaug.models.classifier",
 }

@@ -11,7 +11,7 @@ import tensorflow as tf
 from kerasaug.errors import InputError
 from kerasaug.models import differentiable_augmentation
 from kerasaug.models.generative import GenerativeModel
-from kerasaug.models.schedule import fade_in_alpha, growing_progress, live_stage
+from kerasaug.models.schedule import at_stage, growing_progress, live_stage
 
 
 class Stage(NamedTuple):
@@ -78,9 +78,10 @@ class AdversarialModel(GenerativeModel):
         self.phase_steps = phase_steps
         self._stages = self.build_stages()
         self.critic, self.generator = self._stages[-1]
-        self.ema_generator = keras.models.clone_model(self.generator)
-        self.ema_generator.set_weights(self.generator.get_weights())
-        self.ema_generator.trainable = False
+        self.ema_generator = _averaged(self.generator)
+        self.encoder = self.build_encoder()
+        if self.encoder is not None:
+            self.ema_encoder = _averaged(self.encoder)
         self.built = True
 
     @abc.abstractmethod
@@ -104,12 +105,48 @@ class AdversarialModel(GenerativeModel):
             seed: int64 (2,), for random numbers.
 
         Returns:
-            Scalars by name; every name but `generator_loss` of `loss_names`.
+            Scalars by name, `critic_loss` among them.
         """
 
     @abc.abstractmethod
     def generator_loss(self, fake_scores: tf.Tensor) -> tf.Tensor:
         """What the generator minimises, given the critic's scores (n, 1) of its images."""
+
+    def build_encoder(self) -> keras.Model | None:
+        """Makes a network from `[images, labels]` to codes, which learns with the generator.
+
+        Returns:
+            See `networks.build_encoder`; None, unless a subclass makes one.
+        """
+        return None
+
+    def fake_latents(self, images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Draws what the images that the critic judges are made from: noise.
+
+        Args:
+            images: Real images, float32 (n, height, width, channels) in [-1, 1].
+            labels: Their classes and those of the images to make, int32 (n,).
+            seed: int64 (2,), for random numbers.
+
+        Returns:
+            float32 (n, latent_dim).
+        """
+        return self._draw_latents(tf.shape(images)[0], seed)
+
+    def encoder_losses(
+        self, images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor
+    ) -> dict[str, tuple[float, tf.Tensor]]:
+        """What generator and encoder minimise beside the critic's judgement: nothing.
+
+        Args:
+            images: Real images, float32 (n, height, width, channels) in [-1, 1].
+            labels: Their classes, int32 (n,).
+            seed: int64 (2,), for random numbers.
+
+        Returns:
+            Weights and scalars by name.
+        """
+        return {}
 
     @property
     def batches_per_step(self):
@@ -148,7 +185,7 @@ class AdversarialModel(GenerativeModel):
         self.generator_optimizer = generator_optimizer
         # A saved state is only restored into optimizers that are built.
         self.critic_optimizer.build(self.critic.trainable_variables)
-        self.generator_optimizer.build(self.generator.trainable_variables)
+        self.generator_optimizer.build(self._generator_variables(self.generator))
 
     def get_compile_config(self):
         """The arguments of `compile`, for saving."""
@@ -208,7 +245,7 @@ class AdversarialModel(GenerativeModel):
 
     def _train_stage(self, number, images, labels):
         stage, progress = self._stages[number], self.progress()
-        images = self._at_stage(images, number, progress)
+        images = at_stage(images, number, len(self._stages), progress)
         size = tf.maximum(tf.shape(images)[0] // self.n_critic, 1)
         seeds = tf.random.split(self._step_seed(), self.n_critic + 1)
         critic_losses = []
@@ -219,27 +256,18 @@ class AdversarialModel(GenerativeModel):
             critic_losses.append(
                 self._critic_step(stage, images[part], labels[part], progress, seeds[part_number])
             )
-        loss = self._generator_step(stage, labels[:size], progress, seeds[-1])
+        generator_losses = self._generator_step(
+            stage, images[:size], labels[:size], progress, seeds[-1]
+        )
         means = {
             name: tf.add_n([losses[name] for losses in critic_losses]) / self.n_critic
             for name in critic_losses[0]
         }
-        return {**means, "generator_loss": loss}
-
-    def _at_stage(self, images, number, progress):
-        """Shrinks real images to a stage's size, blurred as far as that stage is faded in."""
-        for _ in range(len(self._stages) - 1 - number):
-            images = _halve(images)
-        if number == 0:
-            return images
-        alpha = fade_in_alpha(progress, number)
-        coarse = tf.repeat(tf.repeat(_halve(images), 2, axis=1), 2, axis=2)
-        coarse = coarse[:, : images.shape[1], : images.shape[2]]
-        return alpha * images + (1.0 - alpha) * coarse
+        return {**means, **generator_losses}
 
     def _critic_step(self, stage, real_images, labels, progress, seed):
         latent_seed, loss_seed, real_seed, fake_seed = tf.unstack(tf.random.split(seed, 4))
-        latents = self._draw_latents(tf.shape(labels)[0], latent_seed)
+        latents = self.fake_latents(real_images, labels, latent_seed)
         progress = self._spread(progress, latents)
         fake_images = stage.generator([latents, labels, progress], training=True)
         real_images = self._augmented(real_images, real_seed)
@@ -256,18 +284,24 @@ class AdversarialModel(GenerativeModel):
         self.critic_optimizer.apply(gradients, variables)
         return losses
 
-    def _generator_step(self, stage, labels, progress, seed):
-        latent_seed, augment_seed = tf.unstack(tf.random.split(seed, 2))
-        latents = self._draw_latents(tf.shape(labels)[0], latent_seed)
+    def _generator_step(self, stage, real_images, labels, progress, seed):
+        latent_seed, augment_seed, encoder_seed = tf.unstack(tf.random.split(seed, 3))
+        latents = self.fake_latents(real_images, labels, latent_seed)
         progress = self._spread(progress, latents)
-        variables = stage.generator.trainable_variables
+        variables = self._generator_variables(stage.generator)
         with tf.GradientTape() as tape:
             images = stage.generator([latents, labels, progress], training=True)
             images = self._augmented(images, augment_seed)
             scores = stage.critic([images, labels, progress], training=True)
             loss = self.generator_loss(scores)
-        self.generator_optimizer.apply(tape.gradient(loss, variables), variables)
-        return loss
+            further = self.encoder_losses(real_images, labels, encoder_seed)
+            total = loss + sum(weight * value for weight, value in further.values())
+        self.generator_optimizer.apply(tape.gradient(total, variables), variables)
+        return {"generator_loss": loss, **{name: value for name, (_, value) in further.items()}}
+
+    def _generator_variables(self, generator):
+        encoder = [] if self.encoder is None else self.encoder.trainable_variables
+        return generator.trainable_variables + encoder
 
     def _augmented(self, images, seed):
         return differentiable_augmentation.augment(images, seed) if self.augment else images
@@ -275,14 +309,19 @@ class AdversarialModel(GenerativeModel):
     def _update_ema(self):
         step = tf.cast(self.step, tf.float32)
         decay = tf.minimum(self.ema_decay, (1.0 + step) / (10.0 + step))
-        for averaged, current in zip(
-            self.ema_generator.weights, self.generator.weights, strict=True
-        ):
-            averaged.assign(decay * averaged + (1.0 - decay) * current)
+        pairs = [(self.ema_generator, self.generator)]
+        if self.encoder is not None:
+            pairs.append((self.ema_encoder, self.encoder))
+        for ours, theirs in pairs:
+            for averaged, current in zip(ours.weights, theirs.weights, strict=True):
+                averaged.assign(decay * averaged + (1.0 - decay) * current)
 
     def _spread(self, progress, latents):
         return tf.fill((tf.shape(latents)[0],), progress)
 
 
-def _halve(images: tf.Tensor) -> tf.Tensor:
-    return tf.nn.avg_pool2d(images, 2, 2, padding="SAME")
+def _averaged(network: keras.Model) -> keras.Model:
+    copy = keras.models.clone_model(network)
+    copy.set_weights(network.get_weights())
+    copy.trainable = False
+    return copy

@@ -2,6 +2,7 @@
 
 import abc
 import os
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -119,9 +120,33 @@ class GenerativeModel(keras.Model, abc.ABC):
             raise InputError(
                 f"`class_id` must be in [0, {self.num_classes}). Received: class_id={class_id}"
             )
-        return self._in_chunks(
+        return self.in_chunks(
             self.decode, self._draw_latents(count, tf.constant([seed, 0])), class_id
         )
+
+    def in_chunks(
+        self,
+        decode: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+        latents: np.ndarray | tf.Tensor,
+        labels: np.ndarray | int,
+    ) -> np.ndarray:
+        """Makes any number of images, a part at a time.
+
+        Args:
+            decode: `decode`, or what has its signature.
+            latents: float32 (n, latent_dim).
+            labels: int (n,), or one class for all.
+
+        Returns:
+            uint8 array (n, height, width, channels).
+        """
+        latents = tf.convert_to_tensor(latents)
+        labels = tf.broadcast_to(tf.cast(labels, tf.int32), (len(latents),))
+        chunks = [
+            to_uint8(decode(latents[i : i + CHUNK], labels[i : i + CHUNK])).numpy()
+            for i in range(0, len(latents), CHUNK)
+        ]
+        return np.concatenate(chunks)
 
     def export(self, filepath: str | os.PathLike[str]) -> None:
         """Writes a SavedModel that makes images without this package and without Keras.
@@ -157,16 +182,6 @@ class GenerativeModel(keras.Model, abc.ABC):
             "latent_dim": self.latent_dim,
             "seed": self.seed,
         }
-
-    def _in_chunks(self, decode, latents, labels):
-        """Any number of uint8 images, a part at a time; `labels` may be one class for all."""
-        latents = tf.convert_to_tensor(latents)
-        labels = tf.broadcast_to(tf.cast(labels, tf.int32), (len(latents),))
-        chunks = [
-            to_uint8(decode(latents[i : i + CHUNK], labels[i : i + CHUNK])).numpy()
-            for i in range(0, len(latents), CHUNK)
-        ]
-        return np.concatenate(chunks)
 
     def _draw_latents(self, count, seed):
         return tf.random.stateless_normal((count, self.latent_dim), seed)

@@ -70,6 +70,24 @@ def reconstruction_loss(images: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(loss, axis=[1, 2, 3])
 
 
+def reconstruction_distance(images: tf.Tensor, reconstructions: tf.Tensor) -> tf.Tensor:
+    """Euclidean distance between images and their reconstructions.
+
+    Moving a reconstruction by some length changes it by at most that length, as it does the score
+    of a critic with a slope of 1; so the two can be added with weights near 1, whatever the size of
+    the images.
+
+    Args:
+        images: float tensor (n, height, width, channels).
+        reconstructions: float tensor of the same shape.
+
+    Returns:
+        float32 tensor (n,), at least 0.
+    """
+    squares = tf.reduce_sum(tf.square(images - reconstructions), axis=[1, 2, 3])
+    return tf.sqrt(squares + SQRT_EPSILON)
+
+
 def wasserstein_distance(real_scores: tf.Tensor, fake_scores: tf.Tensor) -> tf.Tensor:
     """The critic's estimate of how far the generated images are from the real ones.
 

@@ -176,6 +176,31 @@ def build_generator(
     return keras.Model([latents, labels, progress], images, name="generator")
 
 
+def build_encoder(
+    image_shape: tuple[int, int, int], num_classes: int | None, latent_dim: int, width: int
+) -> keras.Model:
+    """Makes a network from `[images, labels]` to a diagonal normal distribution of codes.
+
+    Args:
+        image_shape: `(height, width, channels)`.
+        num_classes: How many classes it is told apart, or None.
+        latent_dim: Length of the codes.
+        width: Feature maps at full resolution.
+
+    Returns:
+        A model with the mean and the natural logarithm of the variance, float32 (n, latent_dim)
+        each, as outputs.
+    """
+    images = keras.Input(image_shape, name="images")
+    labels = keras.Input((), dtype="int32", name="labels")
+    features = convolve_down(images, image_shape, width)
+    features = keras.layers.Dense(8 * width, activation="relu")(features)
+    features = with_class(features, labels, num_classes)
+    mean = keras.layers.Dense(latent_dim, dtype="float32", name="mean")(features)
+    log_variance = keras.layers.Dense(latent_dim, dtype="float32", name="log_variance")(features)
+    return keras.Model([images, labels], [mean, log_variance], name="encoder")
+
+
 def build_critic(
     image_shape: tuple[int, int, int], num_classes: int | None, latent_dim: int, width: int
 ) -> keras.Model:

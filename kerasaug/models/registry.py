@@ -52,6 +52,9 @@ MODELS = {
         description="growing Wasserstein GAN that is told the classes",
         **_PROGRESSIVE,
     ),
+    "conditional-vae-wgan": Entry(
+        "vae_wgan:VAEWGAN", True, "Wasserstein GAN with an encoder that is told the classes"
+    ),
     "vae": Entry(
         all_classes=True,
         description="variational autoencoder",

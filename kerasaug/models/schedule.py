@@ -50,3 +50,29 @@ def live_stage(progress: tf.Tensor) -> tf.Tensor:
         int32 scalar.
     """
     return tf.cast(tf.math.ceil(progress), tf.int32)
+
+
+def at_stage(images: tf.Tensor, number: int, stages: int, progress: tf.Tensor) -> tf.Tensor:
+    """Shrinks real images to a stage's size, blurred as far as that stage is not yet faded in.
+
+    Args:
+        images: float32 (n, height, width, channels) at full size.
+        number: Number of the stage.
+        stages: How many there are.
+        progress: float scalar.
+
+    Returns:
+        float32 images at the size of the stage.
+    """
+    for _ in range(stages - 1 - number):
+        images = _halve(images)
+    if number == 0:
+        return images
+    alpha = fade_in_alpha(progress, number)
+    coarse = tf.repeat(tf.repeat(_halve(images), 2, axis=1), 2, axis=2)
+    coarse = coarse[:, : images.shape[1], : images.shape[2]]
+    return alpha * images + (1.0 - alpha) * coarse
+
+
+def _halve(images: tf.Tensor) -> tf.Tensor:
+    return tf.nn.avg_pool2d(images, 2, 2, padding="SAME")

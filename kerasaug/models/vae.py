@@ -5,9 +5,8 @@ import numpy as np
 import tensorflow as tf
 
 from kerasaug.errors import InputError
-from kerasaug.images import to_float
 from kerasaug.models import losses, networks
-from kerasaug.models.generative import CHUNK, GenerativeModel
+from kerasaug.models.encoding import EncodingModel
 from kerasaug.models.layers import Reparameterization
 
 CODE_MEMORY = 0.99
@@ -15,7 +14,7 @@ SMALLEST_VARIANCE = 1e-3
 
 
 @keras.saving.register_keras_serializable("kerasaug")
-class VAE(GenerativeModel):
+class VAE(EncodingModel):
     """Variational autoencoder, told the classes or not.
 
     One that is told the class on both sides keeps in its codes what is left: the style. `transfer`
@@ -64,12 +63,17 @@ class VAE(GenerativeModel):
         self.kl_weight = kl_weight
         self.conditional = conditional and num_classes is not None
         told = num_classes if self.conditional else None
-        self.encoder = self._build_encoder(told)
+        self.encoder = networks.build_encoder(image_shape, told, latent_dim, width)
         self.decoder = self._build_decoder(told)
         self.reparameterization = Reparameterization(dtype="float32")
         if not self.conditional:
             self._add_code_statistics(num_classes or 1)
         self.built = True
+
+    @property
+    def codes_are_styles(self):
+        """See `EncodingModel.codes_are_styles`."""
+        return self.conditional
 
     def compile(self, optimizer: keras.optimizers.Optimizer, jit_compile: bool = False) -> None:
         """Sets the optimizer.
@@ -131,69 +135,16 @@ class VAE(GenerativeModel):
         if not self.conditional:
             mean, root = self._code_distribution(labels)
             latents = mean + tf.linalg.matvec(root, latents)
-        return self._decode_codes(latents, labels)
+        return self.decode_batch(latents, labels)
 
-    def encode(self, images: np.ndarray, labels: np.ndarray | int = 0):
-        """Finds the distribution of codes that belongs to each image.
+    def encode_batch(self, images, labels):
+        """See `EncodingModel.encode_batch`."""
+        return self.encoder([images, labels], training=False)
 
-        Args:
-            images: uint8 array (n, height, width, channels).
-            labels: int array (n,), or one class for all; ignored by an unconditional model.
-
-        Returns:
-            Mean and natural logarithm of the variance, float32 arrays (n, latent_dim).
-        """
-        labels = tf.broadcast_to(tf.cast(labels, tf.int32), (len(images),))
-        chunks = [
-            self.encoder([to_float(images[i : i + CHUNK]), labels[i : i + CHUNK]], training=False)
-            for i in range(0, len(images), CHUNK)
-        ]
-        means, log_variances = zip(*chunks, strict=True)
-        return np.concatenate(means), np.concatenate(log_variances)
-
-    def decode_codes(self, codes: np.ndarray, labels: np.ndarray | int = 0) -> np.ndarray:
-        """Makes the most likely images of codes, such as `encode` gives.
-
-        Args:
-            codes: float32 array (n, latent_dim).
-            labels: int array (n,), or one class for all; ignored by an unconditional model.
-
-        Returns:
-            uint8 array (n, height, width, channels).
-        """
-        return self._in_chunks(self._decode_codes, codes, labels)
-
-    def reconstruct(self, images: np.ndarray, labels: np.ndarray | int = 0) -> np.ndarray:
-        """Encodes images and decodes the means of their codes.
-
-        Args:
-            images: uint8 array (n, height, width, channels).
-            labels: int array (n,), or one class for all; ignored by an unconditional model.
-
-        Returns:
-            uint8 array of the same shape.
-        """
-        return self.decode_codes(self.encode(images, labels)[0], labels)
-
-    def transfer(
-        self, images: np.ndarray, class_ids: np.ndarray | int, to_class: int
-    ) -> np.ndarray:
-        """Makes images of one class in the style of images of others.
-
-        Args:
-            images: uint8 array (n, height, width, channels).
-            class_ids: Their classes, int array (n,), or one class for all.
-            to_class: The class to make.
-
-        Returns:
-            uint8 array of the same shape.
-
-        Raises:
-            InputError: If the model is not told the classes, so that its codes are not styles.
-        """
-        if not self.conditional:
-            raise InputError("`transfer` needs a model that is told the classes")
-        return self.decode_codes(self.encode(images, class_ids)[0], to_class)
+    def decode_batch(self, codes, labels):
+        """See `EncodingModel.decode_batch`; the most likely images."""
+        logits = self.decoder([codes, labels], training=False)
+        return 2.0 * tf.sigmoid(logits) - 1.0
 
     def get_config(self):
         """What `__init__` needs to make an equal, untrained model."""
@@ -203,10 +154,6 @@ class VAE(GenerativeModel):
             "kl_weight": self.kl_weight,
             "conditional": self.conditional,
         }
-
-    def _decode_codes(self, codes, labels):
-        logits = self.decoder([codes, labels], training=False)
-        return 2.0 * tf.sigmoid(logits) - 1.0
 
     def _add_code_statistics(self, classes):
         # One code drawn from the prior stands for every class until the first images are seen.
@@ -240,18 +187,6 @@ class VAE(GenerativeModel):
         covariance += SMALLEST_VARIANCE * tf.eye(self.latent_dim)
         index = labels if self.num_classes else tf.zeros_like(labels)
         return tf.gather(mean, index), tf.gather(tf.linalg.cholesky(covariance), index)
-
-    def _build_encoder(self, num_classes):
-        images = keras.Input(self.image_shape, name="images")
-        labels = keras.Input((), dtype="int32", name="labels")
-        features = networks.convolve_down(images, self.image_shape, self.width)
-        features = keras.layers.Dense(8 * self.width, activation="relu")(features)
-        features = networks.with_class(features, labels, num_classes)
-        mean = keras.layers.Dense(self.latent_dim, dtype="float32", name="mean")(features)
-        log_variance = keras.layers.Dense(self.latent_dim, dtype="float32", name="log_variance")(
-            features
-        )
-        return keras.Model([images, labels], [mean, log_variance], name="encoder")
 
     def _build_decoder(self, num_classes):
         latents = keras.Input((self.latent_dim,), name="latents")

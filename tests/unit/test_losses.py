@@ -100,3 +100,9 @@ def test_drift_adds_the_mean_square_of_the_real_scores():
     )
     assert float(without) == pytest.approx(10 * (2 - 1) ** 2 - 4.0)
     assert float(with_drift - without) == pytest.approx(0.5 * 16)
+
+
+def test_the_reconstruction_distance_is_the_length_of_the_difference():
+    images = tf.zeros((2, 3, 3, 1))
+    found = losses.reconstruction_distance(images, images + tf.reshape([1.0, -2.0], (2, 1, 1, 1)))
+    np.testing.assert_allclose(found, [3.0, 6.0])

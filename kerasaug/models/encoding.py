@@ -1,0 +1,107 @@
+"""What models with an encoder can do: encode, reconstruct, transfer."""
+
+import abc
+
+import numpy as np
+import tensorflow as tf
+
+from kerasaug.errors import InputError
+from kerasaug.images import to_float
+from kerasaug.models.generative import CHUNK, GenerativeModel
+
+
+class EncodingModel(GenerativeModel, abc.ABC):
+    """A generative model that also finds the codes of images; see `GenerativeModel`."""
+
+    @property
+    @abc.abstractmethod
+    def codes_are_styles(self) -> bool:
+        """Whether the model is told the class on both sides, so that codes hold what is left."""
+
+    @abc.abstractmethod
+    def encode_batch(self, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Finds the distribution of codes that belongs to each image.
+
+        Args:
+            images: float32 (n, height, width, channels) in [-1, 1].
+            labels: int32 (n,); a model that is told no classes ignores them.
+
+        Returns:
+            Mean and natural logarithm of the variance, float32 (n, latent_dim).
+        """
+
+    @abc.abstractmethod
+    def decode_batch(self, codes: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """Makes images of codes.
+
+        Args:
+            codes: float32 (n, latent_dim).
+            labels: int32 (n,); a model that is told no classes ignores them.
+
+        Returns:
+            float32 images (n, height, width, channels) in [-1, 1].
+        """
+
+    def encode(
+        self, images: np.ndarray, labels: np.ndarray | int = 0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Does the same as `encode_batch` for any number of images.
+
+        Args:
+            images: uint8 array (n, height, width, channels).
+            labels: int array (n,), or one class for all.
+
+        Returns:
+            Mean and natural logarithm of the variance, float32 arrays (n, latent_dim).
+        """
+        labels = tf.broadcast_to(tf.cast(labels, tf.int32), (len(images),))
+        chunks = [
+            self.encode_batch(to_float(images[i : i + CHUNK]), labels[i : i + CHUNK])
+            for i in range(0, len(images), CHUNK)
+        ]
+        means, log_variances = zip(*chunks, strict=True)
+        return np.concatenate(means), np.concatenate(log_variances)
+
+    def decode_codes(self, codes: np.ndarray, labels: np.ndarray | int = 0) -> np.ndarray:
+        """Does the same as `decode_batch` for any number of codes.
+
+        Args:
+            codes: float32 array (n, latent_dim).
+            labels: int array (n,), or one class for all.
+
+        Returns:
+            uint8 array (n, height, width, channels).
+        """
+        return self.in_chunks(self.decode_batch, codes, labels)
+
+    def reconstruct(self, images: np.ndarray, labels: np.ndarray | int = 0) -> np.ndarray:
+        """Encodes images and decodes the means of their codes.
+
+        Args:
+            images: uint8 array (n, height, width, channels).
+            labels: int array (n,), or one class for all.
+
+        Returns:
+            uint8 array of the same shape.
+        """
+        return self.decode_codes(self.encode(images, labels)[0], labels)
+
+    def transfer(
+        self, images: np.ndarray, class_ids: np.ndarray | int, to_class: int
+    ) -> np.ndarray:
+        """Makes images of one class in the style of images of others.
+
+        Args:
+            images: uint8 array (n, height, width, channels).
+            class_ids: Their classes, int array (n,), or one class for all.
+            to_class: The class to make.
+
+        Returns:
+            uint8 array of the same shape.
+
+        Raises:
+            InputError: If the model's codes are not styles.
+        """
+        if not self.codes_are_styles:
+            raise InputError("`transfer` needs a model that is told the classes")
+        return self.decode_codes(self.encode(images, class_ids)[0], to_class)
