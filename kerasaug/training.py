@@ -23,6 +23,7 @@ from kerasaug.reproducibility import make_reproducible
 
 HISTORY_ROWS = 50
 SAMPLE_GRIDS = 10
+FEW_IMAGES = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +41,8 @@ class GeneratorConfig:
         seed: Of the split, the initial weights and everything random.
         precision: The Keras dtype policy.
         judge_steps: How long the classifier is trained that measures the images afterwards.
+        augment: Whether an adversarial model sees classes with few images through
+            `models.differentiable_augmentation`.
         latent_dim: Length of the latents; None for the model's own.
     """
 
@@ -53,6 +56,7 @@ class GeneratorConfig:
     seed: int
     precision: str
     judge_steps: int = 400
+    augment: bool = True
     latent_dim: int | None = None
 
 
@@ -241,6 +245,11 @@ def _new_model(config: GeneratorConfig, dataset: ImageDataset) -> GenerativeMode
     options = {"width": config.width, "seed": config.seed}
     if config.latent_dim is not None:
         options["latent_dim"] = config.latent_dim
+    if entry.adversarial and config.augment:
+        counts = dataset.class_counts
+        options["augmented_classes"] = [
+            class_id for class_id, count in enumerate(counts) if 0 < count < FEW_IMAGES
+        ]
     if entry.grows:
         # Two phases per size but the last, which has what is left.
         sizes = len(networks.sizes(dataset.image_shape))

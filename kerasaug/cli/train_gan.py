@@ -43,6 +43,12 @@ Examples (installed from a wheel, the command is kerasaug-train-gan):
     show_default="model's",
     help="Length of the latent vectors; 2 makes the latent map of a vae exact.",
 )
+@click.option(
+    "--augment/--no-augment",
+    default=True,
+    show_default=True,
+    help="Whether the critic sees classes with under 1000 images shifted, deformed and cut out.",
+)
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option(
     "--output",
@@ -58,7 +64,18 @@ Examples (installed from a wheel, the command is kerasaug-train-gan):
 )
 @common.DRY_RUN
 def train_gan(
-    model, dataset, keep, preset, steps, batch_size, latent_dim, seed, output, resume, dry_run
+    model,
+    dataset,
+    keep,
+    preset,
+    steps,
+    batch_size,
+    latent_dim,
+    augment,
+    seed,
+    output,
+    resume,
+    dry_run,
 ):
     """Trains a generative model on imbalanced image data.
 
@@ -87,6 +104,7 @@ def train_gan(
         seed=seed,
         precision=precision.best_dtype_policy(),
         latent_dim=latent_dim,
+        augment=augment,
         **{**chosen._asdict(), **{name: value for name, value in given.items() if value}},
     )
     with common.naming(f"--model {model}"):

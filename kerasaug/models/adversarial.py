@@ -2,7 +2,7 @@
 
 import abc
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import keras
@@ -45,8 +45,8 @@ class AdversarialModel(GenerativeModel):
         n_critic: Critic steps per generator step.
         ema_decay: How much of the averaged weights each step keeps, in [0, 1). Early on, less is
             kept, so that the average does not remember the initial weights.
-        augment: Whether the critic sees real and generated images through
-            `differentiable_augmentation.augment`; for data with few images of a class.
+        augmented_classes: Classes with so few images that the critic could learn them by heart. It
+            sees their images, real and generated, through `differentiable_augmentation.augment`.
         phase_steps: Steps per phase of a model that grows; see `schedule.growing_progress`.
         seed: See `GenerativeModel`.
     """
@@ -59,7 +59,7 @@ class AdversarialModel(GenerativeModel):
         width: int = 32,
         n_critic: int = 3,
         ema_decay: float = 0.995,
-        augment: bool = False,
+        augmented_classes: Sequence[int] = (),
         phase_steps: int = 1,
         seed: int = 0,
         **kwargs,
@@ -74,7 +74,7 @@ class AdversarialModel(GenerativeModel):
         self.width = width
         self.n_critic = n_critic
         self.ema_decay = ema_decay
-        self.augment = augment
+        self.augmented_classes = tuple(augmented_classes)
         self.phase_steps = phase_steps
         self._stages = self.build_stages()
         self.critic, self.generator = self._stages[-1]
@@ -239,7 +239,7 @@ class AdversarialModel(GenerativeModel):
             "width": self.width,
             "n_critic": self.n_critic,
             "ema_decay": self.ema_decay,
-            "augment": self.augment,
+            "augmented_classes": self.augmented_classes,
             "phase_steps": self.phase_steps,
         }
 
@@ -270,8 +270,8 @@ class AdversarialModel(GenerativeModel):
         latents = self.fake_latents(real_images, labels, latent_seed)
         progress = self._spread(progress, latents)
         fake_images = stage.generator([latents, labels, progress], training=True)
-        real_images = self._augmented(real_images, real_seed)
-        fake_images = self._augmented(fake_images, fake_seed)
+        real_images = self._augmented(real_images, labels, real_seed)
+        fake_images = self._augmented(fake_images, labels, fake_seed)
         with tf.GradientTape() as tape:
             losses = self.critic_losses(
                 lambda images: stage.critic([images, labels, progress], training=True),
@@ -291,7 +291,7 @@ class AdversarialModel(GenerativeModel):
         variables = self._generator_variables(stage.generator)
         with tf.GradientTape() as tape:
             images = stage.generator([latents, labels, progress], training=True)
-            images = self._augmented(images, augment_seed)
+            images = self._augmented(images, labels, augment_seed)
             scores = stage.critic([images, labels, progress], training=True)
             loss = self.generator_loss(scores)
             further = self.encoder_losses(real_images, labels, encoder_seed)
@@ -303,8 +303,12 @@ class AdversarialModel(GenerativeModel):
         encoder = [] if self.encoder is None else self.encoder.trainable_variables
         return generator.trainable_variables + encoder
 
-    def _augmented(self, images, seed):
-        return differentiable_augmentation.augment(images, seed) if self.augment else images
+    def _augmented(self, images, labels, seed):
+        if not self.augmented_classes:
+            return images
+        chosen = tf.reduce_any(labels[:, None] == tf.constant(self.augmented_classes), axis=1)
+        changed = differentiable_augmentation.augment(images, seed)
+        return tf.where(chosen[:, None, None, None], changed, images)
 
     def _update_ema(self):
         step = tf.cast(self.step, tf.float32)

@@ -167,7 +167,6 @@ class GenerativeModel(keras.Model, abc.ABC):
             return {"images": self.sample(labels, seed)}
 
         archive = keras.export.ExportArchive()
-        archive.track(self)
         archive.add_endpoint("serving_default", serve, input_signature=[labels, seed])
         archive.add_endpoint("decode", self.decode, input_signature=[latents, labels])
         with atomic(filepath) as draft:

@@ -54,7 +54,7 @@ class VAEWGAN(AdversarialModel, EncodingModel):
         num_classes: int | None = None,
         gradient_penalty_weight: float = 10.0,
         reconstruction_weight: float = 1.0,
-        kl_weight: float = 0.1,
+        kl_weight: float = 0.2,
         code_share: float = 0.5,
         **kwargs,
     ):

@@ -26,9 +26,10 @@ CONFIG = StudyConfig(
     steps=4,
     batch_size=8,
     epochs=4,
-    generator=GeneratorPreset(steps=2, batch_size=4, width=4, learning_rate=1e-3),
+    generator=GeneratorPreset(2, batch_size=4, width=4, learning_rate=1e-3, judge_steps=2),
     generator_folder=None,
     precision="float32",
+    latent_map=False,
 )
 
 
@@ -87,6 +88,29 @@ def test_pictures_and_a_page_that_needs_no_other_file(finished):
     for image in page.split("<img")[1:]:
         assert 'alt="' in image.split(">")[0]
     assert page.index('class="verdict"') < page.index("<table")
+
+
+def test_the_report_says_how_good_the_images_are(finished):
+    output, results = finished
+    (repetitions,) = results["fidelity"].values()
+    assert len(repetitions) == CONFIG.seeds
+    # Three training images are too few for the rare class to be measured.
+    assert list(repetitions[0]["classes"]) == ["top", "middle"]
+    assert "How good the generated images are" not in (output / "report.html").read_text()
+
+
+def test_the_page_has_fidelity_and_a_map_of_the_data(tiny, tmp_path):
+    options = {"keep": {"bottom": 7}, "arms": ("none", "vae:5"), "seeds": 1, "latent_map": True}
+    results = run(tiny, tmp_path, **options)
+    coverage = results["fidelity"]["vae"][0]["classes"]["bottom"]["generated"]["coverage"]
+    page = (tmp_path / "report.html").read_text()
+    table = page.split("How good the generated images are")[1]
+    assert f"<td>{coverage:.3f}</td>" in table
+    assert table.index("vae") < table.index("its training images")
+    for name in report.LATENT_PICTURES:
+        assert (tmp_path / "figures" / f"latent-{name}").exists()
+    assert "The data on a map" in page
+    assert Study(dataclasses.replace(CONFIG, **options), tiny, tmp_path).units() == 0
 
 
 def test_a_finished_trial_is_not_run_again(finished, tiny, monkeypatch):

@@ -41,10 +41,20 @@ def test_real_and_generated_images_both_pass_through_it(tiny, monkeypatch):
         return images
 
     monkeypatch.setattr(augmentation, "augment", counted)
-    for augment, calls in ((False, 0), (True, 5)):
-        model = registry.create("wgan", (8, 8, 1), 3, width=4, n_critic=2, augment=augment)
+    for classes, calls in (((), 0), ((2,), 5)):
+        options = {"width": 4, "n_critic": 2, "augmented_classes": classes}
+        model = registry.create("wgan", (8, 8, 1), 3, **options)
         model.compile_for_training(1e-3)
         seen.clear()
         model.train_step(next(iter(tiny.batches(8))))
         # Twice per critic step, once for the generator.
         assert len(seen) == calls
+
+
+def test_only_the_classes_named_are_changed():
+    model = registry.create("wgan", (8, 8, 1), 3, width=4, augmented_classes=(0, 2))
+    images = tf.random.stateless_uniform((6, 8, 8, 1), [0, 1], -1.0, 1.0)
+    labels = tf.constant([0, 1, 2, 0, 1, 2])
+    seen = model._augmented(images, labels, tf.constant([0, 1])).numpy()
+    changed = [not np.array_equal(a, b) for a, b in zip(images, seen, strict=True)]
+    assert changed == [True, False, True, True, False, True]
