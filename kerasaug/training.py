@@ -1,6 +1,7 @@
 """Training a generative model on a data set, into a folder, from where it last stopped."""
 
 import dataclasses
+import functools
 import platform
 import subprocess
 from collections.abc import Callable, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from kerasaug import callbacks as ours
 from kerasaug import latent_map, plots
@@ -24,6 +26,9 @@ from kerasaug.reproducibility import make_reproducible
 HISTORY_ROWS = 50
 SAMPLE_GRIDS = 10
 FEW_IMAGES = 1000
+
+Measure = Callable[[Callable[[int, int], np.ndarray], ImageDataset, Sequence[int]], dict[str, Any]]
+"""What `Judge.measure` does: takes a generator, the data in memory, and the classes it makes."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +72,7 @@ def train_generator(
     *,
     fresh: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
-    measure: Callable[[ModelFolder, ImageDataset], dict[str, Any]] | None = None,
+    measure: Measure | None = None,
 ) -> ModelFolder:
     """Trains a generative model and writes its folder.
 
@@ -80,8 +85,7 @@ def train_generator(
         output: The folder; see `saved_models/README.md` for what it will hold.
         fresh: Whether to begin anew where a training stands already.
         callbacks: Further Keras callbacks, for progress.
-        measure: Given the folder and the data, in memory, it says how good the images are, for
-            `fidelity` in `run.json`; see `judge.Judge`.
+        measure: Says how good the images are, for `fidelity` in `run.json`.
 
     Returns:
         The folder.
@@ -117,7 +121,10 @@ def train_generator(
     _finish(model, folder, f"{config.model} on {config.dataset}")
     if isinstance(model, EncodingModel):
         latent_map.write(model, dataset, folder.latent)
-    fidelity = None if measure is None else measure(folder, dataset)
+    fidelity = None
+    if measure is not None:
+        classes = range(dataset.num_classes) if class_id is None else [class_id]
+        fidelity = measure(functools.partial(folder.generate, seed=0), dataset, classes)
     folder.write_run({**run, "status": "finished", "fidelity": fidelity})
     folder.checkpoint.unlink(missing_ok=True)
     return folder

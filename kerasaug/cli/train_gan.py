@@ -117,9 +117,9 @@ def train_gan(
     judging = config.judge_steps / STEP_COST
     with Progress(config.steps + judging) as progress:
 
-        def measure(folder, data):
+        def measure(*arguments):
             following = progress.following("training the judge", 1 / STEP_COST)
-            return Judge(whole, config.judge_steps, [following]).measure(folder, data)
+            return Judge(whole, config.judge_steps, [following]).measure(*arguments)
 
         folder = training.train_generator(
             config,

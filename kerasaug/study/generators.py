@@ -88,7 +88,7 @@ class Generators:
                 dataset,
                 folder,
                 callbacks=[following],
-                measure=lambda folder, data: self._get_judge(follower).measure(folder, data),
+                measure=lambda *arguments: self._get_judge(follower).measure(*arguments),
             )
         return folder
 

@@ -1,6 +1,6 @@
 """A classifier that judges generated images, and never helps to make them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -9,11 +9,9 @@ import numpy as np
 from kerasaug.data import mixture
 from kerasaug.data.dataset import ImageDataset, collect
 from kerasaug.images import to_float
-from kerasaug.model_folder import ModelFolder
 from kerasaug.models.classifier import build_classifier
 from kerasaug.reproducibility import make_reproducible
 from kerasaug.study import fidelity
-from kerasaug.training import learned_class
 
 BATCH = 256
 WIDTH = 32
@@ -62,13 +60,19 @@ class Judge:
         features, logits = self.network.predict(to_float(images), batch_size=BATCH, verbose=0)
         return np.asarray(features, np.float32), np.argmax(logits, axis=1)
 
-    def measure(self, folder: ModelFolder, dataset: ImageDataset) -> dict[str, Any]:
+    def measure(
+        self,
+        generate: Callable[[int, int], np.ndarray],
+        dataset: ImageDataset,
+        classes: Sequence[int],
+    ) -> dict[str, Any]:
         """Measures the images of a generator against the test images, class by class.
 
         Args:
-            folder: The generator.
-            dataset: The imbalanced data that it learned from. Classes with fewer than 6 training or
-                test images are left out.
+            generate: The generator: takes a count and a class, and gives uint8 images.
+            dataset: The imbalanced data that it learned from.
+            classes: What to measure; classes with fewer than 6 training or test images are left
+                out.
 
         Returns:
             `judge_accuracy` on the test images of the classes measured, and by name in `classes`:
@@ -76,8 +80,6 @@ class Judge:
             and `memorised`, and as `generated` and `training` the `fidelity.figures` of generated
             images and, as a yardstick, of the training images.
         """
-        class_id = learned_class(folder.read_run()["config"]["model"], dataset)
-        classes = range(dataset.num_classes) if class_id is None else [class_id]
         test_images, test_labels = collect(dataset.test)
         measured, right, seen = {}, 0, 0
         for class_id in classes:
@@ -87,7 +89,7 @@ class Judge:
             training, _ = collect(dataset.class_stream(class_id))
             real_features, said = self.look(real[:MOST_IMAGES])
             training_features, _ = self.look(training)
-            features, recognised = self.look(folder.generate(MOST_IMAGES, class_id, seed=0))
+            features, recognised = self.look(generate(MOST_IMAGES, class_id))
             right, seen = right + int((said == class_id).sum()), seen + len(said)
             ratio = fidelity.nearest_ratio(training_features, real_features, features)
             measured[dataset.class_names[class_id]] = {
