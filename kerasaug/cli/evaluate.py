@@ -8,7 +8,7 @@ import click
 from kerasaug.cli import common
 from kerasaug.models.registry import MODELS
 from kerasaug.presets import GENERATOR_PRESETS, STUDY_PRESETS
-from kerasaug.study.arms import AUGMENTATIONS, MIXTURES, UNCOUNTED, parse_list
+from kerasaug.study.arms import AUGMENTATIONS, MIXTURES, UNCOUNTED, Arm, parse_list
 
 
 def _table(rows: dict[str, str]) -> str:
@@ -51,7 +51,8 @@ Examples (installed from a wheel, the command is kerasaug-evaluate):
     "--generator",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Use this folder of train-gan instead of training a generator per repetition.",
+    help="Use this folder of train-gan instead of training a generator per repetition; without "
+    "--arms, its model takes the place of the preset's.",
 )
 @click.option(
     "--preset",
@@ -85,8 +86,15 @@ def evaluate(dataset, keep, arms, seeds, generator, preset, steps, output, dry_r
     common.quiet_tensorflow()
     from kerasaug import precision
     from kerasaug.cli.progress import Progress
+    from kerasaug.model_folder import ModelFolder
     from kerasaug.study.runner import Study, StudyConfig
 
+    if generator and not arms:
+        with common.naming(f"--generator {generator}"):
+            run = ModelFolder(generator).read_run()
+        if run is not None:
+            # The preset's arms, with the given model in the place of the preset's.
+            parsed = [arm for arm in parsed if arm.model is None] + [Arm(run["config"]["model"])]
     whole = common.load(dataset)
     amounts = common.resolve_keep(whole, amounts)
     steps = steps or chosen.steps

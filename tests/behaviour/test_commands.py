@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from kerasaug import models
 from kerasaug.cli import evaluate, train_gan
+from kerasaug.study.fidelity import NAMES
 
 ROOT = Path(__file__).parents[2]
 MAINS = {"train-gan": train_gan.main, "evaluate": evaluate.main}
@@ -138,7 +139,7 @@ def test_a_dry_run_prints_the_resolved_run_and_writes_nothing(monkeypatch, capfd
     assert not list(tmp_path.iterdir())
 
 
-def test_train_gan_leaves_a_saved_model_that_makes_images(script, tmp_path):
+def test_train_gan_leaves_a_saved_model_that_makes_images(script, monkeypatch, capfd, tmp_path):
     """The first bar of the main job, from a shell, on the real MNIST."""
     folder = tmp_path / "g"
     arguments = ["--model", "wgan", "--keep", "5=54", "--preset", "smoke", "--output", folder]
@@ -155,10 +156,14 @@ def test_train_gan_leaves_a_saved_model_that_makes_images(script, tmp_path):
     assert not np.array_equal(draw(0), draw(1))
     run = json.loads((folder / "run.json").read_text())
     assert run["makes"] == "5"
+    assert run["fidelity"]["classes"]["5"]["generated"].keys() <= NAMES.keys()
+    assert all(title in done.stdout for title in NAMES.values())
     assert len(run["dataset"]["kept_indices"]["5"]) == 54
     again = script("train-gan", *arguments)
     assert again.returncode == 2
     assert "holds a finished training; use --fresh" in again.stderr
+    assert call(monkeypatch, "evaluate --dry-run --generator", folder) == 0
+    assert "balanced+affine, wgan\n" in capfd.readouterr().out
 
 
 @pytest.mark.slow
