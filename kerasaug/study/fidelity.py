@@ -15,6 +15,8 @@ from sklearn.metrics.pairwise import polynomial_kernel
 NEIGHBOURS = 5
 FEWEST = NEIGHBOURS + 1
 """Images of a class without which none of the figures has a meaning."""
+MEMORISED = 0.5
+"""Below this `nearest_ratio`, a generator is said to repeat its training images."""
 NAMES = {
     "recognised": "recognised",
     "precision": "precision",

@@ -16,9 +16,6 @@ from kerasaug.study import fidelity
 BATCH = 256
 WIDTH = 32
 MOST_IMAGES = 1000
-MEMORISED = 0.5
-"""A generator whose images are nearer to its training images than this share of the distance of
-unseen real ones is said to repeat them."""
 
 
 class Judge:
@@ -95,7 +92,7 @@ class Judge:
             measured[dataset.class_names[class_id]] = {
                 "recognised": float((recognised == class_id).mean()),
                 "nearest_ratio": ratio,
-                "memorised": ratio < MEMORISED,
+                "memorised": ratio < fidelity.MEMORISED,
                 "generated": fidelity.figures(real_features, features),
                 "training": fidelity.figures(real_features, training_features[:MOST_IMAGES]),
             }

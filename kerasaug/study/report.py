@@ -69,6 +69,7 @@ def render(results: dict[str, Any], figures: Path) -> str:
         rare=[data["class_names"][class_id] for class_id in data["rare_classes"]],
         described={name: describe_arm(name) for name in results["arms"]},
         fidelity_names=fidelity.NAMES,
+        memorised=fidelity.MEMORISED,
         fidelity_rows=list(_fidelity_rows(results)),
         picture=lambda name: _embedded(figures / name),
         matrix_file=matrix_file,
