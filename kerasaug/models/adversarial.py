@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from kerasaug.errors import InputError
-from kerasaug.models import differentiable_augmentation
+from kerasaug.models import differentiable_augmentation, networks
 from kerasaug.models.generative import GenerativeModel
 from kerasaug.models.schedule import at_stage, growing_progress, live_stage
 
@@ -84,9 +84,14 @@ class AdversarialModel(GenerativeModel):
             self.ema_encoder = _averaged(self.encoder)
         self.built = True
 
-    @abc.abstractmethod
     def build_stages(self) -> list[Stage]:
-        """Makes the networks, from the coarsest images to those of `image_shape`."""
+        """Makes the networks, from the coarsest images to those of `image_shape`.
+
+        Returns:
+            One stage, of the networks that do not grow, unless a subclass makes more.
+        """
+        options = (self.image_shape, self.num_classes, self.latent_dim, self.width)
+        return [Stage(networks.build_critic(*options), networks.build_generator(*options))]
 
     @abc.abstractmethod
     def critic_losses(

@@ -2,8 +2,8 @@
 
 import keras
 
-from kerasaug.models import losses, networks
-from kerasaug.models.adversarial import AdversarialModel, Stage
+from kerasaug.models import losses
+from kerasaug.models.adversarial import AdversarialModel
 
 
 @keras.saving.register_keras_serializable("kerasaug")
@@ -35,13 +35,7 @@ class GAN(AdversarialModel):
         n_critic: int = 1,
         **kwargs,
     ):
-        networks.check_image_shape(image_shape)
         super().__init__(image_shape, num_classes, n_critic=n_critic, **kwargs)
-
-    def build_stages(self):
-        """See `AdversarialModel.build_stages`; there is one."""
-        options = (self.image_shape, self.num_classes, self.latent_dim, self.width)
-        return [Stage(networks.build_critic(*options), networks.build_generator(*options))]
 
     def critic_losses(self, critic, real_images, fake_images, seed):
         """See `AdversarialModel.critic_losses`."""

@@ -11,6 +11,7 @@ import tensorflow as tf
 from kerasaug.errors import InputError
 from kerasaug.files import atomic
 from kerasaug.images import to_uint8
+from kerasaug.models import networks
 
 CHUNK = 256
 
@@ -19,7 +20,7 @@ class GenerativeModel(keras.Model, abc.ABC):
     """A model that makes images from latents and, if it is conditional, from class labels.
 
     Args:
-        image_shape: `(height, width, channels)`.
+        image_shape: `(height, width, channels)`; sides from 8.
         num_classes: How many classes a conditional model knows; None for an unconditional one.
         latent_dim: Length of the latent vectors.
         seed: Where the random numbers of training start. They are a function of this and of the
@@ -34,6 +35,7 @@ class GenerativeModel(keras.Model, abc.ABC):
         seed: int = 0,
         **kwargs,
     ):
+        networks.check_image_shape(image_shape)
         super().__init__(**kwargs)
         self.image_shape = tuple(image_shape)
         self.num_classes = num_classes

@@ -3,10 +3,9 @@
 import math
 
 import keras
-import tensorflow as tf
 
-from kerasaug.models import losses, networks
-from kerasaug.models.adversarial import AdversarialModel, Stage
+from kerasaug.models import networks
+from kerasaug.models.adversarial import Stage
 from kerasaug.models.layers import (
     ClassProjection,
     Equalized,
@@ -14,10 +13,11 @@ from kerasaug.models.layers import (
     MinibatchStddev,
     PixelNormalization,
 )
+from kerasaug.models.wgan import WGAN
 
 
 @keras.saving.register_keras_serializable("kerasaug")
-class ProgressiveWGAN(AdversarialModel):
+class ProgressiveWGAN(WGAN):
     """Wasserstein GAN that grows from coarse to fine, conditional when `num_classes` is given.
 
     Training begins with the smallest images, at most 7 pixels wide, and adds a block at a time,
@@ -28,9 +28,8 @@ class ProgressiveWGAN(AdversarialModel):
     Args:
         image_shape: `(height, width, channels)`; sides from 8.
         num_classes: How many classes a conditional model knows; None for an unconditional one.
-        gradient_penalty_weight: Weight of the penalty in the critic's loss.
         drift_weight: Weight of the mean square of the real scores in the critic's loss.
-        **kwargs: See `AdversarialModel`; `phase_steps` sets the pace.
+        **kwargs: See `WGAN` and `AdversarialModel`; `phase_steps` sets the pace.
 
     Example:
         >>> gan = ProgressiveWGAN(image_shape=(28, 28, 1), num_classes=10, phase_steps=600)
@@ -42,20 +41,14 @@ class ProgressiveWGAN(AdversarialModel):
         Variation", arXiv 1710.10196.
     """
 
-    loss_names = ("critic_loss", "wasserstein_distance", "gradient_penalty", "generator_loss")
-
     def __init__(
         self,
         image_shape: tuple[int, int, int],
         num_classes: int | None = None,
-        gradient_penalty_weight: float = 10.0,
         drift_weight: float = 0.001,
         **kwargs,
     ):
-        networks.check_image_shape(image_shape)
-        super().__init__(image_shape, num_classes, **kwargs)
-        self.gradient_penalty_weight = gradient_penalty_weight
-        self.drift_weight = drift_weight
+        super().__init__(image_shape, num_classes, drift_weight=drift_weight, **kwargs)
 
     def build_stages(self):
         """See `AdversarialModel.build_stages`; one for every size."""
@@ -64,30 +57,6 @@ class ProgressiveWGAN(AdversarialModel):
         generators = self._build_generators(sizes, maps)
         critics = self._build_critics(sizes, maps)
         return [Stage(*pair) for pair in zip(critics, generators, strict=True)]
-
-    def critic_losses(self, critic, real_images, fake_images, seed):
-        """See `AdversarialModel.critic_losses`."""
-        epsilon = tf.random.stateless_uniform((tf.shape(real_images)[0], 1, 1, 1), seed)
-        return losses.wasserstein_critic_losses(
-            critic,
-            real_images,
-            fake_images,
-            epsilon,
-            self.gradient_penalty_weight,
-            self.drift_weight,
-        )
-
-    def generator_loss(self, fake_scores):
-        """See `AdversarialModel.generator_loss`."""
-        return losses.wasserstein_generator_loss(fake_scores)
-
-    def get_config(self):
-        """What `__init__` needs to make an equal, untrained model."""
-        return {
-            **super().get_config(),
-            "gradient_penalty_weight": self.gradient_penalty_weight,
-            "drift_weight": self.drift_weight,
-        }
 
     def _build_generators(self, sizes, maps):
         latents = keras.Input((self.latent_dim,), name="latents")

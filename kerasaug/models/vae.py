@@ -55,7 +55,6 @@ class VAE(EncodingModel):
         seed: int = 0,
         **kwargs,
     ):
-        networks.check_image_shape(image_shape)
         if latent_dim < 2:
             raise InputError(f"`latent_dim` must be >= 2. Received: latent_dim={latent_dim}")
         super().__init__(image_shape, num_classes, latent_dim, seed, **kwargs)

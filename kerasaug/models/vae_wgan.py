@@ -4,13 +4,13 @@ import keras
 import tensorflow as tf
 
 from kerasaug.models import losses, networks
-from kerasaug.models.adversarial import AdversarialModel, Stage
 from kerasaug.models.encoding import EncodingModel
 from kerasaug.models.layers import Reparameterization
+from kerasaug.models.wgan import WGAN
 
 
 @keras.saving.register_keras_serializable("kerasaug")
-class VAEWGAN(AdversarialModel, EncodingModel):
+class VAEWGAN(WGAN, EncodingModel):
     """Variational autoencoder whose decoder also has to please a Wasserstein critic.
 
     Generator and encoder minimise how far a reconstruction is from its image, the divergence of the
@@ -21,12 +21,11 @@ class VAEWGAN(AdversarialModel, EncodingModel):
     Args:
         image_shape: `(height, width, channels)`; sides from 8.
         num_classes: How many classes a conditional model knows; None for an unconditional one.
-        gradient_penalty_weight: Weight of the penalty in the critic's loss.
         reconstruction_weight: Weight of `losses.reconstruction_distance`.
         kl_weight: Weight of the divergence of the codes. More takes the class out of them, less
             keeps more of the style.
         code_share: Share of the images that the critic judges which are made of real codes.
-        **kwargs: See `AdversarialModel`.
+        **kwargs: See `WGAN` and `AdversarialModel`.
 
     Example:
         >>> model = VAEWGAN(image_shape=(28, 28, 1), num_classes=10)
@@ -39,28 +38,18 @@ class VAEWGAN(AdversarialModel, EncodingModel):
         "Improved Training of Wasserstein GANs", arXiv 1704.00028.
     """
 
-    loss_names = (
-        "critic_loss",
-        "wasserstein_distance",
-        "gradient_penalty",
-        "generator_loss",
-        "reconstruction_loss",
-        "kl_loss",
-    )
+    loss_names = (*WGAN.loss_names, "reconstruction_loss", "kl_loss")
 
     def __init__(
         self,
         image_shape: tuple[int, int, int],
         num_classes: int | None = None,
-        gradient_penalty_weight: float = 10.0,
         reconstruction_weight: float = 1.0,
         kl_weight: float = 0.2,
         code_share: float = 0.5,
         **kwargs,
     ):
-        networks.check_image_shape(image_shape)
         super().__init__(image_shape, num_classes, **kwargs)
-        self.gradient_penalty_weight = gradient_penalty_weight
         self.reconstruction_weight = reconstruction_weight
         self.kl_weight = kl_weight
         self.code_share = code_share
@@ -70,11 +59,6 @@ class VAEWGAN(AdversarialModel, EncodingModel):
     def codes_are_styles(self):
         """See `EncodingModel.codes_are_styles`."""
         return self.num_classes is not None
-
-    def build_stages(self):
-        """See `AdversarialModel.build_stages`; there is one."""
-        options = (self.image_shape, self.num_classes, self.latent_dim, self.width)
-        return [Stage(networks.build_critic(*options), networks.build_generator(*options))]
 
     def build_encoder(self):
         """See `AdversarialModel.build_encoder`."""
@@ -91,17 +75,6 @@ class VAEWGAN(AdversarialModel, EncodingModel):
         codes = self.reparameterization(mean, log_variance, self._draw_latents(count, code_seed))
         choice = tf.random.stateless_uniform((count, 1), choice_seed)
         return tf.where(choice < self.code_share, tf.roll(codes, 1, axis=0), noise)
-
-    def critic_losses(self, critic, real_images, fake_images, seed):
-        """See `AdversarialModel.critic_losses`."""
-        epsilon = tf.random.stateless_uniform((tf.shape(real_images)[0], 1, 1, 1), seed)
-        return losses.wasserstein_critic_losses(
-            critic, real_images, fake_images, epsilon, self.gradient_penalty_weight
-        )
-
-    def generator_loss(self, fake_scores):
-        """See `AdversarialModel.generator_loss`."""
-        return losses.wasserstein_generator_loss(fake_scores)
 
     def encoder_losses(self, images, labels, seed):
         """See `AdversarialModel.encoder_losses`."""
@@ -129,7 +102,6 @@ class VAEWGAN(AdversarialModel, EncodingModel):
         """What `__init__` needs to make an equal, untrained model."""
         return {
             **super().get_config(),
-            "gradient_penalty_weight": self.gradient_penalty_weight,
             "reconstruction_weight": self.reconstruction_weight,
             "kl_weight": self.kl_weight,
             "code_share": self.code_share,

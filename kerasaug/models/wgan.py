@@ -3,8 +3,8 @@
 import keras
 import tensorflow as tf
 
-from kerasaug.models import losses, networks
-from kerasaug.models.adversarial import AdversarialModel, Stage
+from kerasaug.models import losses
+from kerasaug.models.adversarial import AdversarialModel
 
 
 @keras.saving.register_keras_serializable("kerasaug")
@@ -20,6 +20,8 @@ class WGAN(AdversarialModel):
         image_shape: `(height, width, channels)`; sides from 8.
         num_classes: How many classes a conditional model knows; None for an unconditional one.
         gradient_penalty_weight: Weight of the penalty in the critic's loss; lambda in the paper.
+        drift_weight: Weight of the mean square of the real scores in the critic's loss; see
+            `ProgressiveWGAN`.
         **kwargs: See `AdversarialModel`.
 
     Example:
@@ -38,22 +40,23 @@ class WGAN(AdversarialModel):
         image_shape: tuple[int, int, int],
         num_classes: int | None = None,
         gradient_penalty_weight: float = 10.0,
+        drift_weight: float = 0.0,
         **kwargs,
     ):
-        networks.check_image_shape(image_shape)
         super().__init__(image_shape, num_classes, **kwargs)
         self.gradient_penalty_weight = gradient_penalty_weight
-
-    def build_stages(self):
-        """See `AdversarialModel.build_stages`; there is one."""
-        options = (self.image_shape, self.num_classes, self.latent_dim, self.width)
-        return [Stage(networks.build_critic(*options), networks.build_generator(*options))]
+        self.drift_weight = drift_weight
 
     def critic_losses(self, critic, real_images, fake_images, seed):
         """See `AdversarialModel.critic_losses`."""
         epsilon = tf.random.stateless_uniform((tf.shape(real_images)[0], 1, 1, 1), seed)
         return losses.wasserstein_critic_losses(
-            critic, real_images, fake_images, epsilon, self.gradient_penalty_weight
+            critic,
+            real_images,
+            fake_images,
+            epsilon,
+            self.gradient_penalty_weight,
+            self.drift_weight,
         )
 
     def generator_loss(self, fake_scores):
@@ -62,4 +65,8 @@ class WGAN(AdversarialModel):
 
     def get_config(self):
         """What `__init__` needs to make an equal, untrained model."""
-        return {**super().get_config(), "gradient_penalty_weight": self.gradient_penalty_weight}
+        return {
+            **super().get_config(),
+            "gradient_penalty_weight": self.gradient_penalty_weight,
+            "drift_weight": self.drift_weight,
+        }
