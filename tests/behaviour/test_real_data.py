@@ -68,13 +68,9 @@ def test_every_model_trains_and_its_saved_model_generates(
     assert images.std(axis=0).max() > 0
 
 
-def shipped():
-    return sorted(path.parent for path in ROOT.glob("saved_models/*/run.json"))
-
-
-@pytest.mark.parametrize("path", shipped(), ids=lambda path: path.name)
-def test_a_shipped_generator_makes_the_rare_class(path):
-    folder = ModelFolder(path)
+@pytest.mark.parametrize("name", ["fives", pytest.param("shirts", marks=needs_fashion)])
+def test_a_shipped_generator_makes_the_rare_class(name):
+    folder = ModelFolder(ROOT / "saved_models" / name)
     run = folder.read_run()
     whole = data.load(run["config"]["dataset"])
     reduced = whole.reduce(run["config"]["keep"], run["config"]["seed"]).cache()

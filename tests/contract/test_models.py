@@ -58,7 +58,9 @@ def assert_equal(ours, theirs):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("image_shape", [(8, 8, 1), (28, 28, 1), (25, 13, 3), (64, 64, 3)], ids=str)
+@pytest.mark.parametrize(
+    "image_shape", [(8, 8, 1), (28, 28, 1), (25, 13, 3), (128, 128, 3)], ids=str
+)
 def test_images_have_the_shape_type_and_range_asked_for(name, image_shape):
     model = make(name, image_shape)
     images = model.generate(5, class_id=1, seed=0)

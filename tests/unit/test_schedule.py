@@ -73,3 +73,23 @@ def test_real_images_are_blurred_as_far_as_the_stage_is_faded_in():
     np.testing.assert_allclose(at(0, 0.0), coarse, atol=1e-6)
     np.testing.assert_allclose(at(1, 0.2), 0.8 * enlarged + 0.2 * images, atol=1e-6)
     np.testing.assert_allclose(at(1, 1.0), images, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 3), (32, 32, 3), (64, 64, 1), (128, 128, 3)], ids=str)
+def test_every_stage_of_every_size_trains_its_own_blocks(shape):
+    model = registry.create("conditional-progressive-wgan", shape, 3, width=2, n_critic=1)
+    model.compile_for_training(1e-3)
+    images = tf.random.stateless_uniform((4, *shape), [0, 1], -1.0, 1.0)
+    stages = len(model._stages)
+    assert stages == {28: 3, 32: 4, 64: 5, 128: 6}[shape[0]]
+    for number in range(stages):
+        model.step.assign(2 * model.phase_steps * number)
+        finest = {v.path for v in model.trainable_variables}
+        live = {v.path for v in model._stages[number].critic.trainable_variables}
+        before = {v.path: v.numpy() for v in model.critic.trainable_variables}
+        logs = model.train_step((images, tf.constant([0, 1, 2, 0])))
+        assert all(np.isfinite(float(value)) for value in logs.values())
+        after = {v.path: v.numpy() for v in model.critic.trainable_variables}
+        moved = {path for path in before if not np.array_equal(before[path], after[path])}
+        assert moved <= live <= finest
+        assert f"from_rgb_{number}" in " ".join(moved)
