@@ -23,7 +23,7 @@ from kerasaug.study import fidelity  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 DATA = {"mnist": ("MNIST", "5", "5=54"), "fashion_mnist": ("Fashion-MNIST", "Shirt", "Shirt=60")}
-OPTIONS = "--preset quick --steps 1000"
+OPTIONS = "--preset quick"
 COLUMNS = 12
 INTRODUCTION = f"""# What every model makes
 
