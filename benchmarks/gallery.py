@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from kerasaug.cli.common import quiet_tensorflow
+from kerasaug.files import write_json
 from kerasaug.models.registry import MODELS
 
 quiet_tensorflow()
@@ -36,9 +37,9 @@ bin/train-gan --model MODEL --dataset DATASET --keep CLASS=COUNT {OPTIONS}
 Nothing was chosen: they are the first images of seed 0. This page, with its pictures and figures,
 is written by `python benchmarks/gallery.py FOLDER`. Seconds are those of the whole command on two
 cores with bfloat16 instructions, the judge's training and all; [study.md](study.md) explains the
-figures. *Training images* are the real ones that were kept, measured alike.
+figures, and the last two rows of each table.
 """
-FIGURES = ("recognised", "precision", "coverage", "kernel_distance", "nearest_ratio")
+FIGURES = ("recognised", "precision", "coverage", "kernel_distance", "copied")
 
 
 def main() -> None:
@@ -72,14 +73,18 @@ def section(dataset: str, folder: Path) -> list[str]:
 
 def train(model: str, dataset: str, keep: str, output: Path) -> tuple[ModelFolder, str]:
     """Runs the command unless it was run, and gives its folder and seconds."""
-    took = output / "seconds.json"
-    if not took.exists():
-        command = [sys.executable, str(ROOT / "bin" / "train-gan"), "--model", model]
-        command += ["--dataset", dataset, "--keep", keep, *OPTIONS.split(), "--output", str(output)]
+    arguments = ["--model", model, "--dataset", dataset, "--keep", keep, *OPTIONS.split()]
+    took = output / "command.json"
+    done = json.loads(took.read_text()) if took.exists() else {}
+    if done.get("arguments") != arguments:
+        command = [sys.executable, str(ROOT / "bin" / "train-gan"), *arguments]
         start = time.perf_counter()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        took.write_text(json.dumps(round(time.perf_counter() - start)))
-    return ModelFolder(output), took.read_text()
+        subprocess.run(
+            [*command, "--output", str(output), "--fresh"], check=True, stdout=subprocess.DEVNULL
+        )
+        done = {"arguments": arguments, "seconds": round(time.perf_counter() - start)}
+        write_json(took, done)
+    return ModelFolder(output), str(done["seconds"])
 
 
 def cells(figures: dict[str, float]) -> list[str]:

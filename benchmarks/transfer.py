@@ -24,12 +24,17 @@ from kerasaug.study.judge import Judge  # noqa: E402
 def main() -> None:
     """The entry point."""
     folders = [ModelFolder(path) for path in sys.argv[1:]]
+    if not folders or not all(folder.run_file.exists() for folder in folders):
+        sys.exit("give folders of bin/train-gan")
     config = folders[0].read_run()["config"]
     whole = data.load(config["dataset"])
     dataset = whole.reduce(config["keep"], config["seed"]).cache()
     rare = dataset.rare_classes[0]
     images, labels = collect(dataset.train)
     others = np.flatnonzero(labels != rare)
+    for folder in folders:
+        if folder.read_run()["dataset"]["fingerprint"] != dataset.fingerprint:
+            sys.exit(f"{folder.path} was trained on other images than {folders[0].path}")
     judge = Judge(whole, config["judge_steps"])
     for folder in folders:
         model = models.load(folder.read_run()["config"]["model"], folder.model)

@@ -32,8 +32,10 @@ def write(model: EncodingModel, dataset: ImageDataset, folder: Path) -> None:
     # A map of two dimensions is drawn as it is.
     projection = FunctionTransformer() if model.latent_dim == 2 else PCA(2)
     points = projection.fit_transform(codes)
-    low, high = np.percentile(points, [0.5, 99.5], axis=0)
-    limits = np.stack([low, high], axis=1)
+    # Without the outermost points of the others, but with every rare one.
+    ends = [np.percentile(points, [0.5, 99.5], axis=0), points[np.isin(labels, rare)]]
+    ends = np.concatenate(ends)
+    limits = np.stack([ends.min(axis=0), ends.max(axis=0)], axis=1)
     for name, title, drawn, classes in (
         (TRAIN, "training images", points, labels),
         (TEST, "test images", projection.transform(test_codes), test_labels),

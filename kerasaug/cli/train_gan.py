@@ -8,6 +8,7 @@ from kerasaug.cli import common
 from kerasaug.models.registry import MODELS
 from kerasaug.presets import GENERATOR_PRESETS
 
+SHOWN = ("recognised", "precision", "coverage", "kernel_distance", "copied")
 EPILOG = """\b
 Examples (installed from a wheel, the command is kerasaug-train-gan):
   bin/train-gan
@@ -143,30 +144,29 @@ def _print_fidelity(measured, data):
 
     from kerasaug.study import fidelity
 
-    rare = [data.class_names[class_id] for class_id in data.rare_classes]
-    columns = {
-        f"{kind} {name}": figures
-        for name in rare
-        for kind, figures in fidelity.rows([measured], name).items()
-    }
-    title = "images against test images, in the eyes of a classifier"
-    table = rich.table.Table(box=rich.box.SIMPLE, padding=(0, 1, 0, 0), title=title)
-    table.add_column("", no_wrap=True)
-    for column in columns:
-        table.add_column(column, justify="right")
-    for name, shown in fidelity.NAMES.items():
-        cells = [f"{figures[name]:.3f}" if name in figures else "" for figures in columns.values()]
-        table.add_row(shown, *cells)
+    rare = {data.class_names[class_id] for class_id in data.rare_classes}
+    table = rich.table.Table(
+        box=rich.box.SIMPLE, padding=(0, 1, 0, 0), title="images against test images"
+    )
+    table.add_column("images of", no_wrap=True)
+    for name in SHOWN:
+        table.add_column(fidelity.NAMES[name], justify="right", no_wrap=True)
     console = rich.console.Console()
-    if columns:
+    # The rare classes and their yardsticks come last, where the eye is.
+    for class_name in sorted(data.class_names, key=rare.__contains__):
+        rows = fidelity.rows([measured], class_name)
+        if class_name in rare and not rows:
+            console.print(f"{class_name} has too few images to be measured.", markup=False)
+        for source, figures in rows.items():
+            if source == "generated" or class_name in rare:
+                cells = [f"{figures[n]:.3f}" if n in figures else "" for n in SHOWN]
+                title = "generated" if source == "generated" else fidelity.SOURCES[source]
+                table.add_row(f"{class_name}, {title}", *cells)
+        if fidelity.memorised([measured], class_name):
+            warning = f"The generator repeats its training images of {class_name}."
+            console.print(warning, markup=False)
+    if table.rows:
         console.print(table)
-    for name in rare:
-        if measured["classes"].get(name, {}).get("memorised"):
-            console.print(
-                f"The images of {name} are nearer to its training images than unseen real ones "
-                "are: the generator may repeat them.",
-                markup=False,
-            )
 
 
 def main() -> None:

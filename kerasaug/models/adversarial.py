@@ -291,6 +291,8 @@ class AdversarialModel(GenerativeModel):
 
     def _generator_step(self, stage, real_images, labels, progress, seed):
         latent_seed, augment_seed, encoder_seed = tf.unstack(tf.random.split(seed, 3))
+        # Outside the tape: an encoder learns from its own losses, not to please the critic (section
+        # 3.2 of Larsen et al. 2016, arXiv 1512.09300).
         latents = self.fake_latents(real_images, labels, latent_seed)
         progress = self._spread(progress, latents)
         variables = self._generator_variables(stage.generator)

@@ -53,7 +53,13 @@ class EncodingModel(GenerativeModel, abc.ABC):
 
         Returns:
             Mean and natural logarithm of the variance, float32 arrays (n, latent_dim).
+
+        Raises:
+            InputError: If there is no image, or a class is out of range.
         """
+        if len(images) == 0:
+            raise InputError("`images` must hold at least one. Received: none")
+        self.check_classes(labels)
         labels = tf.broadcast_to(tf.cast(labels, tf.int32), (len(images),))
         chunks = [
             self.encode_batch(to_float(images[i : i + CHUNK]), labels[i : i + CHUNK])
@@ -72,6 +78,7 @@ class EncodingModel(GenerativeModel, abc.ABC):
         Returns:
             uint8 array (n, height, width, channels).
         """
+        self.check_classes(labels)
         return self.in_chunks(self.decode_batch, codes, labels)
 
     def reconstruct(self, images: np.ndarray, labels: np.ndarray | int = 0) -> np.ndarray:

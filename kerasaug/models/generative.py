@@ -118,13 +118,25 @@ class GenerativeModel(keras.Model, abc.ABC):
         """
         if count < 1:
             raise InputError(f"`count` must be >= 1. Received: count={count}")
-        if self.num_classes is not None and not 0 <= class_id < self.num_classes:
-            raise InputError(
-                f"`class_id` must be in [0, {self.num_classes}). Received: class_id={class_id}"
-            )
+        self.check_classes(class_id)
         return self.in_chunks(
             self.decode, self._draw_latents(count, tf.constant([seed, 0])), class_id
         )
+
+    def check_classes(self, class_ids: np.ndarray | int) -> None:
+        """Refuses classes that the model does not know.
+
+        Args:
+            class_ids: int array, or one class.
+
+        Raises:
+            InputError: If one of them is out of range; an unconditional model takes any.
+        """
+        for class_id in np.unique(class_ids):
+            if self.num_classes is not None and not 0 <= class_id < self.num_classes:
+                raise InputError(
+                    f"`class_id` must be in [0, {self.num_classes}). Received: class_id={class_id}"
+                )
 
     def in_chunks(
         self,

@@ -13,10 +13,10 @@ from kerasaug.models.wgan import WGAN
 class VAEWGAN(WGAN, EncodingModel):
     """Variational autoencoder whose decoder also has to please a Wasserstein critic.
 
-    Generator and encoder minimise how far a reconstruction is from its image, the divergence of the
-    codes from noise, and the critic's judgement. The critic judges images of noise, and images of
-    one real image's code decoded as the class of another, so `transfer` is trained for and makes
-    sharp images. The networks are those of `WGAN` and the encoder of `VAE`.
+    Generator and encoder minimise how far a reconstruction is from its image and the divergence of
+    the codes from noise; the generator alone has to please the critic too. The critic judges images
+    of noise, and images of one real image's code decoded as the class of another, so `transfer` is
+    trained for and makes sharp images. The networks are those of `WGAN` and the encoder of `VAE`.
 
     Args:
         image_shape: `(height, width, channels)`; sides from 8.

@@ -15,8 +15,8 @@ from sklearn.metrics.pairwise import polynomial_kernel
 NEIGHBOURS = 5
 FEWEST = NEIGHBOURS + 1
 """Images of a class without which none of the figures has a meaning."""
-MEMORISED = 0.5
-"""Below this `nearest_ratio`, a generator is said to repeat its training images."""
+MEMORISED = 0.1
+"""Above this share `copied`, a generator is said to repeat its training images."""
 NAMES = {
     "recognised": "recognised",
     "precision": "precision",
@@ -26,8 +26,11 @@ NAMES = {
     "kernel_distance": "KID",
     "frechet_distance": "Fréchet",
     "nearest_ratio": "nearest",
+    "copied": "copied",
 }
 """What the figures of a generator are called in tables."""
+SOURCES = {"repeated": "the kept images, repeated", "real": "real images"}
+"""The yardsticks, as they are called in tables."""
 
 
 def kernel_distance(real: np.ndarray, generated: np.ndarray) -> float:
@@ -105,8 +108,8 @@ def neighbourhoods(real: np.ndarray, generated: np.ndarray) -> dict[str, float]:
     }
 
 
-def nearest_ratio(training: np.ndarray, real: np.ndarray, generated: np.ndarray) -> float:
-    """How near generated images are to training images, over how near unseen real ones are.
+def nearness(training: np.ndarray, real: np.ndarray, generated: np.ndarray) -> dict[str, float]:
+    """How near generated images are to training images, against how near unseen real ones are.
 
     Args:
         training: Features (k, d) of the images that the generator learned from.
@@ -114,12 +117,21 @@ def nearest_ratio(training: np.ndarray, real: np.ndarray, generated: np.ndarray)
         generated: Features (m, d).
 
     Returns:
-        The ratio of the median distances to the nearest training image: 0 for copies, about 1 for
-        images as new as real ones.
+        `nearest_ratio`: ratio of the median distances to the nearest training image, 0 for copies
+        and about 1 for images as new as real ones. `copied`: share of generated images that are
+        nearer to one than all but the nearest hundredth of the real ones are; about 0.01 for images
+        as new as real ones.
     """
-    ours = pairwise_distances(generated, training).min(axis=1)
-    theirs = pairwise_distances(real, training).min(axis=1)
-    return float(np.median(ours) / max(np.median(theirs), np.finfo(np.float32).tiny))
+    ours, theirs = (
+        pairwise_distances(np.asarray(features, np.float64), training).min(axis=1)
+        for features in (generated, real)
+    )
+    # Equal, and not undefined, where both are copies.
+    smallest = np.finfo(np.float32).eps
+    return {
+        "nearest_ratio": float((np.median(ours) + smallest) / (np.median(theirs) + smallest)),
+        "copied": float((ours < np.quantile(theirs, 0.01)).mean()),
+    }
 
 
 def figures(real: np.ndarray, generated: np.ndarray) -> dict[str, float]:
@@ -141,29 +153,38 @@ def figures(real: np.ndarray, generated: np.ndarray) -> dict[str, float]:
 
 
 def rows(measured: Sequence[dict[str, Any]], class_name: str) -> dict[str, dict[str, float]]:
-    """What is said of one class, as two rows of a table.
+    """What is said of one class, as rows of a table.
 
     Args:
         measured: What `judge.Judge.measure` gave, once or for each of several repetitions.
         class_name: Which class.
 
     Returns:
-        `generated` and, as a yardstick, `training`: the means of the figures of `NAMES`, as far as
-        they are defined for training images; empty if the class was not measured.
+        `generated` and the yardsticks of `SOURCES`: the means of the figures of `NAMES`, as far as
+        each has them; empty if the class was not measured.
     """
     found = [each["classes"][class_name] for each in measured if class_name in each["classes"]]
     if not found:
         return {}
-    generated = [{**each, **each["generated"]} for each in found]
-    training = [each["training"] for each in found]
     return {
-        kind: {
-            name: float(np.mean([each[name] for each in figures]))
+        source: {
+            name: float(np.mean([each[source][name] for each in found]))
             for name in NAMES
-            if name in figures[0]
+            if name in found[0][source]
         }
-        for kind, figures in (("generated", generated), ("training", training))
+        for source in ("generated", *SOURCES)
     }
+
+
+def memorised(measured: Sequence[dict[str, Any]], class_name: str) -> bool:
+    """Whether a generator repeats its training images, in any of several repetitions.
+
+    Args:
+        measured: As for `rows`.
+        class_name: Which class.
+    """
+    found = [each["classes"][class_name] for each in measured if class_name in each["classes"]]
+    return any(each["generated"]["copied"] > MEMORISED for each in found)
 
 
 def _radii(features: np.ndarray) -> np.ndarray:

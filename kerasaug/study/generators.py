@@ -100,9 +100,11 @@ class Generators:
             seed: Number of the repetition.
 
         Returns:
-            What `Judge.measure` said when it was trained; None if it was not asked then.
+            What `Judge.measure` said when it was trained; None if it was not asked, or if the
+            generator was removed since.
         """
-        return self.path(model, seed).read_run().get("fidelity")
+        run = self.path(model, seed).read_run()
+        return None if run is None else run.get("fidelity")
 
     def latent_map(self, dataset: ImageDataset, follower: Follower) -> Path:
         """Trains an autoencoder whose two-dimensional codes are a map of the data, unless ready.

@@ -37,13 +37,25 @@ class Judge:
         callbacks: Sequence[keras.callbacks.Callback] = (),
     ):
         make_reproducible(0)
-        classifier = build_classifier(whole.image_shape, whole.num_classes, steps, WIDTH)
-        stream = mixture.batches(mixture.balanced(whole.cache()), BATCH, seed=0)
+        whole = whole.cache()
+        policy = keras.config.dtype_policy()
+        # One judge for all: what it says must not depend on which format trains fastest here.
+        keras.config.set_dtype_policy("float32")
+        try:
+            classifier = build_classifier(whole.image_shape, whole.num_classes, steps, WIDTH)
+        finally:
+            keras.config.set_dtype_policy(policy)
+        stream = mixture.batches(mixture.balanced(whole), BATCH, seed=0)
         classifier.fit(
             stream, steps_per_epoch=steps, callbacks=list(callbacks), shuffle=False, verbose=0
         )
         outputs = [classifier.get_layer("features").output, classifier.output]
         self.network = keras.Model(classifier.input, outputs)
+        self.real_features = {
+            class_id: self._features(whole.class_stream(class_id))
+            for class_id, count in enumerate(whole.class_counts)
+            if count >= fidelity.FEWEST
+        }
 
     def look(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Looks at images.
@@ -72,10 +84,11 @@ class Judge:
                 out.
 
         Returns:
-            `judge_accuracy` on the test images of the classes measured, and by name in `classes`:
-            `recognised` (share of generated images that are taken for their class), `nearest_ratio`
-            and `memorised`, and as `generated` and `training` the `fidelity.figures` of generated
-            images and, as a yardstick, of the training images.
+            `judge_accuracy` on the test images of the classes measured, and by name in `classes`
+            the `fidelity.figures` of three kinds of images against test images: `generated`, with
+            `recognised` (share of generated images that are taken for their class) and the figures
+            of `fidelity.nearness`; and as yardsticks `repeated`, the training images that the
+            generator learned from, and `real`, those of the whole data; up to 1,000 of each.
         """
         test_images, test_labels = collect(dataset.test)
         measured, right, seen = {}, 0, 0
@@ -83,17 +96,21 @@ class Judge:
             real = test_images[test_labels == class_id]
             if min(len(real), dataset.class_counts[class_id]) < fidelity.FEWEST:
                 continue
-            training, _ = collect(dataset.class_stream(class_id))
             real_features, said = self.look(real[:MOST_IMAGES])
-            training_features, _ = self.look(training)
-            features, recognised = self.look(generate(MOST_IMAGES, class_id))
             right, seen = right + int((said == class_id).sum()), seen + len(said)
-            ratio = fidelity.nearest_ratio(training_features, real_features, features)
+            kept = self._features(dataset.class_stream(class_id))
+            features, recognised = self.look(generate(MOST_IMAGES, class_id))
             measured[dataset.class_names[class_id]] = {
-                "recognised": float((recognised == class_id).mean()),
-                "nearest_ratio": ratio,
-                "memorised": ratio < fidelity.MEMORISED,
-                "generated": fidelity.figures(real_features, features),
-                "training": fidelity.figures(real_features, training_features[:MOST_IMAGES]),
+                "generated": {
+                    "recognised": float((recognised == class_id).mean()),
+                    **fidelity.figures(real_features, features),
+                    **fidelity.nearness(kept, real_features, features),
+                },
+                "repeated": fidelity.figures(real_features, kept),
+                "real": fidelity.figures(real_features, self.real_features[class_id]),
             }
         return {"judge_accuracy": right / seen if seen else None, "classes": measured}
+
+    def _features(self, stream):
+        images, _ = collect(stream.take(MOST_IMAGES))
+        return self.look(images)[0]

@@ -69,7 +69,6 @@ def render(results: dict[str, Any], figures: Path) -> str:
         rare=[data["class_names"][class_id] for class_id in data["rare_classes"]],
         described={name: describe_arm(name) for name in results["arms"]},
         fidelity_names=fidelity.NAMES,
-        memorised=fidelity.MEMORISED,
         fidelity_rows=list(_fidelity_rows(results)),
         picture=lambda name: _embedded(figures / name),
         matrix_file=matrix_file,
@@ -127,17 +126,21 @@ def _draw(results: dict[str, Any], figures: Path) -> None:
         plots.save_figure(figure, figures / f"{metric}.png")
 
 
-def _fidelity_rows(results: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, float]]]:
-    """Class, whose images, and figures; the training images of a class come last."""
-    names = results["data"]["class_names"]
-    for class_id in results["data"]["rare_classes"]:
+def _fidelity_rows(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Rows of a table, the yardsticks of a class after its models."""
+    rare = results["data"]["rare_classes"]
+    for class_id, name in enumerate(results["data"]["class_names"]):
+        common = {"class": name, "rare": class_id in rare}
         rows: dict[str, dict[str, float]] = {}
         for model, repetitions in results["fidelity"].items():
-            rows = fidelity.rows([each for each in repetitions if each], names[class_id])
+            measured = [each for each in repetitions if each]
+            rows = fidelity.rows(measured, name) or rows
+            if name in [name for each in measured for name in each["classes"]]:
+                copies = fidelity.memorised(measured, name)
+                yield {**common, "of": model, "figures": rows["generated"], "memorised": copies}
+        for source, title in fidelity.SOURCES.items():
             if rows:
-                yield names[class_id], model, rows["generated"]
-        if rows:
-            yield names[class_id], "its training images", rows["training"]
+                yield {**common, "of": title, "figures": rows[source], "memorised": False}
 
 
 def _embedded(path: Path) -> str | None:

@@ -92,7 +92,7 @@ class Study:
 
     def units(self) -> float:
         """The work that is left, in units of one classifier step, roughly."""
-        units = 0.0
+        units, judged = 0.0, False
         for seed in range(self.config.seeds):
             dataset = self.generators.reduced(seed)
             missing = [a for a in self.config.parsed_arms if not self._finished(a, seed, dataset)]
@@ -100,6 +100,8 @@ class Study:
             for model in {arm.model for arm in missing} - {None}:
                 if not self.generators.ready(model, seed, dataset):
                     units += self.config.generator.steps * generators.STEP_COST
+                    judged = True
+        units += judged * self.config.generator.judge_steps
         if self.config.latent_map and not self.generators.latent_map_ready(
             self.generators.reduced(0)
         ):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -96,7 +97,18 @@ def test_the_report_says_how_good_the_images_are(finished):
     assert len(repetitions) == CONFIG.seeds
     # Three training images are too few for the rare class to be measured.
     assert list(repetitions[0]["classes"]) == ["top", "middle"]
-    assert "How good the generated images are" not in (output / "report.html").read_text()
+    page = (output / "report.html").read_text()
+    assert "The rare class has too few images to be measured" in page
+    assert "The other classes" in page
+
+
+def test_a_study_without_its_generators_is_still_put_together(finished, tiny, tmp_path):
+    output, results = finished
+    shutil.copytree(output, tmp_path / "copy")
+    shutil.rmtree(tmp_path / "copy" / "generators")
+    again = run(tiny, tmp_path / "copy")
+    assert again["arms"] == json.loads(json.dumps(results["arms"]))
+    assert again["fidelity"] == {"conditional-wgan": [None, None]}
 
 
 def test_the_page_has_fidelity_and_a_map_of_the_data(tiny, tmp_path):
@@ -106,7 +118,10 @@ def test_the_page_has_fidelity_and_a_map_of_the_data(tiny, tmp_path):
     page = (tmp_path / "report.html").read_text()
     table = page.split("How good the generated images are")[1]
     assert f"<td>{coverage:.3f}</td>" in table
-    assert table.index("vae") < table.index("its training images")
+    assert table.index("vae") < table.index("the kept images, repeated")
+    results["fidelity"]["vae"][0]["classes"]["bottom"]["generated"]["copied"] = 0.5
+    report.write(results, tmp_path)
+    assert "repeats its training images" in (tmp_path / "report.html").read_text()
     for name in report.LATENT_PICTURES:
         assert (tmp_path / "figures" / f"latent-{name}").exists()
     assert "The data on a map" in page
@@ -129,10 +144,11 @@ def test_a_finished_trial_is_not_run_again(finished, tiny, monkeypatch):
 def test_the_work_left_is_what_is_not_finished(finished, tiny, tmp_path):
     output, _ = finished
     assert Study(CONFIG, tiny, output).units() == 0
-    everything = 2 * (4 * CONFIG.steps + 2 * generators.STEP_COST)
-    assert Study(CONFIG, tiny, tmp_path / "new").units() == everything
+    one = 4 * CONFIG.steps + 2 * generators.STEP_COST
+    judge = CONFIG.generator.judge_steps
+    assert Study(CONFIG, tiny, tmp_path / "new").units() == 2 * one + judge
     more = dataclasses.replace(CONFIG, seeds=3)
-    assert Study(more, tiny, output).units() == everything / 2
+    assert Study(more, tiny, output).units() == one + judge
 
 
 def test_the_folder_of_a_generator_is_no_study(tiny, tmp_path):

@@ -68,20 +68,43 @@ def test_a_lost_half_is_missing_in_coverage_only():
 
 
 def test_copies_are_nearer_than_new_images():
-    training, unseen = sample(200, 0), sample(200, 1)
-    assert fidelity.nearest_ratio(training, unseen, training[:50]) == 0.0
-    assert fidelity.nearest_ratio(training, unseen, sample(200, 2)) == pytest.approx(1.0, abs=0.1)
+    training, unseen = sample(200, 0), sample(2000, 1)
+    copies = fidelity.nearness(training, unseen, training[:50])
+    assert copies["nearest_ratio"] == pytest.approx(0.0, abs=1e-6)
+    assert copies["copied"] == 1.0
+    new = fidelity.nearness(training, unseen, sample(2000, 2))
+    assert new["nearest_ratio"] == pytest.approx(1.0, abs=0.1)
+    assert new["copied"] == pytest.approx(0.01, abs=0.01)
+
+
+def test_a_few_copies_among_new_images_are_counted():
+    training = sample(200, 0)
+    mixed = np.concatenate([training[:60], sample(240, 2)])
+    found = fidelity.nearness(training, sample(2000, 1), mixed)
+    assert found["copied"] == pytest.approx(0.2, abs=0.03)
+    assert found["nearest_ratio"] > 0.8
+
+
+def test_where_even_real_images_are_copies_the_figures_are_numbers():
+    same = np.zeros((10, 3))
+    assert fidelity.nearness(same, same, same) == {"nearest_ratio": 1.0, "copied": 0.0}
+    assert np.isfinite(fidelity.nearness(same, same, same + 1)["nearest_ratio"])
+
+
+def measured(recognised, copied):
+    figures = {"coverage": recognised / 2}
+    generated = {**figures, "recognised": recognised, "copied": copied}
+    return {"classes": {"five": {"generated": generated, "repeated": figures, "real": figures}}}
 
 
 def test_rows_are_means_over_repetitions():
-    def measured(recognised, coverage):
-        figures = {name: 0.0 for name in fidelity.NAMES} | {"coverage": coverage}
-        del figures["recognised"], figures["nearest_ratio"]
-        entry = {"recognised": recognised, "nearest_ratio": 1.0, "memorised": False}
-        return {"classes": {"five": entry | {"generated": figures, "training": figures}}}
+    found = fidelity.rows([measured(0.8, 0.0), measured(1.0, 0.0)], "five")
+    assert found["generated"] == pytest.approx({"recognised": 0.9, "coverage": 0.45, "copied": 0.0})
+    assert found["real"] == pytest.approx({"coverage": 0.45})
+    assert fidelity.rows([measured(0.8, 0.0)], "six") == {}
 
-    found = fidelity.rows([measured(0.8, 0.2), measured(1.0, 0.4)], "five")
-    assert found["generated"]["recognised"] == pytest.approx(0.9)
-    assert found["generated"]["coverage"] == pytest.approx(0.3)
-    assert "recognised" not in found["training"]
-    assert fidelity.rows([measured(0.8, 0.2)], "six") == {}
+
+def test_one_repetition_that_copies_is_enough_to_say_so():
+    assert not fidelity.memorised([measured(1.0, 0.02), measured(1.0, 0.03)], "five")
+    assert fidelity.memorised([measured(1.0, 0.02), measured(1.0, 0.4)], "five")
+    assert not fidelity.memorised([measured(1.0, 0.4)], "six")
