@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from kerasaug.errors import InputError
 from kerasaug.models import losses, networks
 from kerasaug.models.encoding import EncodingModel
 from kerasaug.models.layers import Reparameterization
@@ -49,6 +50,8 @@ class VAEWGAN(WGAN, EncodingModel):
         code_share: float = 0.5,
         **kwargs,
     ):
+        if not 0.0 <= code_share <= 1.0:
+            raise InputError(f"`code_share` must be in [0, 1]. Received: code_share={code_share}")
         super().__init__(image_shape, num_classes, **kwargs)
         self.reconstruction_weight = reconstruction_weight
         self.kl_weight = kl_weight
