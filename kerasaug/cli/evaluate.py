@@ -12,7 +12,10 @@ from kerasaug.study.arms import AUGMENTATIONS, MIXTURES, UNCOUNTED, Arm, parse_l
 
 
 def _table(rows: dict[str, str]) -> str:
-    return "\n".join(f"  {name:<26} {description}" for name, description in rows.items())
+    formatter = click.HelpFormatter(width=78)
+    formatter.indent()
+    formatter.write_dl(list(rows.items()), col_max=26)
+    return formatter.getvalue().rstrip()
 
 
 _MIXTURE_ROWS = {
@@ -20,8 +23,9 @@ _MIXTURE_ROWS = {
     **{name + "[:COUNT]": f"images from a {entry.description}" for name, entry in MODELS.items()},
 }
 EPILOG = f"""\b
-Arms are written MIXTURE[:COUNT][+AUGMENTATION] and separated by commas. COUNT images are added to
-every rare class; without it, as many as the largest class has more.
+Arms are written MIXTURE[:COUNT][+AUGMENTATION] and separated by commas. COUNT
+images are added to every rare class; without it, as many as the largest class
+has more.
 \b
 Mixtures:
 {_table(_MIXTURE_ROWS)}
@@ -31,9 +35,9 @@ Augmentations:
 \b
 Examples (installed from a wheel, the command is kerasaug-evaluate):
   bin/evaluate
-  bin/evaluate --arms none,oversample,crop-rotate --seeds 2 --output /tmp/study
+  bin/evaluate --arms none,oversample,crop-rotate --seeds 2 --output study
   bin/evaluate --arms none,balanced+affine,wgan:1000,wgan:4500+crop-rotate
-  bin/evaluate --generator saved_models/mnist-conditional-wgan
+  bin/evaluate --generator saved_models/fives
 """
 
 

@@ -3,6 +3,7 @@
 import keras
 import rich.console
 import rich.progress
+import rich.table
 
 LINES_WITHOUT_TERMINAL = 20
 
@@ -17,14 +18,18 @@ class Progress:
     def __init__(self, total: float):
         self.console = rich.console.Console(stderr=True)
         self.bar = rich.progress.Progress(
-            rich.progress.TextColumn("{task.description}"),
-            rich.progress.BarColumn(),
-            rich.progress.TaskProgressColumn(),
-            rich.progress.TimeElapsedColumn(),
-            rich.progress.TextColumn("left"),
-            rich.progress.TimeRemainingColumn(),
-            rich.progress.TextColumn("{task.fields[losses]}"),
+            rich.progress.TaskProgressColumn(table_column=_column(4)),
+            rich.progress.BarColumn(bar_width=10),
+            rich.progress.TimeElapsedColumn(table_column=_column(7)),
+            rich.progress.TextColumn("left", table_column=_column(4)),
+            rich.progress.TimeRemainingColumn(table_column=_column(7)),
+            # What does not fit is cut off here, and never from the numbers before it.
+            rich.progress.TextColumn(
+                "{task.description}  {task.fields[losses]}",
+                table_column=rich.table.Column(ratio=1, no_wrap=True, overflow="ellipsis"),
+            ),
             console=self.console,
+            expand=True,
             disable=not self.console.is_terminal,
         )
         self.task = self.bar.add_task("starting", total=total, losses="")
@@ -46,6 +51,14 @@ class Progress:
         """
         self.bar.advance(self.task, units)
 
+    def describe(self, description: str) -> None:
+        """Says what is being done where no training moves the bar.
+
+        Args:
+            description: A few words.
+        """
+        self.bar.update(self.task, description=description, losses="")
+
     def say(self, line: str) -> None:
         """Prints a line above the bar.
 
@@ -65,6 +78,10 @@ class Progress:
             A callback for `fit`.
         """
         return Follow(self, description, units_per_step)
+
+
+def _column(width: int) -> rich.table.Column:
+    return rich.table.Column(min_width=width, no_wrap=True)
 
 
 class Follow(keras.callbacks.Callback):

@@ -29,7 +29,7 @@ Examples (installed from a wheel, the command is kerasaug-train-gan):
     default="default",
     show_default=True,
     help="Sets steps, batch size, width and learning rate together: smoke only shows "
-    "that everything works, quick takes about a minute, default about ten, paper hours.",
+    "that everything works, quick takes about a minute, default ten to twenty, paper hours.",
 )
 @click.option("--steps", type=click.IntRange(1), show_default="preset's", help="Generator steps.")
 @click.option(
@@ -81,7 +81,8 @@ def train_gan(
     """Trains a generative model on imbalanced image data.
 
     Leaves a folder with generator/ (a SavedModel that needs neither this package nor Keras),
-    model.keras (to train on), run.json, history.csv, losses.png and samples/.
+    model.keras (to train on), run.json, history.csv, losses.png, samples/, and of models with an
+    encoder latent/, and says how good the images are.
     """
     amounts = common.parse_keep(keep)
     output = output or Path("saved_models") / f"{dataset}-{model}"
@@ -120,7 +121,9 @@ def train_gan(
 
         def measure(*arguments):
             following = progress.following("training the judge", 1 / STEP_COST)
-            return Judge(whole, config.judge_steps, [following]).measure(*arguments)
+            judge = Judge(whole, config.judge_steps, [following])
+            progress.describe("measuring the images")
+            return judge.measure(*arguments)
 
         folder = training.train_generator(
             config,

@@ -55,10 +55,12 @@ class EncodingModel(GenerativeModel, abc.ABC):
             Mean and natural logarithm of the variance, float32 arrays (n, latent_dim).
 
         Raises:
-            InputError: If there is no image, or a class is out of range.
+            InputError: If there is no image, if they are not uint8, or if a class is out of range.
         """
         if len(images) == 0:
             raise InputError("`images` must hold at least one. Received: none")
+        if images.dtype != np.uint8:
+            raise InputError(f"`images` must be uint8. Received: {images.dtype}")
         self.check_classes(labels)
         labels = tf.broadcast_to(tf.cast(labels, tf.int32), (len(images),))
         chunks = [

@@ -178,9 +178,11 @@ class Generators:
             )
         split = self.dataset.reduce(self.config.keep, trained["seed"])
         if split.fingerprint != run["dataset"]["fingerprint"]:
+            keep = "".join(f" --keep {name}={amount}" for name, amount in trained["keep"].items())
             raise InputError(
-                f"--generator {path} was trained on other images ({trained['dataset']}, "
-                f"keep {trained['keep']}); it would have seen what the comparison holds back"
+                f"--generator {path} was trained on other images and may have seen what the "
+                f"comparison holds back; accepted with it: --dataset {trained['dataset']}"
+                f"{keep or ' --keep none'}"
             )
         return folder
 

@@ -108,6 +108,8 @@ def test_classes_that_are_not_there_are_refused(trained, styled):
             vae.encode(images, np.full(len(images), wrong))
     with pytest.raises(InputError, match="at least one"):
         vae.encode(images[:0])
+    with pytest.raises(InputError, match="uint8"):
+        vae.encode(images / 255.0)
 
 
 def test_one_that_is_told_no_classes_makes_the_class_asked_for(plain):
