@@ -67,7 +67,8 @@ def section(dataset: str, folder: Path) -> list[str]:
         lines.append(
             row([f"`{model}`", f"![{alt}]({picture})", *cells(rows["generated"]), seconds])
         )
-    lines.append(row(["training images", "", *cells(rows["training"]), ""]))
+    for source, title in fidelity.SOURCES.items():
+        lines.append(row([f"*{title}*", "", *cells(rows[source]), ""]))
     return [*lines, ""]
 
 
