@@ -16,6 +16,7 @@ quiet_tensorflow()
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
+import tensorflow as tf  # noqa: E402
 
 from kerasaug import models, precision  # noqa: E402
 from kerasaug.models import networks  # noqa: E402
@@ -48,15 +49,16 @@ def measure(shape, width, batch_size, rounds):
     gan.compile_for_training(1e-4)
     count = batch_size * gan.n_critic
     generator = np.random.default_rng(0)
-    images = generator.uniform(-1, 1, (count, *shape)).astype(np.float32)
-    batch = (images, generator.integers(0, 10, count).astype(np.int32))
+    images = tf.constant(generator.uniform(-1, 1, (count, *shape)), tf.float32)
+    labels = tf.constant(generator.integers(0, 10, count), tf.int32)
+    step = tf.function(gan.train_step)
     stages = len(networks.sizes(shape))
     found = [[] for _ in range(stages)]
     for _ in range(rounds + 1):  # The first round traces.
         for stage in range(stages):
             gan.step.assign(2 * gan.phase_steps * stage)
             start = time.perf_counter()
-            gan.train_on_batch(*batch)
+            step((images, labels))
             found[stage].append(time.perf_counter() - start)
     return [statistics.median(times[1:]) for times in found]
 
