@@ -38,6 +38,9 @@ Nothing was chosen: they are the first images of seed 0. This page, with its pic
 is written by `python benchmarks/gallery.py FOLDER`. Seconds are those of the whole command on two
 cores with bfloat16 instructions, the judge's training and all; [study.md](study.md) explains the
 figures, and the last two rows of each table.
+
+500 steps are few for the models that grow, which see the full size in the last third of them only;
+[study.md](study.md) has a longer training.
 """
 FIGURES = ("recognised", "precision", "coverage", "kernel_distance", "copied")
 
