@@ -151,7 +151,7 @@ def _print_fidelity(measured, data):
     table = rich.table.Table(
         box=rich.box.SIMPLE, padding=(0, 1, 0, 0), title="images against test images"
     )
-    table.add_column("images of", no_wrap=True)
+    table.add_column("images of", min_width=12)
     for name in SHOWN:
         table.add_column(fidelity.NAMES[name], justify="right", no_wrap=True)
     console = rich.console.Console()
