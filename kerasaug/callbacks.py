@@ -1,5 +1,6 @@
 """Keras callbacks for generative models; all count in generator steps, not in epochs."""
 
+import abc
 import csv
 import math
 from pathlib import Path
@@ -16,7 +17,7 @@ GRID_COLUMNS = 10
 GRID_ROWS = 10
 
 
-class AtMilestones(keras.callbacks.Callback):
+class AtMilestones(keras.callbacks.Callback, abc.ABC):
     """Calls `at_step` a number of times over a training, evenly, the last time at its end.
 
     Args:
@@ -35,6 +36,7 @@ class AtMilestones(keras.callbacks.Callback):
         if step * self.times // self.steps > (step - 1) * self.times // self.steps:
             self.at_step(step, logs or {})
 
+    @abc.abstractmethod
     def at_step(self, step: int, logs: dict[str, float]) -> None:
         """Does the work.
 
@@ -42,7 +44,6 @@ class AtMilestones(keras.callbacks.Callback):
             step: Steps taken.
             logs: Means of the losses since the last row of the history.
         """
-        raise NotImplementedError
 
 
 class History(AtMilestones):

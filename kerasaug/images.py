@@ -1,5 +1,6 @@
-"""Pixel conversion: uint8 outside the models, float32 in [-1, 1] inside them."""
+"""Pixels converted (uint8 outside the models, float32 in [-1, 1] inside them) and moved."""
 
+import keras
 import tensorflow as tf
 
 
@@ -26,3 +27,30 @@ def to_uint8(images: tf.Tensor) -> tf.Tensor:
     """
     pixels = tf.round((tf.cast(images, tf.float32) + 1.0) * 127.5)
     return tf.cast(tf.clip_by_value(pixels, 0.0, 255.0), tf.uint8)
+
+
+def deform(images: tf.Tensor, matrix: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
+    """Shows a window of every image, linearly deformed about its centre, at the image's full size.
+
+    Args:
+        images: float32 tensor (n, height, width, channels).
+        matrix: float32 (n, 2, 2), from places in the result, right and down from its centre, to
+            places in the window; the identity leaves the image as it is.
+        shift: float32 (n, 2), how far the window's centre lies from the image's, right and down, in
+            sides.
+
+    Returns:
+        float32 tensor of the same shape; what lies outside repeats the border. Gradients pass
+        through it to `images`.
+    """
+    sides = tf.constant([images.shape[2], images.shape[1]], tf.float32)
+    centre = (sides - 1.0) / 2.0
+    start = centre + shift * sides - matrix[:, :, 0] * centre[0] - matrix[:, :, 1] * centre[1]
+    projective = [matrix[:, 0], start[:, :1], matrix[:, 1], start[:, 1:], tf.zeros_like(shift)]
+    return keras.ops.image.affine_transform(
+        images,
+        tf.concat(projective, axis=1),
+        interpolation="bilinear",
+        fill_mode="nearest",
+        data_format="channels_last",
+    )

@@ -2,8 +2,9 @@
 
 import math
 
-import keras
 import tensorflow as tf
+
+from kerasaug.images import deform
 
 
 def crop_rotate(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
@@ -60,30 +61,12 @@ def _transform(images: tf.Tensor, angle: tf.Tensor, side: tf.Tensor, shift: tf.T
         images: uint8 tensor (n, height, width, channels).
         angle: (n,), turn of the window in radians.
         side: (n,), side of the window over that of the image; below 1 enlarges.
-        shift: (n, 2), how far the window's centre lies from the image's, right and down, in sides.
+        shift: (n, 2); see `deform`.
 
     Returns:
-        uint8 tensor like `images`; what lies outside repeats the border.
+        uint8 tensor like `images`.
     """
-    height, width = images.shape[1], images.shape[2]
     cosine, sine = tf.cos(angle) * side, tf.sin(angle) * side
-    centre_x, centre_y = (width - 1) / 2.0, (height - 1) / 2.0
-    zeros = tf.zeros_like(angle)
-    rows = [
-        cosine,
-        -sine,
-        centre_x + shift[:, 0] * width - cosine * centre_x + sine * centre_y,
-        sine,
-        cosine,
-        centre_y + shift[:, 1] * height - sine * centre_x - cosine * centre_y,
-        zeros,
-        zeros,
-    ]
-    moved = keras.ops.image.affine_transform(
-        tf.cast(images, tf.float32),
-        tf.stack(rows, axis=1),
-        interpolation="bilinear",
-        fill_mode="nearest",
-        data_format="channels_last",
-    )
+    turn = tf.stack([tf.stack([cosine, -sine], axis=1), tf.stack([sine, cosine], axis=1)], axis=1)
+    moved = deform(tf.cast(images, tf.float32), turn, shift)
     return tf.cast(tf.round(tf.clip_by_value(moved, 0.0, 255.0)), tf.uint8)

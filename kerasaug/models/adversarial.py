@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from kerasaug.errors import InputError
-from kerasaug.models import differentiable_augmentation, networks
+from kerasaug.models import averaging, differentiable_augmentation, networks
 from kerasaug.models.generative import GenerativeModel
 from kerasaug.models.schedule import at_stage, growing_progress, live_stage
 
@@ -30,9 +30,8 @@ class AdversarialModel(GenerativeModel):
     """A generator that learns from a critic, which learns to tell its images from real ones.
 
     A train step takes one batch of real images and parts it into `n_critic` fresh batches: the
-    critic takes one step on each, then the generator takes one. Images are made by a running
-    average of the generator's weights (Yazici et al. 2019, arXiv 1806.04498), which is what
-    `decode`, `generate` and `export` use.
+    critic takes one step on each, then the generator takes one. A running average of the
+    generator's weights makes the images; it is what `decode`, `generate` and `export` use.
 
     A model that grows has a stage for every image size, from coarse to fine, whose networks share
     their layers; which one is trained follows from the steps taken. The others have one stage.
@@ -43,8 +42,8 @@ class AdversarialModel(GenerativeModel):
         latent_dim: Length of the latent vectors.
         width: Feature maps of the networks at full resolution; they double at every halving.
         n_critic: Critic steps per generator step.
-        ema_decay: How much of the averaged weights each step keeps, in [0, 1). Early on, less is
-            kept, so that the average does not remember the initial weights.
+        ema_decay: How much of the averaged weights each step keeps, in [0, 1); see
+            `averaging.follow`.
         augmented_classes: Classes with so few images that the critic could learn them by heart. It
             sees their images, real and generated, through `differentiable_augmentation.augment`.
         phase_steps: Steps per phase of a model that grows; see `schedule.growing_progress`.
@@ -78,10 +77,7 @@ class AdversarialModel(GenerativeModel):
         self.phase_steps = phase_steps
         self._stages = self.build_stages()
         self.critic, self.generator = self._stages[-1]
-        self.ema_generator = _averaged(self.generator)
-        self.encoder = self.build_encoder()
-        if self.encoder is not None:
-            self.ema_encoder = _averaged(self.encoder)
+        self.ema_generator = averaging.averaged(self.generator)
         self.built = True
 
     def build_stages(self) -> list[Stage]:
@@ -117,14 +113,6 @@ class AdversarialModel(GenerativeModel):
     def generator_loss(self, fake_scores: tf.Tensor) -> tf.Tensor:
         """What the generator minimises, given the critic's scores (n, 1) of its images."""
 
-    def build_encoder(self) -> keras.Model | None:
-        """Makes a network from `[images, labels]` to codes, which learns with the generator.
-
-        Returns:
-            See `networks.build_encoder`; None, unless a subclass makes one.
-        """
-        return None
-
     def fake_latents(self, images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Draws what the images that the critic judges are made from: noise.
 
@@ -138,10 +126,10 @@ class AdversarialModel(GenerativeModel):
         """
         return self._draw_latents(tf.shape(images)[0], seed)
 
-    def encoder_losses(
+    def further_losses(
         self, images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor
     ) -> dict[str, tuple[float, tf.Tensor]]:
-        """What generator and encoder minimise beside the critic's judgement: nothing.
+        """What the generator's step minimises beside the critic's judgement: nothing.
 
         Args:
             images: Real images, float32 (n, height, width, channels) in [-1, 1].
@@ -152,6 +140,18 @@ class AdversarialModel(GenerativeModel):
             Weights and scalars by name.
         """
         return {}
+
+    def generator_variables(self, generator: keras.Model) -> list[keras.Variable]:
+        """What the generator's step changes: the weights of the generator.
+
+        Args:
+            generator: That of the stage in training.
+        """
+        return generator.trainable_variables
+
+    def update_averages(self) -> None:
+        """Lets the averaged weights follow a train step."""
+        averaging.follow(self.ema_generator, self.generator, self.ema_decay, self.step)
 
     @property
     def batches_per_step(self):
@@ -190,7 +190,7 @@ class AdversarialModel(GenerativeModel):
         self.generator_optimizer = generator_optimizer
         # A saved state is only restored into optimizers that are built.
         self.critic_optimizer.build(self.critic.trainable_variables)
-        self.generator_optimizer.build(self._generator_variables(self.generator))
+        self.generator_optimizer.build(self.generator_variables(self.generator))
 
     def get_compile_config(self):
         """The arguments of `compile`, for saving."""
@@ -228,7 +228,7 @@ class AdversarialModel(GenerativeModel):
             losses = branches[0]()
         else:
             losses = tf.switch_case(live_stage(self.progress()), branches)
-        self._update_ema()
+        self.update_averages()
         self.step.assign_add(1)
         return self._means(losses)
 
@@ -290,25 +290,20 @@ class AdversarialModel(GenerativeModel):
         return losses
 
     def _generator_step(self, stage, real_images, labels, progress, seed):
-        latent_seed, augment_seed, encoder_seed = tf.unstack(tf.random.split(seed, 3))
-        # Outside the tape: an encoder learns from its own losses, not to please the critic (section
-        # 3.2 of Larsen et al. 2016, arXiv 1512.09300).
+        latent_seed, augment_seed, further_seed = tf.unstack(tf.random.split(seed, 3))
+        # Outside the tape: what draws the latents does not learn to please the critic.
         latents = self.fake_latents(real_images, labels, latent_seed)
         progress = self._spread(progress, latents)
-        variables = self._generator_variables(stage.generator)
+        variables = self.generator_variables(stage.generator)
         with tf.GradientTape() as tape:
             images = stage.generator([latents, labels, progress], training=True)
             images = self._augmented(images, labels, augment_seed)
             scores = stage.critic([images, labels, progress], training=True)
             loss = self.generator_loss(scores)
-            further = self.encoder_losses(real_images, labels, encoder_seed)
+            further = self.further_losses(real_images, labels, further_seed)
             total = loss + sum(weight * value for weight, value in further.values())
         self.generator_optimizer.apply(tape.gradient(total, variables), variables)
         return {"generator_loss": loss, **{name: value for name, (_, value) in further.items()}}
-
-    def _generator_variables(self, generator):
-        encoder = [] if self.encoder is None else self.encoder.trainable_variables
-        return generator.trainable_variables + encoder
 
     def _augmented(self, images, labels, seed):
         if not self.augmented_classes:
@@ -317,22 +312,5 @@ class AdversarialModel(GenerativeModel):
         changed = differentiable_augmentation.augment(images, seed)
         return tf.where(chosen[:, None, None, None], changed, images)
 
-    def _update_ema(self):
-        step = tf.cast(self.step, tf.float32)
-        decay = tf.minimum(self.ema_decay, (1.0 + step) / (10.0 + step))
-        pairs = [(self.ema_generator, self.generator)]
-        if self.encoder is not None:
-            pairs.append((self.ema_encoder, self.encoder))
-        for ours, theirs in pairs:
-            for averaged, current in zip(ours.weights, theirs.weights, strict=True):
-                averaged.assign(decay * averaged + (1.0 - decay) * current)
-
     def _spread(self, progress, latents):
         return tf.fill((tf.shape(latents)[0],), progress)
-
-
-def _averaged(network: keras.Model) -> keras.Model:
-    copy = keras.models.clone_model(network)
-    copy.set_weights(network.get_weights())
-    copy.trainable = False
-    return copy

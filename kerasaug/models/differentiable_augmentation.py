@@ -8,6 +8,8 @@ Data-Efficient GAN Training" (arXiv 2006.10738).
 
 import tensorflow as tf
 
+from kerasaug.images import deform
+
 MAX_TRANSLATION = 0.125
 MAX_SCALE = 0.1
 MAX_SHEAR = 0.1
@@ -32,53 +34,17 @@ def augment(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 
 def affine(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Shifts by up to an eighth of the side, scales and shears by up to a tenth.
-
-    Args:
-        images: float32 tensor (n, height, width, channels).
-        seed: int tensor (2,).
-
-    Returns:
-        The same shape; what comes in from outside repeats the border.
-    """
+    """Shifts by up to an eighth of the side, scales and shears by up to a tenth; see `augment`."""
     count = tf.shape(images)[0]
-    height, width = images.shape[1], images.shape[2]
     scale_seed, shear_seed, shift_seed = tf.unstack(tf.random.split(seed, 3))
     scale = 1.0 + tf.random.stateless_uniform((count, 2), scale_seed, -MAX_SCALE, MAX_SCALE)
     shear = tf.random.stateless_uniform((count, 2), shear_seed, -MAX_SHEAR, MAX_SHEAR)
     shift = tf.random.stateless_uniform((count, 2), shift_seed, -MAX_TRANSLATION, MAX_TRANSLATION)
-    centre_x, centre_y = (width - 1) / 2.0, (height - 1) / 2.0
-    zeros = tf.zeros((count,))
-    rows = [
-        scale[:, 0],
-        shear[:, 0],
-        centre_x + shift[:, 0] * width - scale[:, 0] * centre_x - shear[:, 0] * centre_y,
-        shear[:, 1],
-        scale[:, 1],
-        centre_y + shift[:, 1] * height - shear[:, 1] * centre_x - scale[:, 1] * centre_y,
-        zeros,
-        zeros,
-    ]
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=images,
-        transforms=tf.stack(rows, axis=1),
-        output_shape=(height, width),
-        fill_value=0.0,
-        interpolation="BILINEAR",
-        fill_mode="NEAREST",
-    )
+    return deform(images, tf.linalg.diag(scale) + tf.reverse(tf.linalg.diag(shear), [2]), shift)
 
 
 def cutout(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Blanks a square of a third of the side, at random in half of the images, to mid-grey.
-
-    Args:
-        images: float32 tensor (n, height, width, channels).
-        seed: int tensor (2,).
-
-    Returns:
-        The same shape.
-    """
+    """Blanks a square of a third of the side to mid-grey in half of the images; see `augment`."""
     count = tf.shape(images)[0]
     place_seed, choice_seed = tf.unstack(tf.random.split(seed, 2))
     centre = tf.random.stateless_uniform((count, 2, 1), place_seed)
@@ -92,16 +58,6 @@ def cutout(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 
 def brightness(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Makes every image brighter or darker by up to a quarter of white.
-
-    Args:
-        images: float32 tensor (n, height, width, channels).
-        seed: int tensor (2,).
-
-    Returns:
-        The same shape.
-    """
-    count = tf.shape(images)[0]
-    return images + tf.random.stateless_uniform(
-        (count, 1, 1, 1), seed, -MAX_BRIGHTNESS, MAX_BRIGHTNESS
-    )
+    """Makes every image brighter or darker by up to an eighth of the range; see `augment`."""
+    shape = (tf.shape(images)[0], 1, 1, 1)
+    return images + tf.random.stateless_uniform(shape, seed, -MAX_BRIGHTNESS, MAX_BRIGHTNESS)

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from kerasaug.errors import InputError
-from kerasaug.models import losses, networks
+from kerasaug.models import averaging, losses, networks
 from kerasaug.models.encoding import EncodingModel
 from kerasaug.models.layers import Reparameterization
 from kerasaug.models.wgan import WGAN
@@ -56,6 +56,10 @@ class VAEWGAN(WGAN, EncodingModel):
         self.reconstruction_weight = reconstruction_weight
         self.kl_weight = kl_weight
         self.code_share = code_share
+        self.encoder = networks.build_encoder(
+            self.image_shape, self.num_classes, self.latent_dim, self.width
+        )
+        self.ema_encoder = averaging.averaged(self.encoder)
         self.reparameterization = Reparameterization(dtype="float32")
 
     @property
@@ -63,14 +67,12 @@ class VAEWGAN(WGAN, EncodingModel):
         """See `EncodingModel.codes_are_styles`."""
         return self.num_classes is not None
 
-    def build_encoder(self):
-        """See `AdversarialModel.build_encoder`."""
-        return networks.build_encoder(
-            self.image_shape, self.num_classes, self.latent_dim, self.width
-        )
-
     def fake_latents(self, images, labels, seed):
-        """See `AdversarialModel.fake_latents`: noise, or the code of the image before."""
+        """See `AdversarialModel.fake_latents`: noise, or the code of the image before.
+
+        The encoder learns from its own losses, not to please the critic (section 3.2 of Larsen et
+        al. 2016).
+        """
         noise_seed, code_seed, choice_seed = tf.unstack(tf.random.split(seed, 3))
         count = tf.shape(images)[0]
         noise = self._draw_latents(count, noise_seed)
@@ -79,8 +81,8 @@ class VAEWGAN(WGAN, EncodingModel):
         choice = tf.random.stateless_uniform((count, 1), choice_seed)
         return tf.where(choice < self.code_share, tf.roll(codes, 1, axis=0), noise)
 
-    def encoder_losses(self, images, labels, seed):
-        """See `AdversarialModel.encoder_losses`."""
+    def further_losses(self, images, labels, seed):
+        """See `AdversarialModel.further_losses`: those of an autoencoder."""
         mean, log_variance = self.encoder([images, labels], training=True)
         noise = self._draw_latents(tf.shape(images)[0], seed)
         codes = self.reparameterization(mean, log_variance, noise)
@@ -92,6 +94,15 @@ class VAEWGAN(WGAN, EncodingModel):
             "reconstruction_loss": (self.reconstruction_weight, distance),
             "kl_loss": (self.kl_weight, divergence),
         }
+
+    def generator_variables(self, generator):
+        """See `AdversarialModel.generator_variables`; those of the encoder too."""
+        return super().generator_variables(generator) + self.encoder.trainable_variables
+
+    def update_averages(self):
+        """See `AdversarialModel.update_averages`; that of the encoder too."""
+        super().update_averages()
+        averaging.follow(self.ema_encoder, self.encoder, self.ema_decay, self.step)
 
     def encode_batch(self, images, labels):
         """See `EncodingModel.encode_batch`."""
