@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -54,12 +55,12 @@ def test_a_smaller_window_enlarges():
 
 def test_the_crop_stays_inside_the_image(monkeypatch):
     """Unturned, a white image stays white even where outside is black, but for a pixel's edge."""
-    transform = augment.keras.ops.image.affine_transform
+    transform = keras.ops.image.affine_transform
 
     def black_outside(images, rows, **options):
         return transform(images, rows, **{**options, "fill_mode": "constant", "fill_value": 0})
 
-    monkeypatch.setattr(augment.keras.ops.image, "affine_transform", black_outside)
+    monkeypatch.setattr(keras.ops.image, "affine_transform", black_outside)
     monkeypatch.setattr(augment, "_radians", tf.zeros_like)
     images = tf.constant(np.full((64, 16, 16, 1), 255, np.uint8))
     assert augment.crop_rotate(images, [0, 1]).numpy().min() > 200
