@@ -12,9 +12,9 @@ import sys
 import time
 from pathlib import Path
 
-from kerasaug.cli.common import quiet_tensorflow
 from kerasaug.files import write_json
 from kerasaug.models.registry import MODELS
+from kerasaug.quiet import quiet_tensorflow
 
 quiet_tensorflow()
 

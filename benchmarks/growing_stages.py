@@ -10,7 +10,7 @@ import argparse
 import statistics
 import time
 
-from kerasaug.cli.common import quiet_tensorflow
+from kerasaug.quiet import quiet_tensorflow
 
 quiet_tensorflow()
 

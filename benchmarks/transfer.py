@@ -10,7 +10,7 @@ import sys
 
 import numpy as np
 
-from kerasaug.cli.common import quiet_tensorflow
+from kerasaug.quiet import quiet_tensorflow
 
 quiet_tensorflow()
 

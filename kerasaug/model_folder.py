@@ -12,6 +12,8 @@ import tensorflow as tf
 from kerasaug.errors import InputError
 from kerasaug.files import is_empty, write_json
 from kerasaug.images import to_uint8
+from kerasaug.models import registry
+from kerasaug.models.encoding import EncodingModel
 
 SCHEMA = 1
 DRAW_BATCH = 512
@@ -103,3 +105,22 @@ class ModelFolder:
             for i in range(0, count, DRAW_BATCH)
         ]
         return np.concatenate(chunks)
+
+    def load_encoder(self) -> EncodingModel | None:
+        """Loads the model if it can carry styles from class to class.
+
+        Returns:
+            A model that can `transfer`; None if this one cannot.
+
+        Raises:
+            InputError: If it could, but `model.keras` is not there.
+        """
+        name = self.read_run()["config"]["model"]
+        if not registry.MODELS[name].transfers:
+            return None
+        if not self.model.exists():
+            raise InputError(
+                f"{self.path} lacks model.keras, which {name} needs to carry styles from class to "
+                "class; train it with train-gan"
+            )
+        return registry.load(name, self.model)

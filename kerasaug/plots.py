@@ -3,6 +3,7 @@
 Figures are drawn with Matplotlib's object interface, which needs no display and leaves no state.
 """
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -150,6 +151,44 @@ def arm_comparison(values: Mapping[str, Sequence[float]], title: str) -> Figure:
     axes.invert_yaxis()
     axes.set_title(title, fontsize=11)
     axes.grid(alpha=0.3, axis="x")
+    return figure
+
+
+def amount_curves(
+    curves: Mapping[str, Mapping[int, Mapping[str, float | None]]],
+    levels: Mapping[str, float],
+    title: str,
+) -> Figure:
+    """Draws a score over the number of images added, with its interval.
+
+    Args:
+        curves: By name, from number of images to `mean`, `low` and `high`; the last two may be
+            None.
+        levels: Scores of arms that have no number, by name; drawn as lines across.
+        title: Heading of the figure.
+
+    Returns:
+        The figure, with a logarithmic axis of numbers.
+    """
+    figure = Figure(figsize=(7.0, 4.2), layout="constrained")
+    axes = figure.subplots()
+    for name, points in curves.items():
+        counts = sorted(points)
+        (line,) = axes.plot(counts, [points[c]["mean"] for c in counts], "o-", label=name)
+        if all(points[c]["low"] is not None for c in counts):
+            low, high = ([points[c][end] for c in counts] for end in ("low", "high"))
+            axes.fill_between(counts, low, high, color=line.get_color(), alpha=0.15)
+    styles = itertools.cycle(["--", ":", "-."])
+    for (name, level), style in zip(levels.items(), styles, strict=False):
+        axes.axhline(level, color="grey", linestyle=style, linewidth=1.2, label=name)
+    axes.set_xscale("log")
+    ticks = sorted({count for points in curves.values() for count in points})
+    axes.set_xticks(ticks, [str(count) for count in ticks])
+    axes.set_xticks([], minor=True)
+    axes.set_xlabel("images added to the rare class")
+    axes.set_title(title, fontsize=11)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
     return figure
 
 

@@ -48,6 +48,14 @@ GENERATOR_PRESETS = {
     "paper": GeneratorPreset(steps=20_000, batch_size=64, width=64, learning_rate=2e-4),
 }
 STUDY_PRESETS = {
+    "smoke": StudyPreset(
+        arms="none,balanced+affine,conditional-wgan",
+        seeds=2,
+        steps=20,
+        batch_size=64,
+        epochs=2,
+        generator="smoke",
+    ),
     "quick": StudyPreset(
         arms="none,oversample,crop-rotate,balanced+affine,conditional-wgan",
         seeds=3,

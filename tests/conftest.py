@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerasaug.cli.common import quiet_tensorflow
+from kerasaug.quiet import quiet_tensorflow
 
 quiet_tensorflow()
 

@@ -1,7 +1,6 @@
 """What the commands share: options, one-line errors, a quiet TensorFlow."""
 
 import contextlib
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,24 +51,6 @@ def naming(option: str) -> Iterator[None]:
         yield
     except InputError as error:
         raise InputError(f"{option}: {error}") from error
-
-
-def quiet_tensorflow() -> None:
-    """Imports TensorFlow without the log lines that it writes past Python's own streams."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            import tensorflow  # noqa: F401
-            import tensorflow_datasets  # noqa: F401
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-    import absl.logging
-
-    absl.logging.set_verbosity(absl.logging.ERROR)
 
 
 def parse_keep(values: tuple[str, ...]) -> dict[str, int | float]:

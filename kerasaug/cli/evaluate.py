@@ -1,14 +1,17 @@
 """`evaluate`: compares ways to help a rare class, and says which do."""
 
+import dataclasses
 import datetime
 from pathlib import Path
 
 import click
 
 from kerasaug.cli import common
+from kerasaug.errors import InputError, TrainingFailed
 from kerasaug.models.registry import MODELS
 from kerasaug.presets import GENERATOR_PRESETS, STUDY_PRESETS
-from kerasaug.study.arms import AUGMENTATIONS, MIXTURES, UNCOUNTED, Arm, parse_list
+from kerasaug.quiet import quiet_tensorflow
+from kerasaug.study.arms import COUNTED, MIXTURES, MODIFIERS, SYMMETRIC, Arm, parse_list
 
 
 def _table(rows: dict[str, str]) -> str:
@@ -19,24 +22,29 @@ def _table(rows: dict[str, str]) -> str:
 
 
 _MIXTURE_ROWS = {
-    **{name + ("" if name in UNCOUNTED else "[:COUNT]"): text for name, text in MIXTURES.items()},
+    **{name + ("[:COUNT]" if name in COUNTED else ""): text for name, text in MIXTURES.items()},
     **{name + "[:COUNT]": f"images from a {entry.description}" for name, entry in MODELS.items()},
+    f"MODEL:{SYMMETRIC}": "every class drawn equally often, a share of each class generated, by "
+    "a model that learned all classes; conditional-vae and conditional-vae-wgan make the rare "
+    "class in the styles of all others",
 }
 EPILOG = f"""\b
-Arms are written MIXTURE[:COUNT][+AUGMENTATION] and separated by commas. COUNT
+Arms are written MIXTURE[:COUNT][+MODIFIER...] and separated by commas. COUNT
 images are added to every rare class; without it, as many as the largest class
 has more.
 \b
 Mixtures:
 {_table(_MIXTURE_ROWS)}
 \b
-Augmentations:
-{_table({"+" + name: text for name, text in AUGMENTATIONS.items()})}
+Modifiers:
+{_table({"+" + name: text for name, text in MODIFIERS.items()})}
 \b
 Examples (installed from a wheel, the command is kerasaug-evaluate):
   bin/evaluate
   bin/evaluate --arms none,oversample,crop-rotate --seeds 2 --output study
   bin/evaluate --arms none,balanced+affine,wgan:1000,wgan:4500+crop-rotate
+  bin/evaluate --arms balanced+auto,conditional-vae:symmetric+auto --seeds 5
+  bin/evaluate --arms none,conditional-wgan --sweep 100,1000,2000,4500
   bin/evaluate --generator saved_models/fives
 """
 
@@ -63,9 +71,42 @@ Examples (installed from a wheel, the command is kerasaug-evaluate):
     type=click.Choice(list(STUDY_PRESETS)),
     default="quick",
     show_default=True,
-    help="quick takes minutes on two cores; paper has every amount of the report and takes hours.",
+    help="smoke only shows that everything works, quick takes minutes on two cores, paper has "
+    "every amount of the report and takes hours.",
 )
 @click.option("--steps", type=click.IntRange(1), show_default="preset's", help="Classifier steps.")
+@click.option(
+    "--sweep",
+    metavar="COUNTS",
+    help="Run every arm of a model that has no count with each of these, as 100,1000,4500, and "
+    "choose one by training images that are held out: a fifth of every class, in all arms.",
+)
+@click.option(
+    "--share",
+    type=click.FloatRange(0, 1),
+    default=0.25,
+    show_default=True,
+    help="Share of generated images in the batches of symmetric arms.",
+)
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="Least probability that a teacher must give to a generated image's label.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    show_default="one per processor, at most 8",
+    help="Processes at a time; the figures do not depend on it.",
+)
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Run on a Dask cluster instead, such as tcp://host:8786, whose workers see --output under "
+    "the same path.",
+)
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
@@ -73,7 +114,22 @@ Examples (installed from a wheel, the command is kerasaug-evaluate):
     help="The folder to fill; finished trials that it holds are not run again.",
 )
 @common.DRY_RUN
-def evaluate(dataset, keep, arms, seeds, generator, preset, steps, output, dry_run):
+def evaluate(
+    dataset,
+    keep,
+    arms,
+    seeds,
+    generator,
+    preset,
+    steps,
+    sweep,
+    share,
+    threshold,
+    jobs,
+    scheduler,
+    output,
+    dry_run,
+):
     """Compares ways to help a class that has few images.
 
     Trains the same classifier on each arm, several times, and says which arm helps, which hurts,
@@ -84,21 +140,27 @@ def evaluate(dataset, keep, arms, seeds, generator, preset, steps, output, dry_r
     chosen = STUDY_PRESETS[preset]
     with common.naming("--arms"):
         parsed = parse_list(arms or chosen.arms)
+    counts = _parse_sweep(sweep)
     time = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     output = output or Path("runs") / f"{time}-{dataset}"
     common.check_output(output)
-    common.quiet_tensorflow()
+    quiet_tensorflow()
     from kerasaug import precision
     from kerasaug.cli.progress import Progress
     from kerasaug.model_folder import ModelFolder
-    from kerasaug.study.runner import Study, StudyConfig
+    from kerasaug.study import parallel
+    from kerasaug.study.config import StudyConfig
+    from kerasaug.study.runner import Study
+    from kerasaug.study.tasks import HELD_OUT
 
+    parallel.limit_threads()
     if generator and not arms:
         with common.naming(f"--generator {generator}"):
             run = ModelFolder(generator).read_run()
         if run is not None:
             # The preset's arms, with the given model in the place of the preset's.
             parsed = [arm for arm in parsed if arm.model is None] + [Arm(run["config"]["model"])]
+    parsed = _swept(parsed, counts)
     whole = common.load(dataset)
     amounts = common.resolve_keep(whole, amounts)
     steps = steps or chosen.steps
@@ -114,6 +176,9 @@ def evaluate(dataset, keep, arms, seeds, generator, preset, steps, output, dry_r
         generator=GENERATOR_PRESETS[chosen.generator],
         generator_folder=None if generator is None else str(generator),
         precision=precision.best_dtype_policy(),
+        share=share,
+        threshold=threshold,
+        hold_out=HELD_OUT if sweep else 0.0,
     )
     study = Study(config, whole, output)
     shown = {**study.config.as_dict(), "class counts": study.class_counts, "output": output}
@@ -121,9 +186,39 @@ def evaluate(dataset, keep, arms, seeds, generator, preset, steps, output, dry_r
     if dry_run:
         return
     with Progress(study.units()) as progress:
-        results = study.run(progress)
+        results = study.run(progress, jobs or parallel.default_jobs(), scheduler)
     _print_results(results)
     click.echo(f"\nReport:  {output / 'report.html'}\nResults: {output / 'results.json'}")
+    if results["failures"]:
+        raise TrainingFailed(
+            f"{len(results['failures'])} pieces of work failed, see {output / 'failures.txt'}; "
+            "the same command with this --output tries them again"
+        )
+
+
+def _parse_sweep(text: str | None) -> list[int]:
+    if text is None:
+        return []
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and int(part) > 0 for part in parts) or len(parts) < 2:
+        raise InputError(f"--sweep {text}: accepted are two or more numbers, such as 100,1000")
+    return sorted({int(part) for part in parts})
+
+
+def _swept(arms: list[Arm], counts: list[int]) -> list[Arm]:
+    """Puts every count in the place of none, in the arms of models."""
+    if not counts:
+        return arms
+    swept = [
+        dataclasses.replace(arm, count=count)
+        for arm in arms
+        if arm.model and arm.count is None and not arm.symmetric
+        for count in counts
+    ]
+    if not swept:
+        raise InputError("--sweep: no arm of a model without a count is among --arms")
+    others = [arm for arm in arms if not arm.model or arm.count is not None or arm.symmetric]
+    return list(dict.fromkeys(others + swept))
 
 
 def _print_results(results):
@@ -138,7 +233,8 @@ def _print_results(results):
         padding=(0, 1, 0, 0),
         title="recall, precision and F1 of the rare class; ± 95 % interval",
     )
-    table.add_column("arm", no_wrap=True)
+    # The only column that gives way where the window is narrow.
+    table.add_column("arm", overflow="fold", min_width=10)
     for name in ("recall", "prec.", "F1", "accuracy"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)

@@ -7,6 +7,7 @@ import click
 from kerasaug.cli import common
 from kerasaug.models.registry import MODELS
 from kerasaug.presets import GENERATOR_PRESETS
+from kerasaug.quiet import quiet_tensorflow
 
 SHOWN = ("recognised", "precision", "coverage", "kernel_distance", "copied")
 EPILOG = """\b
@@ -87,7 +88,7 @@ def train_gan(
     amounts = common.parse_keep(keep)
     output = output or Path("saved_models") / f"{dataset}-{model}"
     common.check_output(output)
-    common.quiet_tensorflow()
+    quiet_tensorflow()
     from kerasaug import precision, training
     from kerasaug.cli.progress import Progress
     from kerasaug.model_folder import ModelFolder

@@ -47,7 +47,44 @@ def affine(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     return _transform(images, angle, side, shift)
 
 
-AUGMENTATIONS = {"crop-rotate": crop_rotate, "affine": affine}
+def shift(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Shifts by up to a twentieth of the side.
+
+    Args:
+        images: uint8 tensor (n, height, width, channels).
+        seed: int tensor (2,). Same images and seed, same result.
+
+    Returns:
+        uint8 tensor of the same shape.
+    """
+    count = tf.shape(images)[0]
+    still, whole = tf.zeros((count,)), tf.ones((count,))
+    return _transform(
+        images, still, whole, tf.random.stateless_uniform((count, 2), seed, -0.05, 0.05)
+    )
+
+
+def flip_shift(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Mirrors half of the images, left to right, and shifts all by up to a twentieth of the side.
+
+    Args:
+        images: uint8 tensor (n, height, width, channels).
+        seed: int tensor (2,). Same images and seed, same result.
+
+    Returns:
+        uint8 tensor of the same shape.
+    """
+    flip_seed, shift_seed = tf.unstack(tf.random.split(seed, 2))
+    chosen = tf.random.stateless_uniform((tf.shape(images)[0], 1, 1, 1), flip_seed) < 0.5
+    return shift(tf.where(chosen, tf.reverse(images, [2]), images), shift_seed)
+
+
+AUGMENTATIONS = {
+    "crop-rotate": crop_rotate,
+    "affine": affine,
+    "shift": shift,
+    "flip-shift": flip_shift,
+}
 
 
 def _radians(degrees: tf.Tensor) -> tf.Tensor:

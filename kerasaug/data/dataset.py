@@ -31,6 +31,8 @@ class ImageDataset:
         train_labels: int32 array (n,), the labels of `train` in its order.
         indices: int64 array (n,), where each image of `train` stands in the unreduced split.
         class_streams: `train` taken apart by class, once cached.
+        validation: Training images that were held out to choose by, as a stream like `train`; None
+            if there are none.
     """
 
     name: str
@@ -42,6 +44,7 @@ class ImageDataset:
     train_labels: np.ndarray
     indices: np.ndarray
     class_streams: tuple[tf.data.Dataset, ...] | None = None
+    validation: tf.data.Dataset | None = None
 
     @property
     def num_classes(self) -> int:
@@ -86,16 +89,42 @@ class ImageDataset:
             if class_id in by_index:
                 raise InputError(f"class {self.class_names[class_id]} is named twice")
             by_index[class_id] = amount
-        kept = imbalance.keep_indices(self.train_labels, by_index, seed)
+        return self._keep(imbalance.keep_indices(self.train_labels, by_index, seed))
+
+    def hold_out(self, share: float, seed: int = 0) -> "ImageDataset":
+        """Takes a share of every class out of the training split, to choose by.
+
+        Args:
+            share: Of the images of each class, in (0, 1); at least one of every class that has two.
+            seed: Which images are held out is a function of this and of the class.
+
+        Returns:
+            A data set whose `train` lacks them and whose `validation` they are.
+
+        Raises:
+            InputError: If the share is out of range.
+        """
+        if not 0.0 < share < 1.0:
+            raise InputError(f"`share` must be in (0, 1). Received: share={share}")
+        left = {
+            class_id: min(count - 1, round((1.0 - share) * count)) or count
+            for class_id, count in enumerate(self.class_counts)
+            if count > 0
+        }
+        kept = imbalance.keep_indices(self.train_labels, left, seed)
+        held = np.setdiff1d(np.arange(len(self.train_labels)), kept)
+        return dataclasses.replace(self._keep(kept), validation=self._keep(held).train)
+
+    def _keep(self, positions: np.ndarray) -> "ImageDataset":
         mask = np.zeros(len(self.train_labels), dtype=bool)
-        mask[kept] = True
+        mask[positions] = True
         mask = tf.constant(mask)
         train = self.train.enumerate().filter(lambda position, _: mask[position])
         return dataclasses.replace(
             self,
             train=train.map(lambda _, element: element),
-            train_labels=self.train_labels[kept],
-            indices=self.indices[kept],
+            train_labels=self.train_labels[positions],
+            indices=self.indices[positions],
             class_streams=None,
         )
 
@@ -123,6 +152,8 @@ class ImageDataset:
             train_labels=self.train_labels[by_class],
             indices=self.indices[by_class],
             class_streams=streams,
+            validation=self.validation
+            and tf.data.Dataset.from_tensor_slices(collect(self.validation)),
         )
 
     def class_stream(self, class_id: int) -> tf.data.Dataset:

@@ -116,6 +116,67 @@ def added(images: np.ndarray, class_id: int) -> Part:
     return Part(stream(images, class_id), len(images), float(len(images)))
 
 
+def symmetric(dataset: "ImageDataset", generated: Sequence[np.ndarray], share: float) -> list[Part]:
+    """Every class equally often, and the same share of each class generated.
+
+    Whatever gives generated images away then says nothing about the class, so a classifier cannot
+    learn it in the place of the class.
+
+    Args:
+        dataset: Where the real images come from.
+        generated: Images of every class, in index order: uint8 arrays (n, height, width, channels).
+        share: Of generated images, in [0, 1].
+
+    Returns:
+        Two parts per class.
+    """
+    real = [part._replace(weight=1.0 - share) for part in balanced(dataset)]
+    made = [
+        Part(stream(images, class_id), len(images), share)
+        for class_id, images in enumerate(generated)
+    ]
+    return real + made
+
+
+def blended(
+    batched: tf.data.Dataset, num_classes: int, seed: int, alpha: float = 0.2
+) -> tf.data.Dataset:
+    """Blends every image of a batch with the one before it, and their labels likewise: mixup.
+
+    Zhang et al. 2018, "mixup: Beyond Empirical Risk Minimization" (arXiv 1710.09412).
+
+    Args:
+        batched: What `batches` gives.
+        num_classes: How many classes there are.
+        seed: Same stream and seed, same result.
+        alpha: Both parameters of the beta distribution that the weights are drawn from.
+
+    Returns:
+        A stream of `(images, labels)`: images like those of `batched` and float32 probabilities
+        (batch_size, num_classes).
+    """
+
+    def blend(number, element):
+        images, labels = element
+        count = tf.shape(images)[0]
+        seeds = tf.random.split(tf.stack([tf.constant(seed, tf.int64), number]), 2)
+        first, second = (
+            tf.random.stateless_gamma((count,), each, alpha) for each in tf.unstack(seeds)
+        )
+        # Of so small an alpha both can round to 0.
+        weight = tf.math.divide_no_nan(first, first + second)
+        probabilities = tf.one_hot(labels, num_classes)
+        return tuple(
+            values * factor + tf.roll(values, 1, axis=0) * (1.0 - factor)
+            for values, factor in (
+                (images, weight[:, None, None, None]),
+                (probabilities, weight[:, None]),
+            )
+        )
+
+    return batched.enumerate().map(blend, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+
 def batches(
     parts: Sequence[Part],
     batch_size: int,

@@ -9,6 +9,7 @@ def build_classifier(
     steps: int,
     width: int = 32,
     learning_rate: float = 8e-3,
+    soft_labels: bool = False,
 ) -> keras.Model:
     """Makes a deep convolutional classifier, compiled for a training of fixed length.
 
@@ -23,6 +24,7 @@ def build_classifier(
         steps: Length of the training, in batches.
         width: Feature maps of the first convolution.
         learning_rate: The highest learning rate.
+        soft_labels: Whether labels are probabilities (n, num_classes) instead of classes (n,).
 
     Returns:
         A model from float32 images in [-1, 1] to float32 logits (n, num_classes), with cross
@@ -48,9 +50,13 @@ def build_classifier(
         warmup_steps=max(1, steps // 5),
         decay_steps=max(1, steps - steps // 5),
     )
+    sparse, soft = (
+        keras.losses.SparseCategoricalCrossentropy,
+        keras.losses.CategoricalCrossentropy,
+    )
     classifier.compile(
         optimizer=keras.optimizers.Adam(schedule),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        loss=(soft if soft_labels else sparse)(from_logits=True),
         metrics=["accuracy"],
         jit_compile=False,
     )

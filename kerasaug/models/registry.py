@@ -24,6 +24,7 @@ class Entry(NamedTuple):
         adversarial: Whether it is an `AdversarialModel`.
         grows: Whether it grows, and so has to know how long it is trained.
         learning_rate: Its own, where it differs from the preset's.
+        transfers: Whether it is an `EncodingModel` whose codes are styles.
         options: Further arguments of the class.
     """
 
@@ -33,6 +34,7 @@ class Entry(NamedTuple):
     adversarial: bool = True
     grows: bool = False
     learning_rate: float | None = None
+    transfers: bool = False
     options: dict[str, Any] = {}
 
 
@@ -53,7 +55,10 @@ MODELS = {
         **_PROGRESSIVE,
     ),
     "conditional-vae-wgan": Entry(
-        "vae_wgan:VAEWGAN", True, "Wasserstein GAN with an encoder that is told the classes"
+        "vae_wgan:VAEWGAN",
+        True,
+        "Wasserstein GAN with an encoder that is told the classes",
+        transfers=True,
     ),
     "vae": Entry(
         all_classes=True,
@@ -62,7 +67,10 @@ MODELS = {
         **_VAE,
     ),
     "conditional-vae": Entry(
-        all_classes=True, description="variational autoencoder that is told the classes", **_VAE
+        all_classes=True,
+        description="variational autoencoder that is told the classes",
+        transfers=True,
+        **_VAE,
     ),
 }
 

@@ -1,7 +1,7 @@
 """The arms' grammar: what a classifier is trained on, in one word.
 
-An arm is a mixture, optionally with a number of images to add to every rare class, and optionally
-an augmentation that is applied to every image: `MIXTURE[:COUNT][+AUGMENTATION]`.
+An arm is a mixture, optionally with a number of images to add to every rare class or, of a model,
+the word `symmetric`, and optionally modifiers: `MIXTURE[:COUNT|:symmetric][+MODIFIER...]`.
 """
 
 import dataclasses
@@ -11,15 +11,29 @@ from kerasaug.models.registry import MODELS
 
 MIXTURES = {
     "none": "the imbalanced data as they are",
+    "full": "the data before any class was cut down: the ceiling",
+    "class-weight": "the imbalanced data, rare classes weighing more in the loss",
+    "mixup": "the imbalanced data, pairs of images and of labels blended",
     "oversample": "copies of the rare class's images added",
     "crop-rotate": "copies of the rare class's images added, each cropped and rotated",
+    "smote": "blends of neighbouring images of the rare class added",
     "balanced": "every class drawn equally often",
 }
+COUNTED = {"oversample", "crop-rotate", "smote"}
+SYMMETRIC = "symmetric"
 AUGMENTATIONS = {
     "crop-rotate": "every image cropped and rotated by up to 10 degrees",
     "affine": "every image rotated, shifted and scaled",
+    "shift": "every image shifted by up to a twentieth of the side",
+    "flip-shift": "and mirrored, left to right, at random",
+    "auto": "every image changed by the one of these that does best on held-out training images",
 }
-UNCOUNTED = {"none", "balanced"}
+BLENDING, FILTERING = "mixup", "teacher"
+MODIFIERS = {
+    **AUGMENTATIONS,
+    BLENDING: "pairs of images and of labels blended",
+    FILTERING: "only those generated images whose label a classifier confirms",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,17 +43,35 @@ class Arm:
     Attributes:
         mixture: A key of `MIXTURES` or of `MODELS`.
         count: Images added to every rare class; None fills it up to the largest class.
-        augmentation: A key of `AUGMENTATIONS` for every image, or None.
+        symmetric: Whether a share of every batch is generated, of all classes alike, and the rest
+            are real images, also of all classes alike.
+        modifiers: Keys of `MODIFIERS`, at most one of them in `AUGMENTATIONS`.
     """
 
     mixture: str
     count: int | None = None
-    augmentation: str | None = None
+    symmetric: bool = False
+    modifiers: tuple[str, ...] = ()
 
     @property
     def model(self) -> str | None:
         """The generative model that the arm needs, if any."""
         return self.mixture if self.mixture in MODELS else None
+
+    @property
+    def augmentation(self) -> str | None:
+        """What is done to every image, a key of `AUGMENTATIONS`, or None."""
+        return next((name for name in self.modifiers if name in AUGMENTATIONS), None)
+
+    @property
+    def blends(self) -> bool:
+        """Whether pairs of images are blended."""
+        return BLENDING in (self.mixture, *self.modifiers)
+
+    @property
+    def filters(self) -> bool:
+        """Whether generated images stay only if a teacher agrees with their label."""
+        return self.symmetric or FILTERING in self.modifiers
 
     @property
     def file_name(self) -> str:
@@ -48,16 +80,16 @@ class Arm:
 
     def __str__(self) -> str:
         """The arm as it is written."""
-        count = "" if self.count is None else f":{self.count}"
-        augmentation = "" if self.augmentation is None else f"+{self.augmentation}"
-        return f"{self.mixture}{count}{augmentation}"
+        amount = f":{SYMMETRIC}" if self.symmetric else f":{self.count}" if self.count else ""
+        return "+".join([self.mixture + amount, *self.modifiers])
 
 
 def parse(text: str) -> Arm:
     """Reads an arm.
 
     Args:
-        text: Such as `none`, `oversample`, `balanced+affine` or `conditional-wgan:4500`.
+        text: Such as `none`, `oversample`, `balanced+affine`, `conditional-wgan:4500` or
+            `conditional-vae:symmetric+affine`.
 
     Returns:
         The arm.
@@ -65,19 +97,27 @@ def parse(text: str) -> Arm:
     Raises:
         InputError: If the text is not an arm.
     """
-    first, *augmentations = text.strip().split("+")
-    mixture, colon, count = first.partition(":")
+    text = text.strip()
+    first, *modifiers = text.split("+")
+    mixture, colon, amount = first.partition(":")
     if mixture not in MIXTURES and mixture not in MODELS:
         known = ", ".join([*MIXTURES, *MODELS])
-        raise InputError(f"there is no arm {text.strip()!r}; accepted: {known}, see --help")
-    if colon and mixture in UNCOUNTED:
-        raise InputError(f"arm {text.strip()!r}: {mixture!r} takes no count")
-    if colon and not (count.isdecimal() and int(count) > 0):
-        raise InputError(f"arm {text.strip()!r}: after ':', accepted is a whole number from 1")
-    if len(augmentations) > 1 or not set(augmentations) <= set(AUGMENTATIONS):
-        known = ", ".join(AUGMENTATIONS)
-        raise InputError(f"arm {text.strip()!r}: after '+', accepted is one of {known}")
-    return Arm(mixture, int(count) if colon else None, *augmentations)
+        raise InputError(f"there is no arm {text!r}; accepted: {known}, see --help")
+    if colon and mixture in MIXTURES and mixture not in COUNTED:
+        raise InputError(f"arm {text!r}: {mixture!r} takes no count")
+    symmetric = amount == SYMMETRIC and mixture in MODELS
+    if symmetric and not MODELS[mixture].all_classes:
+        known = ", ".join(name for name, entry in MODELS.items() if entry.all_classes)
+        raise InputError(
+            f"arm {text!r}: {mixture!r} makes one class; accepted before ':symmetric': {known}"
+        )
+    if colon and not symmetric and not (amount.isdecimal() and int(amount) > 0):
+        also = " or 'symmetric'" if mixture in MODELS else ""
+        raise InputError(f"arm {text!r}: after ':', accepted is a whole number from 1{also}")
+    _check_modifiers(text, mixture, symmetric, modifiers)
+    count = int(amount) if colon and not symmetric else None
+    order = sorted(modifiers, key=list(MODIFIERS).index)
+    return Arm(mixture, count, symmetric, tuple(order))
 
 
 def parse_list(text: str) -> list[Arm]:
@@ -97,3 +137,16 @@ def parse_list(text: str) -> list[Arm]:
         if arm in arms[:number]:
             raise InputError(f"arm {str(arm)!r} is named twice")
     return arms
+
+
+def _check_modifiers(text: str, mixture: str, symmetric: bool, modifiers: list[str]) -> None:
+    if not set(modifiers) <= set(MODIFIERS):
+        raise InputError(f"arm {text!r}: after '+', accepted is one of {', '.join(MODIFIERS)}")
+    if len(set(modifiers) & set(AUGMENTATIONS)) > 1:
+        raise InputError(f"arm {text!r}: only one of {', '.join(AUGMENTATIONS)} is accepted")
+    named = [BLENDING] * (mixture == BLENDING) + modifiers
+    if len(set(named)) < len(named):
+        raise InputError(f"arm {text!r}: a modifier is accepted once")
+    if FILTERING in modifiers and (mixture not in MODELS or symmetric):
+        why = "filters anyway" if symmetric else "has no generated images"
+        raise InputError(f"arm {text!r}: {mixture!r} {why}; '+{FILTERING}' is not accepted")

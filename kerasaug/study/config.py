@@ -7,6 +7,7 @@ import keras
 
 from kerasaug.presets import GeneratorPreset
 from kerasaug.study.arms import Arm, parse
+from kerasaug.study.trial import Length
 
 
 class Follower(Protocol):
@@ -14,6 +15,9 @@ class Follower(Protocol):
 
     def say(self, line: str) -> None:
         """Shows a line."""
+
+    def advance(self, units: float) -> None:
+        """Counts work as done, in steps of a classifier."""
 
     def following(self, description: str, units_per_step: float = 1.0) -> keras.callbacks.Callback:
         """Makes a callback that follows a training."""
@@ -36,6 +40,10 @@ class StudyConfig:
             share the split that it was trained on.
         precision: The Keras dtype policy.
         latent_map: Whether an autoencoder is trained that maps the data, for the report.
+        share: Of generated images in the batches of symmetric arms.
+        threshold: Least probability that a teacher must give to a generated image's label.
+        hold_out: Share of the training images of every class that each repetition holds out to
+            choose an amount by; 0 for none.
     """
 
     dataset: str
@@ -49,6 +57,9 @@ class StudyConfig:
     generator_folder: str | None
     precision: str
     latent_map: bool = True
+    share: float = 0.25
+    threshold: float = 0.5
+    hold_out: float = 0.0
 
     @property
     def parsed_arms(self) -> list[Arm]:
@@ -59,6 +70,17 @@ class StudyConfig:
     def models(self) -> list[str]:
         """The generative models that the arms need."""
         return sorted({arm.model for arm in self.parsed_arms if arm.model is not None})
+
+    @property
+    def length(self) -> Length:
+        """The training of each classifier."""
+        return Length(self.steps, self.batch_size, self.epochs)
+
+    @classmethod
+    def from_dict(cls, config: dict[str, Any]) -> "StudyConfig":
+        """Makes a configuration of what `as_dict` gave."""
+        generator = GeneratorPreset(**config["generator"])
+        return cls(**{**config, "arms": tuple(config["arms"]), "generator": generator})
 
     def as_dict(self) -> dict[str, Any]:
         """The configuration as JSON can hold it."""

@@ -35,6 +35,7 @@ class Generators:
         self.dataset = dataset
         self.folder = folder
         self._judge: Judge | None = None
+        self._map = ModelFolder(folder / "latent-map")
         self.given = None if config.generator_folder is None else self._check_given()
 
     def reduced(self, seed: int) -> ImageDataset:
@@ -45,7 +46,8 @@ class Generators:
         """
         if self.given is not None:
             seed = self._given_seed()
-        return self.dataset.reduce(self.config.keep, seed)
+        reduced = self.dataset.reduce(self.config.keep, seed)
+        return reduced.hold_out(self.config.hold_out, seed) if self.config.hold_out else reduced
 
     def path(self, model: str, seed: int) -> ModelFolder:
         """Where the generator of a repetition is, or will be.
@@ -106,29 +108,28 @@ class Generators:
         run = self.path(model, seed).read_run()
         return None if run is None else run.get("fidelity")
 
-    def latent_map(self, dataset: ImageDataset, follower: Follower) -> Path:
+    def draw_latent_map(self, dataset: ImageDataset, follower: Follower) -> None:
         """Trains an autoencoder whose two-dimensional codes are a map of the data, unless ready.
 
         Args:
             dataset: The imbalanced data.
             follower: Is told of the progress.
-
-        Returns:
-            The folder of the pictures that `latent_map.write` leaves.
         """
-        folder = ModelFolder(self.folder / "latent-map")
         following = follower.following("training the latent map", MAP_STEP_COST)
-        _train(self._map_training(), dataset, folder, callbacks=[following])
-        return folder.latent
+        _train(self._map_training(), dataset, self._map, callbacks=[following])
+
+    @property
+    def latent_map_folder(self) -> Path:
+        """Where `draw_latent_map` leaves the pictures of `latent_map.write`."""
+        return self._map.latent
 
     def latent_map_ready(self, dataset: ImageDataset) -> bool:
-        """Whether `latent_map` has nothing left to train.
+        """Whether `draw_latent_map` has nothing left to train.
 
         Args:
             dataset: The imbalanced data.
         """
-        folder = ModelFolder(self.folder / "latent-map")
-        return _is_ready(folder, self._map_training(), dataset)
+        return _is_ready(self._map, self._map_training(), dataset)
 
     def note(self) -> str | None:
         """Says in a sentence which images the generators saw; None if no arm needs one."""
@@ -144,7 +145,7 @@ class Generators:
     def _get_judge(self, follower: Follower) -> Judge:
         if self._judge is None:
             steps = self.config.generator.judge_steps
-            self._judge = Judge(self.dataset, steps, [follower.following("training the judge")])
+            self._judge = Judge(self.dataset, steps, [follower.following("training the judge", 0)])
         return self._judge
 
     def _map_training(self) -> training.GeneratorConfig:
@@ -176,6 +177,10 @@ class Generators:
             raise InputError(
                 f"--generator {path} is a {trained['model']}, but the arms need: {needed}"
             )
+        if self.config.hold_out:
+            raise InputError(f"--generator {path}: it saw the images that --sweep holds out")
+        if any(arm.symmetric for arm in self.config.parsed_arms):
+            folder.load_encoder()
         split = self.dataset.reduce(self.config.keep, trained["seed"])
         if split.fingerprint != run["dataset"]["fingerprint"]:
             keep = "".join(f" --keep {name}={amount}" for name, amount in trained["keep"].items())

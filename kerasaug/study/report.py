@@ -7,13 +7,14 @@ from typing import Any
 
 import jinja2
 import numpy as np
+from matplotlib.figure import Figure
 
 from kerasaug import latent_map, plots
 from kerasaug.files import atomic
 from kerasaug.models.registry import MODELS
 from kerasaug.study import fidelity
 from kerasaug.study import results as summary
-from kerasaug.study.arms import MIXTURES, parse
+from kerasaug.study.arms import MIXTURES, MODIFIERS, parse
 from kerasaug.wording import readable
 
 LATENT_PICTURES = (latent_map.TRAIN, latent_map.TEST, latent_map.PLANE)
@@ -68,6 +69,7 @@ def render(results: dict[str, Any], figures: Path) -> str:
         metric_names=METRIC_NAMES,
         rare=[data["class_names"][class_id] for class_id in data["rare_classes"]],
         described={name: describe_arm(name) for name in results["arms"]},
+        kept_shares=_kept_shares(results),
         fidelity_names=fidelity.NAMES,
         fidelity_rows=list(_fidelity_rows(results)),
         picture=lambda name: _embedded(figures / name),
@@ -86,14 +88,20 @@ def describe_arm(name: str) -> str:
         A few words.
     """
     arm = parse(name)
-    if arm.model is not None:
+    if arm.symmetric:
+        words = f"every class drawn equally often, a share of each from a {_described(arm.model)}"
+    elif arm.model is not None:
         amount = "" if arm.count is None else f"{arm.count} "
-        words = f"{amount}images of the rare class added, from a {MODELS[arm.model].description}"
+        words = f"{amount}images of the rare class added, from a {_described(arm.model)}"
     else:
         words = MIXTURES[arm.mixture]
         if arm.count is not None:
             words += f" ({arm.count} of them)"
-    return words + (f"; {arm.augmentation} on every image" if arm.augmentation else "")
+    return "; ".join([words, *(MODIFIERS[modifier] for modifier in arm.modifiers)])
+
+
+def _described(model: str) -> str:
+    return MODELS[model].description
 
 
 def matrix_file(name: str) -> str:
@@ -124,6 +132,36 @@ def _draw(results: dict[str, Any], figures: Path) -> None:
         }
         figure = plots.arm_comparison(values, f"{title} of the rare class: each repetition, mean")
         plots.save_figure(figure, figures / f"{metric}.png")
+
+    for metric, title in (("rare_recall", "recall"), ("rare_f1", "F1")):
+        if results["amounts"]:
+            figure = _draw_amounts(results, metric, f"{title} of the rare class, 95 % interval")
+            plots.save_figure(figure, figures / f"amounts-{metric}.png")
+
+
+def _draw_amounts(results: dict[str, Any], metric: str, title: str) -> Figure:
+    found = results["arms"]
+    curves = {
+        family: {int(n): found[arm]["summary"][metric] for n, arm in each["arms"].items()}
+        for family, each in results["amounts"].items()
+    }
+    levels = {
+        name: arm["summary"][metric]["mean"]
+        for name, arm in found.items()
+        if parse(name).model is None and parse(name).count is None
+    }
+    return plots.amount_curves(curves, levels, title)
+
+
+def _kept_shares(results: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """By arm and class, the mean share of generated images that the teacher let pass."""
+    shares: dict[str, dict[str, float]] = {}
+    for name, arm in results["arms"].items():
+        kept = [trial["kept_shares"] for trial in arm["trials"]]
+        classes = [c for c in results["data"]["class_names"] if c in kept[0]]
+        if classes:
+            shares[name] = {c: float(np.mean([k[c] for k in kept if c in k])) for c in classes}
+    return shares
 
 
 def _fidelity_rows(results: dict[str, Any]) -> Iterator[dict[str, Any]]:

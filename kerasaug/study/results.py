@@ -1,13 +1,17 @@
 """What all trials of a study together say: the content of `results.json`."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from kerasaug.study import arms, metrics
 
 SCHEMA = 1
-BASELINE = "none"
-SIMPLEST_CONTROL, STRONGEST_CONTROL = "oversample", "balanced+affine"
+BASELINE, CEILING = "none", "full"
+SIMPLEST_CONTROL = "oversample"
+STRONGEST_CONTROLS = ("balanced+auto", "balanced+affine")
 
 
 def summarise(
@@ -15,14 +19,18 @@ def summarise(
     data: dict[str, Any],
     trials: Sequence[dict[str, Any]],
     fidelity: dict[str, list[dict[str, Any] | None]] | None = None,
+    augmentation: dict[str, float] | None = None,
+    failures: Sequence[dict[str, str]] = (),
 ) -> dict[str, Any]:
     """Puts the trials of a study together.
 
     Args:
         config: The resolved options, among them `arms` in the order of the table.
         data: What `training.describe` says of the data.
-        trials: Results of `run_trial`; every arm has the same seeds.
+        trials: Results of `run_trial`; an arm may lack those that failed.
         fidelity: By model, what `Judge.measure` gave in each repetition.
+        augmentation: What `Tasks.augmentation` gave, if an arm asked for it.
+        failures: Tasks that did not end well, as `task` and `error`.
 
     Returns:
         The content of `results.json`; `docs/results.md` documents it.
@@ -30,15 +38,17 @@ def summarise(
     by_arm = {
         name: sorted((t for t in trials if t["arm"] == name), key=lambda trial: trial["seed"])
         for name in config["arms"]
+        if any(trial["arm"] == name for trial in trials)
     }
     references = [name for name in by_arm if arms.parse(name).model is None]
     summaries = {}
     for name, own in by_arm.items():
-        versus = {
+        differences = {
             reference: _differences(own, by_arm[reference])
             for reference in references
             if reference != name
         }
+        versus = {reference: each for reference, each in differences.items() if each}
         summaries[name] = {
             "trials": own,
             "summary": {
@@ -53,7 +63,10 @@ def summarise(
         "config": config,
         "data": data,
         "arms": summaries,
+        "amounts": _amounts(by_arm),
+        "augmentation": augmentation,
         "fidelity": fidelity or {},
+        "failures": list(failures),
     }
 
 
@@ -61,8 +74,8 @@ def headlines(results: dict[str, Any]) -> list[str]:
     """Says in a few sentences what was found, the verdict on the generated images first.
 
     Every generative arm is held against doing nothing and against two controls that are chosen by
-    name, never by their scores: `oversample` and `balanced+affine`, or where neither was run the
-    last control listed.
+    name, never by their scores: `oversample` and `balanced+auto`, else `balanced+affine`; where
+    none of these was run, the last control listed.
 
     Args:
         results: What `summarise` gave.
@@ -73,27 +86,76 @@ def headlines(results: dict[str, Any]) -> list[str]:
     found = results["arms"]
     classes = results["data"]["class_names"]
     rare = " and ".join(classes[class_id] for class_id in results["data"]["rare_classes"])
-    controls = [name for name in found if name != BASELINE and arms.parse(name).model is None]
+    controls = [
+        name for name in found if name not in (BASELINE, CEILING) and arms.parse(name).model is None
+    ]
+    strongest = [name for name in STRONGEST_CONTROLS if name in controls][:1]
+    chosen = [name for name in controls if name == SIMPLEST_CONTROL] + strongest
     sentences = []
     for name, arm in found.items():
         if arms.parse(name).model is not None:
-            if BASELINE in found:
+            if BASELINE in arm["versus"]:
                 sentences.append(_against_nothing(name, arm))
-            chosen = [c for c in (SIMPLEST_CONTROL, STRONGEST_CONTROL) if c in controls]
-            sentences += [_against_control(name, arm, c) for c in chosen or controls[-1:]]
+            against = [c for c in chosen or controls[-1:] if c in arm["versus"]]
+            sentences += [_against_control(name, arm, control) for control in against]
     if BASELINE in found:
         recall = found[BASELINE]["summary"]["rare_recall"]["mean"]
         sentences.append(
             f"With nothing done, the classifier finds {recall:.1%} of the test images of {rare}."
         )
-        sentences += [_against_nothing(name, found[name]) for name in controls]
+        sentences += [
+            _against_nothing(name, found[name])
+            for name in controls
+            if BASELINE in found[name]["versus"]
+        ]
+    if CEILING in found:
+        f1 = found[CEILING]["summary"]["rare_f1"]["mean"]
+        sentences.append(f"With all images of {rare} that there are, its F1 is {f1:.3f}.")
+    for family, amounts in results["amounts"].items():
+        if amounts["chosen"] is not None:
+            sentences.append(
+                f"Of the amounts of {family}, held-out training images choose {amounts['chosen']}."
+            )
+    if results["augmentation"]:
+        best = next(iter(results["augmentation"]))
+        sentences.append(f"For +auto, held-out training images choose {best}.")
     return sentences
 
 
-def _differences(ours: list[dict], theirs: list[dict]) -> dict[str, dict[str, float | None]]:
+def _amounts(by_arm: dict[str, list[dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    """Arms that differ in their count alone, and the count with the best F1 on held-out images."""
+    families: dict[str, dict[int, str]] = {}
+    for name in by_arm:
+        arm = arms.parse(name)
+        if arm.count is not None:
+            family = str(dataclasses.replace(arm, count=None))
+            families.setdefault(family, {})[arm.count] = name
+    found = {}
+    for family, names in families.items():
+        if len(names) < 2:
+            continue
+        counts = sorted(names)
+        chosen = None
+        if by_arm[names[counts[0]]][0]["validation"] is not None:
+            held_out = {
+                count: np.mean([t["validation"]["rare_f1"] for t in by_arm[names[count]]])
+                for count in counts
+            }
+            # The first of equals, which is the smallest.
+            chosen = max(held_out, key=held_out.get)
+        found[family] = {"arms": {str(count): names[count] for count in counts}, "chosen": chosen}
+    return found
+
+
+def _differences(ours: list[dict], theirs: list[dict]) -> dict[str, dict[str, float | None]] | None:
+    """Paired by repetition; None if there is no repetition in which both ended well."""
+    by_seed = {trial["seed"]: trial for trial in theirs}
+    pairs = [(trial, by_seed[trial["seed"]]) for trial in ours if trial["seed"] in by_seed]
+    if not pairs:
+        return None
     return {
         metric: metrics.paired_difference(
-            [trial[metric] for trial in ours], [trial[metric] for trial in theirs]
+            *zip(*((a[metric], b[metric]) for a, b in pairs), strict=True)
         )
         for metric in metrics.METRICS
     }

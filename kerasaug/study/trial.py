@@ -1,42 +1,83 @@
 """One arm, one seed: a classifier trained and scored."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from kerasaug.data import augment, mixture
 from kerasaug.data.dataset import ImageDataset, collect
+from kerasaug.errors import InputError
 from kerasaug.files import atomic
 from kerasaug.models.classifier import build_classifier
 from kerasaug.reproducibility import make_reproducible
 from kerasaug.study import metrics
 from kerasaug.study.arms import Arm
+from kerasaug.study.supply import Supply
 
 TEST_BATCH = 1000
-
-Generate = Callable[[str, int, int], np.ndarray]
-"""`(model, class_id, count) -> images`, uint8 (count, height, width, channels)."""
+SMOTE_NEIGHBOURS = 5
 
 
-def parts(arm: Arm, dataset: ImageDataset, generate: Generate) -> list[mixture.Part]:
+class Ingredients(NamedTuple):
+    """What an arm may be made of.
+
+    Attributes:
+        dataset: The imbalanced data, in memory.
+        whole: The data before they were reduced; for the arm `full` alone.
+        supply: Makes generated images, if the arm names a model.
+        share: Of generated images in the batches of a symmetric arm.
+    """
+
+    dataset: ImageDataset
+    whole: ImageDataset
+    supply: Supply | None = None
+    share: float = 0.25
+
+
+class Length(NamedTuple):
+    """How long a classifier is trained, and how wide it is.
+
+    Attributes:
+        steps: Training steps in all, a multiple of `epochs`.
+        batch_size: Images per step.
+        epochs: How many points the curves have.
+        width: See `build_classifier`.
+    """
+
+    steps: int
+    batch_size: int
+    epochs: int
+    width: int = 32
+
+
+def parts(arm: Arm, given: Ingredients, seed: int = 0) -> list[mixture.Part]:
     """Turns an arm into the parts of its training stream.
 
     Args:
         arm: What to train on.
-        dataset: The imbalanced data.
-        generate: Makes the images of arms that name a model.
+        given: What to take it from.
+        seed: Of what is drawn here, which is `smote`.
 
     Returns:
         The parts, for `mixture.batches`.
+
+    Raises:
+        InputError: If there are too few images for the arm.
     """
+    dataset = given.dataset
+    if arm.mixture == "full":
+        return mixture.natural(given.whole)
     if arm.mixture == "balanced":
         return mixture.balanced(dataset)
+    if arm.symmetric:
+        return mixture.symmetric(dataset, given.supply.symmetric(), given.share)
     found = mixture.natural(dataset)
-    if arm.mixture == "none":
+    if arm.mixture in ("none", "class-weight", "mixup"):
         return found
     counts = dataset.class_counts
     for class_id in dataset.rare_classes:
@@ -44,74 +85,112 @@ def parts(arm: Arm, dataset: ImageDataset, generate: Generate) -> list[mixture.P
         if count == 0:
             continue
         if arm.model is not None:
-            found.append(mixture.added(generate(arm.model, class_id, count), class_id))
+            images = given.supply.added(class_id, count, arm.filters)
+            found.append(mixture.added(images, class_id))
+        elif arm.mixture == "smote":
+            found.append(mixture.added(_smote(dataset, class_id, count, seed), class_id))
         else:
             change = augment.crop_rotate if arm.mixture == "crop-rotate" else None
             found.append(mixture.repeated(dataset, class_id, count, change))
     return found
 
 
+def train(
+    arm: Arm,
+    given: Ingredients,
+    length: Length,
+    seed: int,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    validation: tf.data.Dataset | None = None,
+) -> tuple[keras.Model, dict[str, list[float]], int]:
+    """Trains a classifier on an arm.
+
+    Every arm takes the same number of steps on batches of the same size. The weights kept are those
+    of the epoch with the lowest *training* loss.
+
+    Args:
+        arm: What to train on; its augmentation is not `auto`.
+        given: What to take it from.
+        length: How long.
+        seed: Of the initial weights and the order of the data.
+        callbacks: Further Keras callbacks, for progress.
+        validation: Batches whose curve is drawn, and which are used for nothing else.
+
+    Returns:
+        The classifier, its curves by name, and the epoch whose weights were kept, from 1.
+    """
+    found = parts(arm, given, seed)
+    # After the parts: what makes them may use up random numbers.
+    make_reproducible(seed)
+    dataset = given.dataset
+    change = augment.AUGMENTATIONS[arm.augmentation] if arm.augmentation else None
+    stream = mixture.batches(found, length.batch_size, seed=seed, augment=change)
+    if arm.blends:
+        stream = mixture.blended(stream, dataset.num_classes, seed)
+        validation = validation and validation.map(
+            lambda images, labels: (images, tf.one_hot(labels, dataset.num_classes))
+        )
+    classifier = build_classifier(
+        dataset.image_shape,
+        dataset.num_classes,
+        length.steps,
+        length.width,
+        soft_labels=arm.blends,
+    )
+    # With as much patience as there are epochs this never stops early: the schedule is fixed.
+    best_weights = keras.callbacks.EarlyStopping(
+        monitor="loss", patience=length.epochs, restore_best_weights=True
+    )
+    history = classifier.fit(
+        stream,
+        epochs=length.epochs,
+        steps_per_epoch=length.steps // length.epochs,
+        validation_data=validation,
+        class_weight=_class_weights(dataset) if arm.mixture == "class-weight" else None,
+        callbacks=[best_weights, *callbacks],
+        shuffle=False,
+        verbose=0,
+    ).history
+    return classifier, history, best_weights.best_epoch + 1
+
+
 def run_trial(
     arm: Arm,
-    dataset: ImageDataset,
+    given: Ingredients,
+    length: Length,
     *,
     seed: int,
-    steps: int,
-    batch_size: int,
-    width: int,
-    epochs: int,
-    generate: Generate,
     csv_log: Path,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> dict[str, Any]:
-    """Trains a classifier on an arm and scores it on the test split.
-
-    Every arm takes the same number of steps on batches of the same size. The test split is only
-    scored: its curve is drawn, but the weights kept are those of the epoch with the lowest
-    *training* loss.
+    """Trains a classifier on an arm and scores it on the test split, which is only scored.
 
     Args:
-        arm: What to train on.
-        dataset: The imbalanced data, cached.
+        arm: What to train on; see `train`.
+        given: What to take it from.
+        length: How long.
         seed: Of the classifier's initial weights and the order of the data.
-        steps: Training steps in all, a multiple of `epochs`.
-        batch_size: Images per step.
-        width: See `build_classifier`.
-        epochs: How many points the curves have.
-        generate: See `parts`.
         csv_log: Where the curves are written as CSV.
         callbacks: Further Keras callbacks, for progress.
 
     Returns:
-        `arm`, `seed`, the scores of `metrics.score`, `kept_epoch`, `history` (lists by
-        curve) and `seconds`.
+        `seed`, the scores of `metrics.score`, `validation` (the same on images held out of the
+        training split, or None if there are none), `kept_shares` (share of generated images that
+        the teacher let pass, by class), `kept_epoch`, `history` (lists by curve) and `seconds`.
     """
     start = time.perf_counter()
-    make_reproducible(seed)
-    change = augment.AUGMENTATIONS[arm.augmentation] if arm.augmentation else None
-    stream = mixture.batches(parts(arm, dataset, generate), batch_size, seed=seed, augment=change)
-    classifier = build_classifier(dataset.image_shape, dataset.num_classes, steps, width)
-    # With as much patience as there are epochs this never stops early: the schedule is fixed.
-    best_weights = keras.callbacks.EarlyStopping(
-        monitor="loss", patience=epochs, restore_best_weights=True
-    )
+    dataset = given.dataset
+    tests = mixture.to_model_input(dataset.test.batch(TEST_BATCH))
     with atomic(csv_log) as draft:
-        history = classifier.fit(
-            stream,
-            epochs=epochs,
-            steps_per_epoch=steps // epochs,
-            validation_data=dataset.test_batches(TEST_BATCH),
-            callbacks=[best_weights, keras.callbacks.CSVLogger(draft), *callbacks],
-            shuffle=False,
-            verbose=0,
-        ).history
-    logits = classifier.predict(dataset.test_batches(TEST_BATCH), verbose=0)
-    _, labels = collect(dataset.test)
+        callbacks = [keras.callbacks.CSVLogger(draft), *callbacks]
+        classifier, history, epoch = train(arm, given, length, seed, callbacks, tests)
+    held_out = dataset.validation
     return {
-        "arm": str(arm),
         "seed": seed,
-        **metrics.score(labels, logits.argmax(axis=1), dataset.num_classes, dataset.rare_classes),
-        "kept_epoch": best_weights.best_epoch + 1,
+        **score(classifier, dataset, dataset.test),
+        "validation": None if held_out is None else score(classifier, dataset, held_out),
+        "kept_shares": {} if given.supply is None else given.supply.kept_shares,
+        "kept_epoch": epoch,
         "history": {
             "train_loss": history["loss"],
             "train_accuracy": history["accuracy"],
@@ -120,3 +199,49 @@ def run_trial(
         },
         "seconds": round(time.perf_counter() - start, 2),
     }
+
+
+def score(
+    classifier: keras.Model, dataset: ImageDataset, images: tf.data.Dataset
+) -> dict[str, Any]:
+    """Scores a classifier.
+
+    Args:
+        classifier: From float32 images in [-1, 1] to logits.
+        dataset: Knows the classes, and which are rare.
+        images: Finite stream of `(image, label)`, uint8 and int32.
+
+    Returns:
+        See `metrics.score`.
+    """
+    _, labels = collect(images)
+    logits = classifier.predict(mixture.to_model_input(images.batch(TEST_BATCH)), verbose=0)
+    return metrics.score(labels, logits.argmax(axis=1), dataset.num_classes, dataset.rare_classes)
+
+
+def _class_weights(dataset: ImageDataset) -> dict[int, float]:
+    """Inverse to the class's share; 1 if all classes are of one size."""
+    counts = dataset.class_counts
+    present = sum(count > 0 for count in counts)
+    return {c: sum(counts) / (present * n) if n else 0.0 for c, n in enumerate(counts)}
+
+
+def _smote(dataset: ImageDataset, class_id: int, count: int, seed: int) -> np.ndarray:
+    """Makes images between neighbours; Chawla et al. 2002 (arXiv 1106.1813)."""
+    from imblearn.over_sampling import SMOTE
+
+    real, _ = collect(dataset.class_stream(class_id))
+    if len(real) < 2:
+        raise InputError(
+            f"arm smote: class {dataset.class_names[class_id]} has one image; needed are 2"
+        )
+    # SMOTE fills a class up to a size; the other class is there because it asks for two.
+    pixels = np.concatenate([real, np.zeros_like(real)]).reshape(2 * len(real), -1)
+    labels = np.repeat([1, 0], len(real))
+    sampler = SMOTE(
+        sampling_strategy={1: len(real) + count},
+        k_neighbors=min(SMOTE_NEIGHBOURS, len(real) - 1),
+        random_state=seed,
+    )
+    made, _ = sampler.fit_resample(pixels.astype(np.float32), labels)
+    return np.rint(made[2 * len(real) :]).astype(np.uint8).reshape(count, *dataset.image_shape)

@@ -1,7 +1,6 @@
 """The commands, end to end: what they leave behind, and what they say to a user's mistake."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -198,15 +197,3 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(monkeypatch, capfd, tmp_path
     monkeypatch.setattr(training, "train_generator", interrupted)
     assert call(monkeypatch, "train-gan --preset smoke --output", tmp_path / "g") == 130
     assert "the same command goes on" in capfd.readouterr().err
-
-
-@pytest.mark.skipif(
-    not (Path(os.environ.get("TFDS_DATA_DIR", "")) / "fashion_mnist").is_dir(),
-    reason="needs Fashion-MNIST prepared in TFDS_DATA_DIR",
-)
-def test_another_data_set_by_name_and_a_class_by_name(monkeypatch, tmp_path):
-    line = "train-gan --dataset fashion_mnist --keep Shirt=1% --preset smoke --output"
-    assert call(monkeypatch, line, tmp_path / "g") == 0
-    run = json.loads((tmp_path / "g" / "run.json").read_text())
-    assert run["dataset"]["class_names"][6] == "Shirt"
-    assert run["dataset"]["class_counts"] == [6000] * 6 + [60] + [6000] * 3

@@ -11,13 +11,14 @@ import tensorflow as tf
 
 from kerasaug import training
 from kerasaug.data.dataset import collect
-from kerasaug.errors import InputError
+from kerasaug.errors import InputError, TrainingFailed
 from kerasaug.presets import GeneratorPreset
-from kerasaug.study import generators, report, runner
+from kerasaug.study import generators, report, trial
 from kerasaug.study import results as results_module
 from kerasaug.study.config import StudyConfig
 from kerasaug.study.metrics import METRICS, verdict
 from kerasaug.study.runner import Study
+from kerasaug.study.tasks import TRIAL, Task
 
 CONFIG = StudyConfig(
     dataset="tiny",
@@ -38,6 +39,9 @@ class Silent:
     def say(self, line):
         pass
 
+    def advance(self, units):
+        pass
+
     def following(self, description, units_per_step=1.0):
         return keras.callbacks.Callback()
 
@@ -49,9 +53,24 @@ def run(tiny, output, **changes):
 def without_seconds(results):
     results = json.loads(json.dumps(results))
     for arm in results["arms"].values():
-        for trial in arm["trials"]:
-            del trial["seconds"]
+        for found in arm["trials"]:
+            del found["seconds"]
     return results
+
+
+@pytest.fixture(scope="module", autouse=True)
+def eagerly():
+    """Trainings of a few steps are done long before their graph is traced."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("fit", "predict"):
+            real = getattr(keras.Model, name)
+
+            def call(model, *arguments, real=real, **options):
+                model.run_eagerly = True
+                return real(model, *arguments, **options)
+
+            patch.setattr(keras.Model, name, call)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -65,14 +84,14 @@ def test_results_hold_every_trial(finished):
     assert json.loads((output / "results.json").read_text()) == json.loads(json.dumps(results))
     assert list(results["arms"]) == list(CONFIG.arms)
     for name, arm in results["arms"].items():
-        assert [trial["seed"] for trial in arm["trials"]] == [0, 1]
-        for trial in arm["trials"]:
-            matrix = np.array(trial["confusion_matrix"])
+        assert [each["seed"] for each in arm["trials"]] == [0, 1]
+        for each in arm["trials"]:
+            matrix = np.array(each["confusion_matrix"])
             assert matrix.sum(axis=1).tolist() == [20, 20, 20]
-            assert trial["accuracy"] == pytest.approx(np.trace(matrix) / 60)
-            assert all(len(curve) == CONFIG.epochs for curve in trial["history"].values())
+            assert each["accuracy"] == pytest.approx(np.trace(matrix) / 60)
+            assert all(len(curve) == CONFIG.epochs for curve in each["history"].values())
         assert arm["summary"]["accuracy"]["mean"] == pytest.approx(
-            np.mean([trial["accuracy"] for trial in arm["trials"]])
+            np.mean([each["accuracy"] for each in arm["trials"]])
         )
         assert (arm["verdict"] is None) == (name == "none")
     generative = results["arms"]["conditional-wgan:10+affine"]
@@ -130,25 +149,68 @@ def test_the_page_has_fidelity_and_a_map_of_the_data(tiny, tmp_path):
 
 def test_a_finished_trial_is_not_run_again(finished, tiny, monkeypatch):
     output, results = finished
-    monkeypatch.setattr(runner, "run_trial", None)
+    monkeypatch.setattr(trial, "run_trial", None)
     assert run(tiny, output) == results
     kept = output / "trials" / "none-seed1.json"
     good = kept.read_text()
     for damage in ("", "[]", good[:40], good.replace('"key": "', '"key": "0')):
         kept.write_text(damage)
-        with pytest.raises(TypeError, match="NoneType"):
-            run(tiny, output)
+        (missing,) = [
+            each for stage in Study(CONFIG, tiny, output).tasks.stages() for each in stage
+        ]
+        assert missing == Task(TRIAL, "none", seed=1)
     kept.write_text(good)
+
+
+def test_a_trial_that_fails_does_not_stop_the_others(tiny, tmp_path, monkeypatch):
+    real = trial.run_trial
+
+    def fails(arm, *arguments, seed, **options):
+        if str(arm) == "oversample" and seed == 1:
+            raise ValueError("out of luck\nin two lines")
+        return real(arm, *arguments, seed=seed, **options)
+
+    monkeypatch.setattr(trial, "run_trial", fails)
+    arms = ("none", "oversample", "balanced")
+    results = run(tiny, tmp_path, arms=arms)
+    failure = {"task": "oversample, seed 1", "error": "ValueError: out of luck in two lines"}
+    assert results["failures"] == [failure]
+    assert [len(arm["trials"]) for arm in results["arms"].values()] == [2, 1, 2]
+    assert results["arms"]["oversample"]["verdict"] == "no evidence"
+    assert "oversample, seed 1" in (tmp_path / "report.html").read_text()
+    assert "Traceback" in (tmp_path / "failures.txt").read_text()
+    monkeypatch.undo()
+    assert run(tiny, tmp_path, arms=arms)["failures"] == []
+    assert not (tmp_path / "failures.txt").exists()
+
+
+def test_a_study_without_any_result_says_why(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(trial, "run_trial", None)
+    with pytest.raises(TrainingFailed, match="no trial ended well; none, seed 0: TypeError"):
+        run(tiny, tmp_path, arms=("none",))
+
+
+def test_arms_that_need_a_generator_that_failed_are_named(tiny, tmp_path, monkeypatch):
+    def fails(*arguments, **options):
+        raise TrainingFailed("critic_loss is nan")
+
+    monkeypatch.setattr(training, "train_generator", fails)
+    results = run(tiny, tmp_path, arms=("none", "wgan:5"), seeds=1)
+    assert [failure["task"] for failure in results["failures"]] == [
+        "training wgan, seed 0",
+        "wgan:5, seed 0",
+    ]
+    assert "its generator was not trained" in results["failures"][1]["error"]
+    assert list(results["arms"]) == ["none"]
 
 
 def test_the_work_left_is_what_is_not_finished(finished, tiny, tmp_path):
     output, _ = finished
     assert Study(CONFIG, tiny, output).units() == 0
     one = 4 * CONFIG.steps + 2 * generators.STEP_COST
-    judge = CONFIG.generator.judge_steps
-    assert Study(CONFIG, tiny, tmp_path / "new").units() == 2 * one + judge
+    assert Study(CONFIG, tiny, tmp_path / "new").units() == 2 * one
     more = dataclasses.replace(CONFIG, seeds=3)
-    assert Study(more, tiny, output).units() == one + judge
+    assert Study(more, tiny, output).units() == one
 
 
 def test_the_folder_of_a_generator_is_no_study(tiny, tmp_path):
@@ -169,7 +231,7 @@ def test_same_command_same_numbers_and_a_stopped_study_goes_on(
 ):
     _, results = finished
     done = []
-    real = runner.run_trial
+    real = trial.run_trial
 
     def dies(arm, *arguments, **options):
         done.append(arm)
@@ -177,52 +239,62 @@ def test_same_command_same_numbers_and_a_stopped_study_goes_on(
             raise KeyboardInterrupt
         return real(arm, *arguments, **options)
 
-    monkeypatch.setattr(runner, "run_trial", dies)
+    monkeypatch.setattr(trial, "run_trial", dies)
     with pytest.raises(KeyboardInterrupt):
         run(tiny, tmp_path)
     assert not (tmp_path / "results.json").exists()
     assert without_seconds(run(tiny, tmp_path)) == without_seconds(results)
 
 
-def test_nothing_that_trains_or_chooses_sees_the_test_split(finished, tiny, tmp_path):
-    """Poisoned test images change the scores, and no training of generator or classifier."""
-    output, results = finished
+def test_nothing_that_trains_or_chooses_sees_the_test_split(tiny, tmp_path):
+    """Poisoned test images change the scores, and nothing else: not what is trained, nor chosen."""
     images, labels = collect(tiny.test)
     poisoned = tf.data.Dataset.from_tensor_slices((255 - images, labels[::-1].copy()))
-    other = run(dataclasses.replace(tiny, test=poisoned), tmp_path)
-    for seed in range(2):
+    model = "conditional-vae"
+    options = {
+        "arms": ("none", f"{model}:symmetric+auto", f"{model}:4", f"{model}:9"),
+        "seeds": 1,
+        "hold_out": 0.2,
+        "keep": {"bottom": 6},
+    }
+    clean = run(tiny, tmp_path / "clean", **options)
+    other = run(dataclasses.replace(tiny, test=poisoned), tmp_path / "poisoned", **options)
+    for path in (f"generators/{model}-seed0/model.keras", "teachers/balanced+auto-seed0.keras"):
         ours, theirs = (
-            keras.models.load_model(
-                path / "generators" / f"conditional-wgan-seed{seed}" / "model.keras"
-            )
-            for path in (output, tmp_path)
+            keras.models.load_model(tmp_path / name / path) for name in ("clean", "poisoned")
         )
         for a, b in zip(ours.variables, theirs.variables, strict=True):
             np.testing.assert_array_equal(a.numpy(), b.numpy())
+    assert clean["augmentation"] == other["augmentation"]
+    assert clean["amounts"] == other["amounts"]
+    assert clean["amounts"][model]["chosen"] in (4, 9)
     scored_differently = False
-    for name in CONFIG.arms:
-        for a, b in zip(
-            results["arms"][name]["trials"], other["arms"][name]["trials"], strict=True
-        ):
-            assert a["history"]["train_loss"] == b["history"]["train_loss"]
-            assert a["kept_epoch"] == b["kept_epoch"]
-            scored_differently |= a["history"]["test_loss"] != b["history"]["test_loss"]
+    for name in options["arms"]:
+        (a,), (b,) = (found["arms"][name]["trials"] for found in (clean, other))
+        assert a["history"]["train_loss"] == b["history"]["train_loss"]
+        for choice in ("kept_epoch", "kept_shares", "validation"):
+            assert a[choice] == b[choice]
+        scored_differently |= a["confusion_matrix"] != b["confusion_matrix"]
     assert scored_differently
+    page = (tmp_path / "clean" / "report.html").read_text()
+    assert "How many to add" in page
+    assert "Which augmentation" in page
+    assert "What the teacher let pass" in page
 
 
 def test_every_repetition_has_a_split_of_its_own_that_all_arms_share(tiny, tmp_path, monkeypatch):
     seen = {}
 
-    def record(arm, dataset, *, seed, **options):
-        seen.setdefault(seed, set()).add(dataset.fingerprint)
+    def record(arm, given, *arguments, seed, **options):
+        seen.setdefault(seed, set()).add(given.dataset.fingerprint)
         raise StopIteration
 
-    monkeypatch.setattr(runner, "run_trial", record)
+    monkeypatch.setattr(trial, "run_trial", record)
     study = Study(dataclasses.replace(CONFIG, arms=("none", "oversample")), tiny, tmp_path)
     for seed in range(3):
-        for arm in study.config.parsed_arms:
+        for arm in study.config.arms:
             with pytest.raises(StopIteration):
-                study._trial(arm, seed, study.generators.reduced(seed).cache(), Silent())
+                study.tasks.perform(Task(TRIAL, arm, seed), Silent())
     assert all(len(prints) == 1 for prints in seen.values())
     assert len(set.union(*seen.values())) == 3
 

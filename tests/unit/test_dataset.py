@@ -103,3 +103,22 @@ def test_arrays_that_do_not_fit_are_refused():
     ]:
         with pytest.raises(InputError, match="must be"):
             data.from_arrays(*good[:position], bad, *good[position + 1 :])
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_holding_out_parts_every_class(tiny, cached):
+    whole = tiny.cache() if cached else tiny
+    reduced = whole.reduce({2: 1})
+    held = reduced.hold_out(0.25, seed=1)
+    assert held.class_counts == [30, 30, 1]
+    images, labels = collect(held.validation)
+    assert np.bincount(labels).tolist() == [10, 10]
+    kept, _ = collect(held.train)
+    together = np.concatenate([kept, images])
+    everything, _ = collect(reduced.train)
+    assert {x.tobytes() for x in together} == {x.tobytes() for x in everything}
+    again, _ = collect(held.cache().validation)
+    np.testing.assert_array_equal(images, again)
+    assert held.fingerprint != reduced.fingerprint
+    with pytest.raises(InputError, match="share"):
+        reduced.hold_out(1.0)

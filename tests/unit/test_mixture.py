@@ -62,3 +62,28 @@ def test_parts_of_no_weight_are_left_out(tiny):
     parts = mixture.balanced(tiny)
     _, labels = draw([parts[0], parts[1]._replace(weight=0.0)])
     assert (labels == 0).all()
+
+
+def test_a_symmetric_mixture_has_the_same_share_generated_in_every_class(tiny):
+    black = [np.zeros((n, 8, 8, 1), np.uint8) for n in (5, 30, 7)]
+    images, labels = draw(mixture.symmetric(tiny, black, share=0.25))
+    np.testing.assert_allclose(np.bincount(labels) / 4000, 1 / 3, atol=0.03)
+    made = (images == -1.0).all(axis=(1, 2, 3))
+    for class_id in range(3):
+        assert made[labels == class_id].mean() == pytest.approx(0.25, abs=0.04)
+
+
+def test_blending_mixes_images_and_labels_alike(tiny):
+    """Of constant images whose brightness is their label, brightness and label stay equal."""
+    parts = [
+        mixture.added(np.full((20, 8, 8, 1), 255 * class_id, np.uint8), class_id)
+        for class_id in (0, 1)
+    ]
+    stream = mixture.blended(mixture.batches(parts, 64, seed=0), 2, seed=3)
+    images, probabilities = next(iter(stream))
+    np.testing.assert_allclose(probabilities.numpy().sum(axis=1), 1.0, rtol=1e-6)
+    brightness = images.numpy().mean(axis=(1, 2, 3)) / 2 + 0.5
+    np.testing.assert_allclose(brightness, probabilities[:, 1], atol=1e-5)
+    assert ((brightness > 0.02) & (brightness < 0.98)).sum() > 5
+    again = next(iter(mixture.blended(mixture.batches(parts, 64, seed=0), 2, seed=3)))
+    np.testing.assert_array_equal(images, again[0])

@@ -1,0 +1,132 @@
+"""The generated images that a trial trains on: drawn, carried over from other classes, filtered."""
+
+from collections.abc import Callable, Iterator
+
+import keras
+import numpy as np
+
+from kerasaug.data.dataset import ImageDataset, collect
+from kerasaug.images import to_float
+from kerasaug.model_folder import ModelFolder
+from kerasaug.models.encoding import EncodingModel
+
+ROUNDS = 4
+"""How often as many images as are wanted are made, until enough pass the filter."""
+BATCH = 500
+
+
+class Supply:
+    """Makes the images that the arms of one repetition ask for.
+
+    Only the generator, the imbalanced training split that it saw, and a teacher that was trained on
+    the same split have a say in them.
+
+    Args:
+        dataset: The imbalanced data, in memory.
+        folder: The trained generator.
+        teacher: Gives a classifier from float32 images in [-1, 1] to logits; asked for only if
+            something is to be filtered.
+        pool: Images of each class that a symmetric arm draws from.
+        threshold: Least probability that the teacher must give to an image's label, in [0, 1].
+        seed: Same supply, same images.
+    """
+
+    def __init__(
+        self,
+        dataset: ImageDataset,
+        folder: ModelFolder,
+        teacher: Callable[[], keras.Model],
+        pool: int,
+        threshold: float,
+        seed: int,
+    ):
+        self.dataset = dataset
+        self.folder = folder
+        self.teacher = teacher
+        self.pool = pool
+        self.threshold = threshold
+        self.seed = seed
+        self.kept_shares: dict[str, float] = {}
+        """Share of the images made that the teacher let pass, by name of class."""
+
+    def added(self, class_id: int, count: int, filtered: bool) -> np.ndarray:
+        """Draws images of one class.
+
+        Args:
+            class_id: Their class.
+            count: How many.
+            filtered: Whether they have to pass the teacher; then there may be fewer.
+
+        Returns:
+            uint8 array (at most count, height, width, channels).
+        """
+        if not filtered:
+            return self.folder.generate(count, class_id, self.seed)
+        return self._filtered(self._drawn(class_id, count), class_id, count)
+
+    def symmetric(self) -> list[np.ndarray]:
+        """Makes images of every class by one and the same model.
+
+        A model whose codes are styles makes rare classes of the styles of all others, and the
+        others by rebuilding their own images, whose labels need no teacher. Other models draw all
+        classes, and all have to pass the teacher.
+
+        Returns:
+            uint8 arrays (at most `pool`, height, width, channels), in the order of the classes.
+        """
+        model = self.folder.load_encoder()
+        present = [c for c, count in enumerate(self.dataset.class_counts) if count > 0]
+        made = [np.empty((0, *self.dataset.image_shape), np.uint8)] * self.dataset.num_classes
+        for class_id in present:
+            if model is None:
+                images = self._filtered(self._drawn(class_id, self.pool), class_id, self.pool)
+            elif class_id in self.dataset.rare_classes:
+                images = self._filtered(self._transferred(model, class_id), class_id, self.pool)
+            else:
+                real, labels = self._sampled([class_id], np.random.default_rng(self.seed))
+                images = model.reconstruct(real, labels)
+            made[class_id] = images
+        return made
+
+    def _drawn(self, class_id: int, count: int) -> Iterator[np.ndarray]:
+        for number in range(ROUNDS):
+            # Seeds of repetitions are small; each round has its own, far from theirs.
+            yield self.folder.generate(count, class_id, self.seed + 1_000_000 * number)
+
+    def _transferred(self, model: EncodingModel, class_id: int) -> Iterator[np.ndarray]:
+        others = [c for c in range(self.dataset.num_classes) if c != class_id]
+        random = np.random.default_rng([self.seed, class_id])
+        for _ in range(ROUNDS):
+            images, labels = self._sampled(others, random)
+            yield model.transfer(images, labels, class_id)
+
+    def _sampled(self, classes, random):
+        """Up to `pool` training images of some classes, evenly, without repeating one."""
+        found = [collect(self.dataset.class_stream(c)) for c in classes if self._count(c)]
+        each = -(-self.pool // len(found))
+        chosen = [random.permutation(len(labels))[:each] for _, labels in found]
+        return tuple(
+            np.concatenate([pair[side][at] for pair, at in zip(found, chosen, strict=True)])
+            for side in (0, 1)
+        )
+
+    def _count(self, class_id):
+        return self.dataset.class_counts[class_id]
+
+    def _filtered(self, rounds, class_id, count):
+        """Takes rounds of images until enough have passed."""
+        passed, made = [], 0
+        for images in rounds:
+            passed.append(images[self._agrees(images, class_id)])
+            made += len(images)
+            if sum(map(len, passed)) >= count:
+                break
+        images = np.concatenate(passed)
+        self.kept_shares[self.dataset.class_names[class_id]] = len(images) / made
+        return images[:count]
+
+    def _agrees(self, images, class_id):
+        logits = self.teacher().predict(to_float(images), batch_size=BATCH, verbose=0)
+        probabilities = np.asarray(keras.ops.softmax(logits))
+        agrees = probabilities.argmax(axis=1) == class_id
+        return agrees & (probabilities[:, class_id] >= self.threshold)

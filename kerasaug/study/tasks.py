@@ -1,0 +1,272 @@
+"""The pieces of work that a study consists of: what each needs, and what it leaves on disk.
+
+A piece is a pure function of the study's configuration, so it may run in any process and on any
+machine that sees the study's folder, and one that is finished is never run again.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+
+from kerasaug import training
+from kerasaug.data.dataset import ImageDataset
+from kerasaug.errors import TrainingFailed
+from kerasaug.files import atomic, write_json
+from kerasaug.study import arms, trial
+from kerasaug.study.arms import Arm
+from kerasaug.study.config import Follower, StudyConfig
+from kerasaug.study.generators import MAP_STEP_COST, STEP_COST, Generators
+from kerasaug.study.supply import Supply
+
+CANDIDATE, GENERATOR, TEACHER, MAP, TRIAL = "candidate", "generator", "teacher", "map", "trial"
+CANDIDATES = ["balanced"] + [f"balanced+{n}" for n in arms.AUGMENTATIONS if n != "auto"]
+MOST_POOLED = 5000
+HELD_OUT = 0.2
+"""Share of every class that is held out of the training images to choose by."""
+
+
+class Task(NamedTuple):
+    """One piece of work.
+
+    Attributes:
+        kind: Which kind.
+        name: Of the arm or of the model; empty where the kind says it all.
+        seed: Number of the repetition.
+    """
+
+    kind: str
+    name: str = ""
+    seed: int = 0
+
+    def __str__(self) -> str:
+        """The task in words."""
+        words = {
+            CANDIDATE: f"trying {self.name}",
+            GENERATOR: f"training {self.name}",
+            TEACHER: f"training the teacher {self.name}",
+            MAP: "training the latent map",
+            TRIAL: self.name,
+        }
+        return f"{words[self.kind]}, seed {self.seed}"
+
+
+class Tasks:
+    """The work of one study.
+
+    Args:
+        config: The study.
+        dataset: The whole data set.
+        output: The study's folder.
+
+    Raises:
+        InputError: If the generator that `config` names does not fit.
+    """
+
+    def __init__(self, config: StudyConfig, dataset: ImageDataset, output: Path):
+        self.config = config
+        self.output = output
+        self.generators = Generators(config, dataset, output / "generators")
+        # The data of a repetition are read once, though all of its arms need them.
+        self._cached = functools.lru_cache(1)(lambda seed: self.generators.reduced(seed).cache())
+        self._whole = functools.lru_cache(1)(dataset.cache)
+        self._fingerprint = functools.cache(lambda seed: self.generators.reduced(seed).fingerprint)
+
+    def stages(self) -> Iterator[list[Task]]:
+        """What is left to do, in groups; each needs those before it, and nothing of its own."""
+        trials = self._missing(
+            Task(TRIAL, str(arm), seed)
+            for seed in range(self.config.seeds)
+            for arm in self.config.parsed_arms
+        )
+        missing = [(arms.parse(each.name), each.seed) for each in trials]
+        if any(arm.augmentation == "auto" for arm, _ in missing):
+            yield self._missing(Task(CANDIDATE, name) for name in CANDIDATES)
+        needed = [Task(GENERATOR, arm.model, seed) for arm, seed in missing if arm.model]
+        needed += [Task(TEACHER, _teacher(arm), seed) for arm, seed in missing if arm.filters]
+        needed += [Task(MAP)] * self.config.latent_map
+        yield self._missing(dict.fromkeys(needed))
+        yield trials
+
+    def cost(self, task: Task) -> float:
+        """About how long a task takes, in steps of a classifier.
+
+        Args:
+            task: Any.
+        """
+        steps = self.config.generator.steps
+        costs = {GENERATOR: steps * STEP_COST, MAP: steps * MAP_STEP_COST}
+        return costs.get(task.kind, float(self.config.steps))
+
+    def done(self, task: Task) -> bool:
+        """Whether a task was finished with the same options, data and versions.
+
+        Args:
+            task: Any.
+        """
+        if task.kind == GENERATOR:
+            dataset = self.generators.reduced(task.seed)
+            return self.generators.ready(task.name, task.seed, dataset)
+        if task.kind == MAP:
+            return self.generators.latent_map_ready(self.generators.reduced(0))
+        return self._read(task) is not None
+
+    def perform(self, task: Task, follower: Follower) -> None:
+        """Does a task, and writes what it leaves.
+
+        Args:
+            task: One of `stages`, after those of earlier stages.
+            follower: Is told of the progress.
+        """
+        keras.config.set_dtype_policy(self.config.precision)
+        perform = {
+            CANDIDATE: self._try_candidate,
+            GENERATOR: self._train_generator,
+            TEACHER: self._train_teacher,
+            MAP: self._draw_map,
+            TRIAL: self._run_trial,
+        }
+        perform[task.kind](task, follower)
+
+    def describe(self, task: Task) -> str:
+        """Says in a line what a finished task found.
+
+        Args:
+            task: A finished one.
+        """
+        if task.kind == CANDIDATE:
+            return f"{task}: balanced accuracy {self._read(task)['balanced_accuracy']:.4f} held out"
+        if task.kind != TRIAL:
+            return f"{task}: done"
+        found = self._read(task)
+        return (
+            f"{task}: recall {found['rare_recall']:.3f}, precision {found['rare_precision']:.3f} "
+            f"of the rare class, accuracy {found['accuracy']:.4f} ({found['seconds']:.0f} s)"
+        )
+
+    def result(self, arm: Arm, seed: int) -> dict[str, Any] | None:
+        """What a finished trial found; None if it was not finished.
+
+        Args:
+            arm: The arm.
+            seed: Number of the repetition.
+        """
+        return self._read(Task(TRIAL, str(arm), seed))
+
+    def augmentation(self) -> dict[str, float] | None:
+        """Balanced accuracy on held-out training images of what `auto` chooses from, best first.
+
+        Returns:
+            Scores by candidate; None if not all were tried.
+        """
+        found = {name: self._read(Task(CANDIDATE, name)) for name in CANDIDATES}
+        if None in found.values():
+            return None
+        scores = {name: score["balanced_accuracy"] for name, score in found.items()}
+        return dict(sorted(scores.items(), key=lambda pair: -pair[1]))
+
+    def _missing(self, tasks) -> list[Task]:
+        return [task for task in tasks if not self.done(task)]
+
+    def _train_generator(self, task, follower):
+        dataset = self._cached(task.seed)
+        self.generators.get(task.name, task.seed, dataset, follower)
+
+    def _draw_map(self, task, follower):
+        self.generators.draw_latent_map(self._cached(0), follower)
+
+    def _try_candidate(self, task, follower):
+        """Trains on most of the training images and scores on the others; no test image is seen."""
+        held_out = self._cached(task.seed).hold_out(HELD_OUT).cache()
+        callbacks = [follower.following(str(task))]
+        arm, given = arms.parse(task.name), trial.Ingredients(held_out, self._whole())
+        classifier, _, _ = trial.train(arm, given, self.config.length, task.seed, callbacks)
+        score = trial.score(classifier, held_out, held_out.validation)
+        self._write(task, {"balanced_accuracy": score["balanced_accuracy"]})
+
+    def _train_teacher(self, task, follower):
+        callbacks = [follower.following(str(task))]
+        arm = self._resolved(arms.parse(task.name))
+        given = trial.Ingredients(self._cached(task.seed), self._whole())
+        teacher, _, _ = trial.train(arm, given, self.config.length, task.seed, callbacks)
+        with atomic(self._file(task).with_suffix(".keras")) as draft:
+            teacher.save(draft)
+        self._write(task, {"arm": str(arm)})
+
+    def _run_trial(self, task, follower):
+        arm = arms.parse(task.name)
+        dataset = self._cached(task.seed)
+        supply = None
+        if arm.model is not None:
+            if not self.generators.ready(arm.model, task.seed, dataset):
+                raise TrainingFailed("its generator was not trained")
+            teacher = self._file(Task(TEACHER, _teacher(arm), task.seed)).with_suffix(".keras")
+            supply = Supply(
+                dataset,
+                self.generators.path(arm.model, task.seed),
+                functools.cache(lambda: keras.models.load_model(teacher)),
+                self._pool(dataset),
+                self.config.threshold,
+                task.seed,
+            )
+        file = self._file(task)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        found = trial.run_trial(
+            self._resolved(arm),
+            trial.Ingredients(dataset, self._whole(), supply, self.config.share),
+            self.config.length,
+            seed=task.seed,
+            csv_log=file.with_suffix(".csv"),
+            callbacks=[follower.following(str(task))],
+        )
+        self._write(task, {"arm": task.name, **found})
+
+    def _pool(self, dataset: ImageDataset) -> int:
+        """As many images of a class as a symmetric arm draws, so that few are repeated."""
+        drawn = self.config.steps * self.config.batch_size * self.config.share
+        return min(MOST_POOLED, -(-int(drawn) // dataset.num_classes) or 1)
+
+    def _resolved(self, arm: Arm) -> Arm:
+        """The arm with the augmentation that was chosen in the place of `auto`."""
+        if arm.augmentation != "auto":
+            return arm
+        best = arms.parse(next(iter(self.augmentation())))
+        others = tuple(name for name in arm.modifiers if name != "auto")
+        return dataclasses.replace(arm, modifiers=(*best.modifiers, *others))
+
+    def _file(self, task: Task) -> Path:
+        name = arms.parse(task.name).file_name
+        return self.output / f"{task.kind}s" / f"{name}-seed{task.seed}.json"
+
+    def _read(self, task: Task) -> dict[str, Any] | None:
+        try:
+            kept = json.loads(self._file(task).read_text(encoding="utf-8"))
+            return kept["result"] if kept["key"] == self._key(task) else None
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return None
+
+    def _write(self, task: Task, result: dict[str, Any]) -> None:
+        write_json(self._file(task), {"key": self._key(task), "result": result})
+
+    def _key(self, task: Task) -> str:
+        """Tells a result from that of other options, data or versions."""
+        facts = [self.base_config, task, self._fingerprint(task.seed), training.versions()]
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+    @functools.cached_property
+    def base_config(self) -> dict[str, Any]:
+        """What must agree for trials to be comparable: all but the choice of arms and seeds."""
+        config = self.config.as_dict()
+        if self.generators.given is not None:
+            config["generator_digest"] = self.generators.given.digest()
+        return {name: config[name] for name in config if name not in ("arms", "seeds")}
+
+
+def _teacher(arm: Arm) -> str:
+    """The control that differs from an arm in having no generated images."""
+    return str(Arm("balanced", modifiers=(arm.augmentation,) if arm.augmentation else ()))

@@ -1,0 +1,114 @@
+import numpy as np
+import pytest
+
+from kerasaug.data.dataset import collect
+from kerasaug.study.supply import ROUNDS, Supply
+
+POOL = 20
+
+
+class Folder:
+    """A generator of images of random brightness; its model, if any, makes the images given."""
+
+    def __init__(self, model=None):
+        self.model = model
+        self.seeds = []
+
+    def load_encoder(self):
+        return self.model
+
+    def generate(self, count, class_id, seed):
+        self.seeds.append(seed)
+        brightness = np.random.default_rng([seed, class_id]).integers(0, 256, count)
+        return np.tile(brightness[:, None, None, None], (1, 8, 8, 1)).astype(np.uint8)
+
+
+class Styles:
+    """Remembers what it rebuilt and what it carried over; the images stay as they are."""
+
+    def __init__(self):
+        self.rebuilt, self.carried = {}, []
+
+    def reconstruct(self, images, labels):
+        (class_id,) = set(labels.tolist())
+        self.rebuilt[class_id] = images
+        return images
+
+    def transfer(self, images, labels, to_class):
+        self.carried.append((set(labels.tolist()), to_class, len(images)))
+        return images
+
+
+class Teacher:
+    """Says class 2, the surer the brighter an image is."""
+
+    def predict(self, images, **options):
+        brightness = np.asarray(images).mean(axis=(1, 2, 3))
+        return np.stack([np.zeros_like(brightness)] * 2 + [4.0 * brightness], axis=1)
+
+
+def supply(dataset, model=None, threshold=0.0, teacher=Teacher):
+    return Supply(dataset, Folder(model), teacher, POOL, threshold, seed=3)
+
+
+def no_teacher():
+    raise AssertionError("nobody asked for a teacher")
+
+
+def test_unfiltered_images_are_those_of_the_generator(tiny):
+    made = supply(tiny.cache(), teacher=no_teacher).added(2, 30, filtered=False)
+    np.testing.assert_array_equal(made, Folder().generate(30, 2, 3))
+
+
+def test_a_filter_keeps_only_what_the_teacher_confirms_until_there_is_enough(tiny):
+    given = supply(tiny.cache())
+    made = given.added(2, 30, filtered=True)
+    assert len(made) == 30
+    # Brighter than mid-grey, which is 0 between the models' -1 and 1.
+    assert made.min() > 127
+    assert given.kept_shares == {"bottom": pytest.approx(0.5, abs=0.15)}
+    assert 2 <= len(set(given.folder.seeds)) == len(given.folder.seeds)
+
+
+def test_a_threshold_asks_for_more_than_a_majority(tiny):
+    strict = supply(tiny.cache(), threshold=0.9).added(2, 10, filtered=True)
+    # The softmax of (0, 0, 4 b) is 0.9 at b = log(18) / 4.
+    assert strict.min() > (np.log(18) / 4 + 1) * 127.5 - 1
+
+
+def test_what_no_teacher_confirms_is_given_up(tiny):
+    given = supply(tiny.cache(), threshold=1.0)
+    assert given.added(2, 10, filtered=True).shape == (0, 8, 8, 1)
+    assert given.kept_shares == {"bottom": 0.0}
+    assert len(given.folder.seeds) == ROUNDS
+
+
+def test_styles_are_carried_to_the_rare_class_and_the_others_rebuilt(tiny):
+    reduced = tiny.reduce({2: 3}).cache()
+    styles = Styles()
+    given = supply(reduced, styles)
+    made = given.symmetric()
+    assert set(styles.rebuilt) == {0, 1}
+    for class_id in (0, 1):
+        real, _ = collect(reduced.class_stream(class_id))
+        assert len(made[class_id]) == POOL
+        assert {x.tobytes() for x in made[class_id]} <= {x.tobytes() for x in real}
+    assert all(carried == ({0, 1}, 2, POOL) for carried in styles.carried)
+    assert set(given.kept_shares) == {"bottom"}
+
+
+def test_other_models_draw_every_class_through_the_filter(tiny):
+    reduced = tiny.reduce({2: 3}).cache()
+    given = supply(reduced)
+    made = given.symmetric()
+    # Of a dark image it says class 0, the first of equals.
+    assert [len(images) for images in made] == [POOL, 0, POOL]
+    assert list(given.kept_shares) == ["top", "middle", "bottom"]
+
+
+def test_same_seed_same_images(tiny):
+    reduced = tiny.reduce({2: 3}).cache()
+    for model in (None, Styles()):
+        once, again = (supply(reduced, model).symmetric() for _ in range(2))
+        for ours, theirs in zip(once, again, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
