@@ -78,10 +78,11 @@ class ModelFolder:
             file.unlink(missing_ok=True)
 
     def digest(self) -> str:
-        """A hash of the SavedModel's files: tells one trained generator from another."""
+        """A hash of the SavedModel and `model.keras`: tells one trained generator from another."""
         digest = hashlib.sha256()
-        for file in sorted(path for path in self.generator.rglob("*") if path.is_file()):
-            digest.update(file.relative_to(self.generator).as_posix().encode())
+        files = sorted(path for path in self.generator.rglob("*") if path.is_file())
+        for file in [*files, *([self.model] if self.model.exists() else [])]:
+            digest.update(file.relative_to(self.path).as_posix().encode())
             digest.update(file.read_bytes())
         return digest.hexdigest()[:16]
 

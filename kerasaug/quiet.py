@@ -7,6 +7,8 @@ import sys
 def quiet_tensorflow() -> None:
     """Imports TensorFlow without the log lines that it writes past Python's own streams."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Several processes may share a GPU, which TensorFlow would otherwise take whole.
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     sys.stderr.flush()
     kept = os.dup(2)
     with open(os.devnull, "wb") as nowhere:

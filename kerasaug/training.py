@@ -222,7 +222,7 @@ def describe(dataset: ImageDataset) -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """The versions of Python and of what the figures depend on."""
-    packages = ("kerasaug", "tensorflow", "keras", "numpy")
+    packages = ("kerasaug", "tensorflow", "keras", "numpy", "scikit-learn", "imbalanced-learn")
     return {
         "python": platform.python_version(),
         **{name: metadata.version(name) for name in packages},

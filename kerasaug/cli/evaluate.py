@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import math
 from pathlib import Path
 
 import click
@@ -104,8 +105,8 @@ Examples (installed from a wheel, the command is kerasaug-evaluate):
 @click.option(
     "--scheduler",
     metavar="ADDRESS",
-    help="Run on a Dask cluster instead, such as tcp://host:8786, whose workers see --output under "
-    "the same path.",
+    help="Run on a Dask cluster instead, such as tcp://host:8786, whose workers see --output (and "
+    "--generator) under the same path.",
 )
 @click.option(
     "--output",
@@ -141,6 +142,11 @@ def evaluate(
     with common.naming("--arms"):
         parsed = parse_list(arms or chosen.arms)
     counts = _parse_sweep(sweep)
+    for option, value in (("--share", share), ("--threshold", threshold)):
+        if math.isnan(value):
+            raise InputError(f"{option} nan: accepted is a number from 0 to 1")
+    if jobs and scheduler:
+        raise InputError(f"--jobs {jobs}: does not go together with --scheduler")
     time = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     output = output or Path("runs") / f"{time}-{dataset}"
     common.check_output(output)
@@ -200,25 +206,21 @@ def _parse_sweep(text: str | None) -> list[int]:
     if text is None:
         return []
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() and int(part) > 0 for part in parts) or len(parts) < 2:
+    counts = {int(part) for part in parts if part.isdecimal()} - {0}
+    if len(counts) < max(2, len(parts)):
         raise InputError(f"--sweep {text}: accepted are two or more numbers, such as 100,1000")
-    return sorted({int(part) for part in parts})
+    return sorted(counts)
 
 
 def _swept(arms: list[Arm], counts: list[int]) -> list[Arm]:
     """Puts every count in the place of none, in the arms of models."""
     if not counts:
         return arms
-    swept = [
-        dataclasses.replace(arm, count=count)
-        for arm in arms
-        if arm.model and arm.count is None and not arm.symmetric
-        for count in counts
-    ]
-    if not swept:
+    free = [arm for arm in arms if arm.model and arm.count is None and not arm.symmetric]
+    if not free:
         raise InputError("--sweep: no arm of a model without a count is among --arms")
-    others = [arm for arm in arms if not arm.model or arm.count is not None or arm.symmetric]
-    return list(dict.fromkeys(others + swept))
+    swept = [dataclasses.replace(arm, count=count) for arm in free for count in counts]
+    return list(dict.fromkeys([arm for arm in arms if arm not in free] + swept))
 
 
 def _print_results(results):

@@ -128,6 +128,17 @@ class ImageDataset:
             class_streams=None,
         )
 
+    def without(self, indices: np.ndarray) -> "ImageDataset":
+        """Takes images out of the training split.
+
+        Args:
+            indices: Where they stand in the unreduced split; those that are not there are ignored.
+
+        Returns:
+            A data set whose `train` lacks them.
+        """
+        return self._keep(np.flatnonzero(~np.isin(self.indices, indices)))
+
     def cache(self) -> "ImageDataset":
         """Reads both splits once and keeps the decoded images in memory.
 

@@ -147,6 +147,8 @@ def _check_modifiers(text: str, mixture: str, symmetric: bool, modifiers: list[s
     named = [BLENDING] * (mixture == BLENDING) + modifiers
     if len(set(named)) < len(named):
         raise InputError(f"arm {text!r}: a modifier is accepted once")
+    if mixture == "class-weight" and BLENDING in modifiers:
+        raise InputError(f"arm {text!r}: a blended image has no one class to be weighed by")
     if FILTERING in modifiers and (mixture not in MODELS or symmetric):
         why = "filters anyway" if symmetric else "has no generated images"
         raise InputError(f"arm {text!r}: {mixture!r} {why}; '+{FILTERING}' is not accepted")

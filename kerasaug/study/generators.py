@@ -4,6 +4,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from kerasaug import training
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import InputError
@@ -44,10 +46,22 @@ class Generators:
         Args:
             seed: Number of the repetition. With a given generator, all share the split it saw.
         """
+        reduced = self._reduced(seed)
+        return reduced.hold_out(self.config.hold_out, seed) if self.config.hold_out else reduced
+
+    def full(self, seed: int) -> ImageDataset:
+        """The data of a repetition before they were reduced, without what it holds out.
+
+        Args:
+            seed: Number of the repetition.
+        """
+        held_out = np.setdiff1d(self._reduced(seed).indices, self.reduced(seed).indices)
+        return self.dataset.without(held_out) if len(held_out) else self.dataset
+
+    def _reduced(self, seed: int) -> ImageDataset:
         if self.given is not None:
             seed = self._given_seed()
-        reduced = self.dataset.reduce(self.config.keep, seed)
-        return reduced.hold_out(self.config.hold_out, seed) if self.config.hold_out else reduced
+        return self.dataset.reduce(self.config.keep, seed)
 
     def path(self, model: str, seed: int) -> ModelFolder:
         """Where the generator of a repetition is, or will be.

@@ -48,7 +48,7 @@ def score(
     present = matrix.sum(axis=1) > 0
     rare = [class_id for class_id in rare_classes if present[class_id]]
     if not rare:
-        raise InputError("the test split has no image of a rare class, so nothing can be measured")
+        raise InputError("no image of a rare class is among those to be scored")
     return {
         "confusion_matrix": matrix.tolist(),
         "recall": recall.tolist(),

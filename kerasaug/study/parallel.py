@@ -2,13 +2,12 @@
 
 import contextlib
 import functools
-import multiprocessing
 import os
-import signal
+import secrets
 import threading
-import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import Client, Listener
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +16,7 @@ import keras
 import tensorflow as tf
 
 from kerasaug import data
-from kerasaug.errors import InputError
+from kerasaug.errors import InputError, TrainingFailed
 from kerasaug.study.config import Follower, StudyConfig
 from kerasaug.study.tasks import Task, Tasks
 from kerasaug.study.worker import work
@@ -83,7 +82,9 @@ def workers(follower: Follower, jobs: int, scheduler: str | None) -> Iterator[Pe
 
 def _perform_here(follower, tasks, todo):
     for task in todo:
-        yield from _outcome(follower, tasks, task, _attempt(tasks, task, follower))
+        yield from _outcome(
+            follower, tasks, task, _attempt(task, functools.partial(tasks.perform, task, follower))
+        )
 
 
 def _perform_elsewhere(follower, channel, tasks, todo):
@@ -92,15 +93,28 @@ def _perform_elsewhere(follower, channel, tasks, todo):
     # Tasks come in order; the first free worker takes the next.
     run = joblib.Parallel(return_as="generator_unordered", batch_size=1)
     config, output = tasks.config.as_dict(), str(tasks.output.resolve())
-    calls = (joblib.delayed(work)(config, output, tuple(task), channel) for task in todo)
-    for fields, failure in run(calls):
-        task = Task(*fields)
-        if channel is None:
-            follower.advance(tasks.cost(task))
-        yield from _outcome(follower, tasks, task, failure)
+    if config["generator_folder"] is not None:
+        config["generator_folder"] = str(Path(config["generator_folder"]).resolve())
+    study = os.getpid() if channel is not None else None
+    calls = (joblib.delayed(work)(config, output, tuple(task), channel, study) for task in todo)
+    try:
+        for fields, failure in run(calls):
+            task = Task(*fields)
+            if channel is None:
+                follower.advance(tasks.cost(task))
+            yield from _outcome(follower, tasks, task, failure)
+    except Exception as error:  # What kills a worker has many types, by back end.
+        words = " ".join(str(error).split())
+        raise TrainingFailed(
+            f"a worker was lost, perhaps for want of memory ({type(error).__name__}: {words}); the "
+            "same command with this --output goes on, --jobs 1 needs least"
+        ) from error
 
 
 def _outcome(follower, tasks, task, failure):
+    if failure is None and not tasks.done(task):
+        words = "its result cannot be seen here; workers need the same folder and versions"
+        failure = Failure(task, words, "")
     if failure is None:
         follower.say(tasks.describe(task))
     else:
@@ -108,9 +122,9 @@ def _outcome(follower, tasks, task, failure):
         yield failure
 
 
-def _attempt(tasks: Tasks, task: Task, follower: Follower) -> Failure | None:
+def _attempt(task: Task, perform: Callable[[], None]) -> Failure | None:
     try:
-        tasks.perform(task, follower)
+        perform()
     except Exception as error:  # One failure must not take the hours of the others with it.
         words = " ".join(str(error).split()) or "no message"
         return Failure(task, f"{type(error).__name__}: {words}", traceback.format_exc())
@@ -127,48 +141,47 @@ def work_here(config: dict[str, Any], output: str, task: tuple, channel: Any) ->
         config: What `StudyConfig.as_dict` gave.
         output: The study's folder.
         task: The fields of a `Task`.
-        channel: A queue to put progress into; None on a cluster.
+        channel: The address and key of a listener to send progress to; None on a cluster.
 
     Returns:
         What failed, if it did.
     """
     key = f"{output} {config}"
-    if key not in _known:
-        limit_threads()
-        if channel is not None:
-            _end_with_parent()
-        _known.clear()
-        parsed = StudyConfig.from_dict(config)
-        _known[key] = Tasks(parsed, data.load(parsed.dataset), Path(output))
-    return _attempt(_known[key], Task(*task), _Remote(channel))
 
+    def perform():
+        if key not in _known:
+            limit_threads()
+            _known.clear()
+            parsed = StudyConfig.from_dict(config)
+            _known[key] = Tasks(parsed, data.load(parsed.dataset), Path(output))
+        with _Remote(channel) as remote:
+            _known[key].perform(Task(*task), remote)
 
-def _end_with_parent() -> None:
-    """A worker whose study was killed must not go on writing into its folder."""
-    # Ctrl-C reaches workers too, but what to do about it is the study's to say.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = os.getppid()
-
-    def watch():
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    return _attempt(Task(*task), perform)
 
 
 class _Remote(Follower):
     """A follower in a worker: sends how far it is to the process that shows it."""
 
     def __init__(self, channel):
-        self.channel = channel
+        self.connection = None
+        if channel is not None:
+            address, key = channel
+            self.connection = Client(address, authkey=key)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        if self.connection is not None:
+            self.connection.close()
 
     def say(self, line):
         """Lines are said where the results are read."""
 
     def advance(self, units):
-        if self.channel is not None:
-            self.channel.put(units)
+        if self.connection is not None:
+            self.connection.send_bytes(repr(float(units)).encode())
 
     def following(self, description, units_per_step=1.0):
         return _Sender(self, units_per_step)
@@ -194,24 +207,26 @@ class _Sender(keras.callbacks.Callback):
 
 @contextlib.contextmanager
 def _progress_channel(follower: Follower, scheduler: str | None) -> Iterator[Any]:
-    """A queue that workers of this machine put their progress into."""
+    """Listens to workers of this machine, which send the units of work that they have done."""
     if scheduler is not None:
         yield None
         return
-    with multiprocessing.Manager() as manager:
-        channel = manager.Queue()
+    key = secrets.token_bytes(32)
+    with Listener(authkey=key) as listener:
 
-        def listen():
-            while (units := channel.get()) is not None:
-                follower.advance(units)
+        def accept():
+            # Closing the listener ends this.
+            with contextlib.suppress(OSError):
+                while True:
+                    threading.Thread(target=hear, args=(listener.accept(),), daemon=True).start()
 
-        listener = threading.Thread(target=listen, daemon=True)
-        listener.start()
-        try:
-            yield channel
-        finally:
-            channel.put(None)
-            listener.join()
+        def hear(connection):
+            with contextlib.suppress(EOFError, OSError), connection:
+                while True:
+                    follower.advance(float(connection.recv_bytes(64)))
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield listener.address, key
 
 
 @contextlib.contextmanager

@@ -132,8 +132,6 @@ def _draw(results: dict[str, Any], figures: Path) -> None:
         }
         figure = plots.arm_comparison(values, f"{title} of the rare class: each repetition, mean")
         plots.save_figure(figure, figures / f"{metric}.png")
-
-    for metric, title in (("rare_recall", "recall"), ("rare_f1", "F1")):
         if results["amounts"]:
             figure = _draw_amounts(results, metric, f"{title} of the rare class, 95 % interval")
             plots.save_figure(figure, figures / f"amounts-{metric}.png")

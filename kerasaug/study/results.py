@@ -135,14 +135,19 @@ def _amounts(by_arm: dict[str, list[dict[str, Any]]]) -> dict[str, dict[str, Any
         if len(names) < 2:
             continue
         counts = sorted(names)
-        chosen = None
-        if by_arm[names[counts[0]]][0]["validation"] is not None:
-            held_out = {
-                count: np.mean([t["validation"]["rare_f1"] for t in by_arm[names[count]]])
-                for count in counts
+        by_count = {
+            count: {
+                trial["seed"]: trial["validation"]["rare_f1"]
+                for trial in by_arm[names[count]]
+                if trial["validation"] is not None
             }
-            # The first of equals, which is the smallest.
-            chosen = max(held_out, key=held_out.get)
+            for count in counts
+        }
+        # Repetitions differ in how hard they are: only those count that all amounts have.
+        common = set.intersection(*(set(scores) for scores in by_count.values()))
+        means = {c: np.mean([by_count[c][seed] for seed in common]) for c in counts if common}
+        # The first of equals, which is the smallest.
+        chosen = max(means, key=means.get) if means else None
         found[family] = {"arms": {str(count): names[count] for count in counts}, "chosen": chosen}
     return found
 

@@ -46,6 +46,7 @@ class Study:
                 training.learned_class(model, self.generators.reduced(0))
             except InputError as error:
                 raise InputError(f"--arms: {error}") from error
+        self._check_enough()
         for name, value in self.tasks.base_config.items():
             if kept is not None and kept.get(name) != value:
                 raise InputError(
@@ -60,8 +61,9 @@ class Study:
 
         Args:
             follower: Is told of the progress.
-            jobs: How many tasks run at a time, each in a process of its own; 1 runs them here.
-                Other processes load the data by `config.dataset`.
+            jobs: How many tasks run at a time, each in a process of its own, which loads the data
+                by `config.dataset`. 1 runs them here, with as many threads as this process has;
+                after `parallel.limit_threads` the figures are those of any number of jobs.
             scheduler: Address of a Dask scheduler that they run on instead.
 
         Returns:
@@ -104,6 +106,21 @@ class Study:
     def class_counts(self) -> list[int]:
         """Training images per class that each repetition keeps."""
         return self.generators.reduced(0).class_counts
+
+    def _check_enough(self) -> None:
+        """Refuses what would fail for want of images after hours of training."""
+        parted = [
+            (f"arm {arm}", self.generators.reduced(0))
+            for arm in self.config.parsed_arms
+            if arm.augmentation == "auto" or arm.mixture == "smote"
+        ]
+        if self.config.hold_out:
+            parted.append(("--sweep", self.generators.dataset.reduce(self.config.keep, 0)))
+        for what, dataset in parted:
+            for class_id in dataset.rare_classes:
+                if dataset.class_counts[class_id] < 2:
+                    name = dataset.class_names[class_id]
+                    raise InputError(f"{what}: class {name} has one image left, needed are 2")
 
     def _finished_trials(self) -> list[dict[str, Any]]:
         seeds, arms = range(self.config.seeds), self.config.parsed_arms

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from kerasaug.data.dataset import ImageDataset, collect
+from kerasaug.errors import TrainingFailed
 from kerasaug.images import to_float
 from kerasaug.model_folder import ModelFolder
 from kerasaug.models.encoding import EncodingModel
@@ -73,6 +74,10 @@ class Supply:
 
         Returns:
             uint8 arrays (at most `pool`, height, width, channels), in the order of the classes.
+
+        Raises:
+            TrainingFailed: If the teacher lets none of a class pass. Without them, what is
+                generated would say that it is not of that class.
         """
         model = self.folder.load_encoder()
         present = [c for c, count in enumerate(self.dataset.class_counts) if count > 0]
@@ -85,6 +90,9 @@ class Supply:
             else:
                 real, labels = self._sampled([class_id], np.random.default_rng(self.seed))
                 images = model.reconstruct(real, labels)
+            if len(images) == 0:
+                name = self.dataset.class_names[class_id]
+                raise TrainingFailed(f"the teacher confirmed no generated image of class {name}")
             made[class_id] = images
         return made
 
@@ -101,7 +109,7 @@ class Supply:
             yield model.transfer(images, labels, class_id)
 
     def _sampled(self, classes, random):
-        """Up to `pool` training images of some classes, evenly, without repeating one."""
+        """About `pool` training images of some classes, evenly, without repeating one."""
         found = [collect(self.dataset.class_stream(c)) for c in classes if self._count(c)]
         each = -(-self.pool // len(found))
         chosen = [random.permutation(len(labels))[:each] for _, labels in found]

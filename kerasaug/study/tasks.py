@@ -74,7 +74,7 @@ class Tasks:
         self.generators = Generators(config, dataset, output / "generators")
         # The data of a repetition are read once, though all of its arms need them.
         self._cached = functools.lru_cache(1)(lambda seed: self.generators.reduced(seed).cache())
-        self._whole = functools.lru_cache(1)(dataset.cache)
+        self._full = functools.lru_cache(1)(lambda seed: self.generators.full(seed).cache())
         self._fingerprint = functools.cache(lambda seed: self.generators.reduced(seed).fingerprint)
 
     def stages(self) -> Iterator[list[Task]]:
@@ -162,8 +162,10 @@ class Tasks:
         """Balanced accuracy on held-out training images of what `auto` chooses from, best first.
 
         Returns:
-            Scores by candidate; None if not all were tried.
+            Scores by candidate; None if no arm asks for it, or if not all were tried.
         """
+        if not any(arm.augmentation == "auto" for arm in self.config.parsed_arms):
+            return None
         found = {name: self._read(Task(CANDIDATE, name)) for name in CANDIDATES}
         if None in found.values():
             return None
@@ -184,7 +186,7 @@ class Tasks:
         """Trains on most of the training images and scores on the others; no test image is seen."""
         held_out = self._cached(task.seed).hold_out(HELD_OUT).cache()
         callbacks = [follower.following(str(task))]
-        arm, given = arms.parse(task.name), trial.Ingredients(held_out, self._whole())
+        arm, given = arms.parse(task.name), self._given(held_out, task)
         classifier, _, _ = trial.train(arm, given, self.config.length, task.seed, callbacks)
         score = trial.score(classifier, held_out, held_out.validation)
         self._write(task, {"balanced_accuracy": score["balanced_accuracy"]})
@@ -192,33 +194,21 @@ class Tasks:
     def _train_teacher(self, task, follower):
         callbacks = [follower.following(str(task))]
         arm = self._resolved(arms.parse(task.name))
-        given = trial.Ingredients(self._cached(task.seed), self._whole())
+        given = self._given(self._cached(task.seed), task)
         teacher, _, _ = trial.train(arm, given, self.config.length, task.seed, callbacks)
-        with atomic(self._file(task).with_suffix(".keras")) as draft:
+        with atomic(self._network(task)) as draft:
             teacher.save(draft)
         self._write(task, {"arm": str(arm)})
 
     def _run_trial(self, task, follower):
         arm = arms.parse(task.name)
         dataset = self._cached(task.seed)
-        supply = None
-        if arm.model is not None:
-            if not self.generators.ready(arm.model, task.seed, dataset):
-                raise TrainingFailed("its generator was not trained")
-            teacher = self._file(Task(TEACHER, _teacher(arm), task.seed)).with_suffix(".keras")
-            supply = Supply(
-                dataset,
-                self.generators.path(arm.model, task.seed),
-                functools.cache(lambda: keras.models.load_model(teacher)),
-                self._pool(dataset),
-                self.config.threshold,
-                task.seed,
-            )
+        supply = None if arm.model is None else self._supply(arm, dataset, task.seed)
         file = self._file(task)
         file.parent.mkdir(parents=True, exist_ok=True)
         found = trial.run_trial(
             self._resolved(arm),
-            trial.Ingredients(dataset, self._whole(), supply, self.config.share),
+            self._given(dataset, task, supply),
             self.config.length,
             seed=task.seed,
             csv_log=file.with_suffix(".csv"),
@@ -226,18 +216,40 @@ class Tasks:
         )
         self._write(task, {"arm": task.name, **found})
 
-    def _pool(self, dataset: ImageDataset) -> int:
-        """As many images of a class as a symmetric arm draws, so that few are repeated."""
+    def _given(self, dataset, task, supply=None):
+        full = functools.partial(self._full, task.seed)
+        return trial.Ingredients(dataset, full, supply, self.config.share)
+
+    def _supply(self, arm: Arm, dataset: ImageDataset, seed: int) -> Supply:
+        if not self.generators.ready(arm.model, seed, dataset):
+            raise TrainingFailed("its generator was not trained")
+        teacher = Task(TEACHER, _teacher(arm), seed)
+        if arm.filters and not self.done(teacher):
+            raise TrainingFailed("its teacher was not trained")
+        # As many images of a class as a symmetric arm draws, so that few are repeated.
         drawn = self.config.steps * self.config.batch_size * self.config.share
-        return min(MOST_POOLED, -(-int(drawn) // dataset.num_classes) or 1)
+        return Supply(
+            dataset,
+            self.generators.path(arm.model, seed),
+            functools.cache(lambda: keras.models.load_model(self._network(teacher))),
+            min(MOST_POOLED, max(1, round(drawn / dataset.num_classes))),
+            self.config.threshold,
+            seed,
+        )
 
     def _resolved(self, arm: Arm) -> Arm:
         """The arm with the augmentation that was chosen in the place of `auto`."""
         if arm.augmentation != "auto":
             return arm
-        best = arms.parse(next(iter(self.augmentation())))
+        tried = self.augmentation()
+        if tried is None:
+            raise TrainingFailed("not all augmentations that +auto chooses from were tried")
+        best = arms.parse(next(iter(tried)))
         others = tuple(name for name in arm.modifiers if name != "auto")
         return dataclasses.replace(arm, modifiers=(*best.modifiers, *others))
+
+    def _network(self, task: Task) -> Path:
+        return self._file(task).with_suffix(".keras")
 
     def _file(self, task: Task) -> Path:
         name = arms.parse(task.name).file_name
@@ -261,12 +273,16 @@ class Tasks:
     @functools.cached_property
     def base_config(self) -> dict[str, Any]:
         """What must agree for trials to be comparable: all but the choice of arms and seeds."""
-        config = self.config.as_dict()
-        if self.generators.given is not None:
-            config["generator_digest"] = self.generators.given.digest()
-        return {name: config[name] for name in config if name not in ("arms", "seeds")}
+        given = self.generators.given
+        config = {
+            **self.config.as_dict(),
+            "generator_digest": None if given is None else given.digest(),
+        }
+        # Of a given generator its content counts, not its place.
+        free = ("arms", "seeds", "generator_folder")
+        return {name: config[name] for name in config if name not in free}
 
 
 def _teacher(arm: Arm) -> str:
-    """The control that differs from an arm in having no generated images."""
+    """The control that confirms an arm's generated images: balanced, with its augmentation."""
     return str(Arm("balanced", modifiers=(arm.augmentation,) if arm.augmentation else ()))

@@ -1,7 +1,7 @@
 """One arm, one seed: a classifier trained and scored."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,31 +28,29 @@ class Ingredients(NamedTuple):
 
     Attributes:
         dataset: The imbalanced data, in memory.
-        whole: The data before they were reduced; for the arm `full` alone.
+        full: Gives the data before they were reduced; only the arm `full` asks for them.
         supply: Makes generated images, if the arm names a model.
         share: Of generated images in the batches of a symmetric arm.
     """
 
     dataset: ImageDataset
-    whole: ImageDataset
+    full: Callable[[], ImageDataset]
     supply: Supply | None = None
     share: float = 0.25
 
 
 class Length(NamedTuple):
-    """How long a classifier is trained, and how wide it is.
+    """How long a classifier is trained.
 
     Attributes:
         steps: Training steps in all, a multiple of `epochs`.
         batch_size: Images per step.
         epochs: How many points the curves have.
-        width: See `build_classifier`.
     """
 
     steps: int
     batch_size: int
     epochs: int
-    width: int = 32
 
 
 def parts(arm: Arm, given: Ingredients, seed: int = 0) -> list[mixture.Part]:
@@ -71,7 +69,7 @@ def parts(arm: Arm, given: Ingredients, seed: int = 0) -> list[mixture.Part]:
     """
     dataset = given.dataset
     if arm.mixture == "full":
-        return mixture.natural(given.whole)
+        return mixture.natural(given.full())
     if arm.mixture == "balanced":
         return mixture.balanced(dataset)
     if arm.symmetric:
@@ -131,11 +129,7 @@ def train(
             lambda images, labels: (images, tf.one_hot(labels, dataset.num_classes))
         )
     classifier = build_classifier(
-        dataset.image_shape,
-        dataset.num_classes,
-        length.steps,
-        length.width,
-        soft_labels=arm.blends,
+        dataset.image_shape, dataset.num_classes, length.steps, soft_labels=arm.blends
     )
     # With as much patience as there are epochs this never stops early: the schedule is fixed.
     best_weights = keras.callbacks.EarlyStopping(

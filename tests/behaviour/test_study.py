@@ -13,7 +13,7 @@ from kerasaug import training
 from kerasaug.data.dataset import collect
 from kerasaug.errors import InputError, TrainingFailed
 from kerasaug.presets import GeneratorPreset
-from kerasaug.study import generators, report, trial
+from kerasaug.study import generators, report, supply, trial
 from kerasaug.study import results as results_module
 from kerasaug.study.config import StudyConfig
 from kerasaug.study.metrics import METRICS, verdict
@@ -246,8 +246,17 @@ def test_same_command_same_numbers_and_a_stopped_study_goes_on(
     assert without_seconds(run(tiny, tmp_path)) == without_seconds(results)
 
 
-def test_nothing_that_trains_or_chooses_sees_the_test_split(tiny, tmp_path):
+def test_nothing_that_trains_or_chooses_sees_the_test_split(tiny, tmp_path, monkeypatch):
     """Poisoned test images change the scores, and nothing else: not what is trained, nor chosen."""
+    verdicts = []
+    real = supply.Supply._agrees
+
+    def agrees(self, images, class_id):
+        # What these short trainings make is hardly ever confirmed, so all of it may pass.
+        verdicts.append(real(self, images, class_id))
+        return np.ones(len(images), bool)
+
+    monkeypatch.setattr(supply.Supply, "_agrees", agrees)
     images, labels = collect(tiny.test)
     poisoned = tf.data.Dataset.from_tensor_slices((255 - images, labels[::-1].copy()))
     model = "conditional-vae"
@@ -265,6 +274,8 @@ def test_nothing_that_trains_or_chooses_sees_the_test_split(tiny, tmp_path):
         )
         for a, b in zip(ours.variables, theirs.variables, strict=True):
             np.testing.assert_array_equal(a.numpy(), b.numpy())
+    middle = len(verdicts) // 2
+    np.testing.assert_array_equal(verdicts[:middle], verdicts[middle:])
     assert clean["augmentation"] == other["augmentation"]
     assert clean["amounts"] == other["amounts"]
     assert clean["amounts"][model]["chosen"] in (4, 9)
@@ -377,6 +388,29 @@ def test_a_sentence_names_the_difference_that_decided():
         "x hurts: F1 of the rare class +0.050 (95 % interval +0.010 to +0.090), but balanced "
         "accuracy -0.020 (95 % interval -0.030 to -0.010) against doing nothing."
     )
+
+
+def test_full_has_no_image_that_is_held_out(tiny, tmp_path):
+    study = Study(dataclasses.replace(CONFIG, keep={"bottom": 5}, hold_out=0.2), tiny, tmp_path)
+    held_out, _ = collect(study.generators.reduced(1).validation)
+    full, labels = collect(study.generators.full(1).train)
+    assert not {x.tobytes() for x in held_out} & {x.tobytes() for x in full}
+    assert np.bincount(labels).tolist() == [32, 32, 11]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"hold_out": 0.2}, "--sweep: class bottom has one image left"),
+        ({"arms": ("none", "smote")}, "arm smote: class bottom has one image left"),
+        ({"arms": ("balanced+auto",)}, "arm balanced\\+auto: class bottom has one image left"),
+    ],
+)
+def test_too_few_images_are_refused_before_anything_is_trained(tiny, tmp_path, changes, message):
+    config = dataclasses.replace(CONFIG, keep={"bottom": 1}, **changes)
+    with pytest.raises(InputError, match=message):
+        Study(config, tiny, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_names_from_the_data_are_escaped(finished, tmp_path):

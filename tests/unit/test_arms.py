@@ -47,7 +47,7 @@ def test_what_an_arm_needs(text, blends, filters):
     ["", "nothing", "none:5", "full:5", "balanced:5", "oversample:", "oversample:0", "mixup+mixup"]
     + ["oversample:-3", "oversample:1.5", "none+", "none+blur", "none+affine+affine", "+affine"]
     + ["none+affine+shift", "wgan:x", "wgan:symmetric", "oversample:symmetric", "none+teacher"]
-    + ["conditional-wgan:symmetric+teacher", "balanced+mixup+mixup"],
+    + ["conditional-wgan:symmetric+teacher", "balanced+mixup+mixup", "class-weight+mixup"],
 )
 def test_what_is_not_an_arm_is_refused_by_name(text):
     with pytest.raises(InputError, match="arm"):
@@ -76,9 +76,11 @@ class Black:
         return [np.zeros((6, 8, 8, 1), np.uint8)] * self.classes
 
 
-def weights(text, dataset, whole=None, supply=None):
+def weights(text, dataset, full=None, supply=None):
     by_class = [0.0] * dataset.num_classes
-    for part in trial.parts(arms.parse(text), trial.Ingredients(dataset, whole, supply, 0.25)):
+    for part in trial.parts(
+        arms.parse(text), trial.Ingredients(dataset, lambda: full, supply, 0.25)
+    ):
         _, label = next(iter(part.images))
         by_class[int(label)] += part.weight
     return by_class

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from kerasaug.data.dataset import collect
+from kerasaug.errors import TrainingFailed
 from kerasaug.study.supply import ROUNDS, Supply
 
 POOL = 20
@@ -47,6 +48,21 @@ class Teacher:
         return np.stack([np.zeros_like(brightness)] * 2 + [4.0 * brightness], axis=1)
 
 
+class Sure:
+    """Says class 2 of every image."""
+
+    def predict(self, images, **options):
+        return np.tile([0.0, 0.0, 9.0], (len(images), 1))
+
+
+class Confirming:
+    """Says each class of the same share of the images, by their brightness."""
+
+    def predict(self, images, **options):
+        brightness = np.asarray(images).mean(axis=(1, 2, 3)) + 1.0
+        return np.eye(3)[np.floor(brightness * 100).astype(int) % 3]
+
+
 def supply(dataset, model=None, threshold=0.0, teacher=Teacher):
     return Supply(dataset, Folder(model), teacher, POOL, threshold, seed=3)
 
@@ -86,7 +102,7 @@ def test_what_no_teacher_confirms_is_given_up(tiny):
 def test_styles_are_carried_to_the_rare_class_and_the_others_rebuilt(tiny):
     reduced = tiny.reduce({2: 3}).cache()
     styles = Styles()
-    given = supply(reduced, styles)
+    given = supply(reduced, styles, teacher=Sure)
     made = given.symmetric()
     assert set(styles.rebuilt) == {0, 1}
     for class_id in (0, 1):
@@ -98,17 +114,19 @@ def test_styles_are_carried_to_the_rare_class_and_the_others_rebuilt(tiny):
 
 
 def test_other_models_draw_every_class_through_the_filter(tiny):
-    reduced = tiny.reduce({2: 3}).cache()
-    given = supply(reduced)
-    made = given.symmetric()
-    # Of a dark image it says class 0, the first of equals.
-    assert [len(images) for images in made] == [POOL, 0, POOL]
+    given = supply(tiny.reduce({2: 3}).cache(), teacher=Confirming)
+    assert [len(images) for images in given.symmetric()] == [POOL] * 3
     assert list(given.kept_shares) == ["top", "middle", "bottom"]
+
+
+def test_a_class_without_any_confirmed_image_ends_the_trial(tiny):
+    with pytest.raises(TrainingFailed, match="confirmed no generated image of class middle"):
+        supply(tiny.reduce({2: 3}).cache()).symmetric()
 
 
 def test_same_seed_same_images(tiny):
     reduced = tiny.reduce({2: 3}).cache()
     for model in (None, Styles()):
-        once, again = (supply(reduced, model).symmetric() for _ in range(2))
+        once, again = (supply(reduced, model, teacher=Confirming).symmetric() for _ in range(2))
         for ours, theirs in zip(once, again, strict=True):
             np.testing.assert_array_equal(ours, theirs)
