@@ -19,7 +19,7 @@ from kerasaug import data
 from kerasaug.errors import InputError, TrainingFailed
 from kerasaug.study.config import Follower, StudyConfig
 from kerasaug.study.tasks import Task, Tasks
-from kerasaug.study.worker import work
+from kerasaug.study.worker import work, work_apart
 
 THREADS = 1
 """Threads of an operation. Sums are rounded as threads share them out, so that figures which must
@@ -95,11 +95,15 @@ def _perform_elsewhere(follower, channel, tasks, todo):
     config, output = tasks.config.as_dict(), str(tasks.output.resolve())
     if config["generator_folder"] is not None:
         config["generator_folder"] = str(Path(config["generator_folder"]).resolve())
-    study = os.getpid() if channel is not None else None
-    calls = (joblib.delayed(work)(config, output, tuple(task), channel, study) for task in todo)
+    if channel is None:
+        calls = (joblib.delayed(work_apart)(config, output, tuple(task)) for task in todo)
+    else:
+        sent = (channel, os.getpid())
+        calls = (joblib.delayed(work)(config, output, tuple(task), *sent) for task in todo)
     try:
         for fields, failure in run(calls):
             task = Task(*fields)
+            failure = failure and Failure(task, *failure)
             if channel is None:
                 follower.advance(tasks.cost(task))
             yield from _outcome(follower, tasks, task, failure)
@@ -134,7 +138,9 @@ def _attempt(task: Task, perform: Callable[[], None]) -> Failure | None:
 _known: dict[str, Tasks] = {}
 
 
-def work_here(config: dict[str, Any], output: str, task: tuple, channel: Any) -> Failure | None:
+def work_here(
+    config: dict[str, Any], output: str, task: tuple, channel: Any
+) -> tuple[str, str] | None:
     """Does one task in a worker, which keeps the data for the next one; see `worker.work`.
 
     Args:
@@ -144,7 +150,7 @@ def work_here(config: dict[str, Any], output: str, task: tuple, channel: Any) ->
         channel: The address and key of a listener to send progress to; None on a cluster.
 
     Returns:
-        What failed, if it did.
+        The error and the traceback, if it failed.
     """
     key = f"{output} {config}"
 
@@ -157,7 +163,8 @@ def work_here(config: dict[str, Any], output: str, task: tuple, channel: Any) ->
         with _Remote(channel) as remote:
             _known[key].perform(Task(*task), remote)
 
-    return _attempt(Task(*task), perform)
+    failure = _attempt(Task(*task), perform)
+    return failure and (failure.error, failure.trace)
 
 
 class _Remote(Follower):

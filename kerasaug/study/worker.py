@@ -1,41 +1,64 @@
 """Where a worker process begins; free of TensorFlow, so that it can be silenced first."""
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from typing import Any
 
 from kerasaug.quiet import quiet_tensorflow
 
-# Seeds and number formats belong to a process: the threads of a Dask worker take turns.
-_turn = threading.Lock()
+Outcome = tuple[tuple, tuple[str, str] | None]
+"""The task, and of one that failed the error and the traceback."""
+
 _watched: set[int] = set()
 
 
-def work(
-    config: dict[str, Any], output: str, task: tuple, channel: Any, study: int | None
-) -> tuple[tuple, Any]:
-    """Does one task of a study.
+def work(config: dict[str, Any], output: str, task: tuple, channel: Any, study: int) -> Outcome:
+    """Does one task of a study in this process, which ends with the study.
 
     Args:
         config: What `StudyConfig.as_dict` gave.
         output: The study's folder.
         task: The fields of a `Task`.
         channel: Where to send progress: the address and key of a listener, or None.
-        study: The process that started this one, if it ends with it; None on a cluster.
+        study: The process that started this one.
 
     Returns:
-        The task, and a `parallel.Failure` or None.
+        What came of it.
     """
-    if study is not None and study not in _watched:
+    if study not in _watched:
         _watched.add(study)
         _end_with(study)
-    with _turn:
-        quiet_tensorflow()
-        from kerasaug.study import parallel
+    quiet_tensorflow()
+    from kerasaug.study import parallel
 
-        return task, parallel.work_here(config, output, task, channel)
+    return task, parallel.work_here(config, output, task, channel)
+
+
+def work_apart(config: dict[str, Any], output: str, task: tuple) -> Outcome:
+    """Does one task in a new process, for a Dask worker.
+
+    The worker's own threads draw random numbers at any time, which would change the figures.
+
+    Args:
+        config: What `StudyConfig.as_dict` gave.
+        output: The study's folder.
+        task: The fields of a `Task`.
+
+    Returns:
+        What came of it.
+    """
+    order = json.dumps([config, output, task, None, os.getpid()])
+    command = [sys.executable, "-m", __name__]
+    done = subprocess.run(command, input=order, capture_output=True, text=True)
+    if done.returncode != 0:
+        return task, (f"its process ended with exit code {done.returncode}", done.stderr)
+    failure = json.loads(done.stdout.splitlines()[-1])
+    return task, failure and tuple(failure)
 
 
 def _end_with(study: int) -> None:
@@ -49,3 +72,7 @@ def _end_with(study: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+if __name__ == "__main__":
+    print(json.dumps(work(*json.load(sys.stdin))[1]))

@@ -85,8 +85,7 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_figures(whole, tmp_path):
     file = tmp_path / "scheduler.json"
     program = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
     worker = [sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", str(file)]
-    # Threads of one worker take turns, so two are as good as one.
-    worker += ["--nthreads", "2", "--local-directory", str(tmp_path), "--no-dashboard"]
+    worker += ["--nthreads", "1", "--local-directory", str(tmp_path), "--no-dashboard"]
     silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     options = ["--scheduler-file", str(file), "--port", "0", "--no-dashboard"]
     processes = [subprocess.Popen(program + options, **silent)]
@@ -102,6 +101,7 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_figures(whole, tmp_path):
     finally:
         for process in processes:
             process.kill()
+            process.wait()
     assert figures(tmp_path / "study") == whole
 
 
