@@ -174,7 +174,7 @@ def run_trial(
     """
     start = time.perf_counter()
     dataset = given.dataset
-    tests = mixture.to_model_input(dataset.test.batch(TEST_BATCH))
+    tests = dataset.test_batches(TEST_BATCH)
     with atomic(csv_log) as draft:
         callbacks = [keras.callbacks.CSVLogger(draft), *callbacks]
         classifier, history, epoch = train(arm, given, length, seed, callbacks, tests)

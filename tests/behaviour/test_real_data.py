@@ -69,6 +69,16 @@ def test_every_model_trains_and_its_saved_model_generates(
     assert images.std(axis=0).max() > 0
 
 
+@needs_fashion
+def test_another_data_set_by_name_and_a_class_by_name(script, tmp_path):
+    options = "--dataset fashion_mnist --keep Shirt=1% --preset smoke --output".split()
+    done = script("train-gan", *options, tmp_path / "g")
+    assert done.returncode == 0, done.stderr
+    run = json.loads((tmp_path / "g" / "run.json").read_text())
+    assert run["dataset"]["class_names"][6] == "Shirt"
+    assert run["dataset"]["class_counts"] == [6000] * 6 + [60] + [6000] * 3
+
+
 @pytest.mark.parametrize("name", ["fives", pytest.param("shirts", marks=needs_fashion)])
 def test_a_shipped_generator_makes_the_rare_class(name):
     folder = ModelFolder(ROOT / "saved_models" / name)
