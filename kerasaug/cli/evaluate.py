@@ -12,7 +12,7 @@ from kerasaug.errors import InputError, TrainingFailed
 from kerasaug.models.registry import MODELS
 from kerasaug.presets import GENERATOR_PRESETS, STUDY_PRESETS
 from kerasaug.quiet import quiet_tensorflow
-from kerasaug.study.arms import COUNTED, MIXTURES, MODIFIERS, SYMMETRIC, Arm, parse_list
+from kerasaug.study.arms import COUNTED, FORMS, MIXTURES, MODIFIERS, SHARES, Arm, parse_list
 
 
 def _table(rows: dict[str, str]) -> str:
@@ -25,17 +25,17 @@ def _table(rows: dict[str, str]) -> str:
 _MIXTURE_ROWS = {
     **{name + ("[:COUNT]" if name in COUNTED else ""): text for name, text in MIXTURES.items()},
     **{name + "[:COUNT]": f"images from a {entry.description}" for name, entry in MODELS.items()},
-    f"MODEL:{SYMMETRIC}": "every class drawn equally often, a share of each class generated, by "
-    "a model that learned all classes; conditional-vae and conditional-vae-wgan make the rare "
-    "class in the styles of all others",
 }
 EPILOG = f"""\b
-Arms are written MIXTURE[:COUNT][+MODIFIER...] and separated by commas. COUNT
-images are added to every rare class; without it, as many as the largest class
-has more.
+Arms are written MIXTURE[:COUNT|:FORM][+MODIFIER...] and separated by commas.
+COUNT images are added to every rare class; without it, as many as the largest
+class has more.
 \b
 Mixtures:
 {_table(_MIXTURE_ROWS)}
+\b
+Forms, of models that learned all classes; every class is drawn equally often:
+{_table({"MODEL:" + name: text for name, text in FORMS.items()})}
 \b
 Modifiers:
 {_table({"+" + name: text for name, text in MODIFIERS.items()})}
@@ -44,7 +44,7 @@ Examples (installed from a wheel, the command is kerasaug-evaluate):
   bin/evaluate
   bin/evaluate --arms none,oversample,crop-rotate --seeds 2 --output study
   bin/evaluate --arms none,balanced+affine,wgan:1000,wgan:4500+crop-rotate
-  bin/evaluate --arms balanced+auto,conditional-vae:symmetric+auto --seeds 5
+  bin/evaluate --arms balanced+auto,conditional-vae:varied+auto --seeds 5
   bin/evaluate --arms none,conditional-wgan --sweep 100,1000,2000,4500
   bin/evaluate --generator saved_models/fives
 """
@@ -85,9 +85,8 @@ Examples (installed from a wheel, the command is kerasaug-evaluate):
 @click.option(
     "--share",
     type=click.FloatRange(0, 1),
-    default=0.25,
-    show_default=True,
-    help="Share of generated images in the batches of symmetric arms.",
+    show_default=", ".join(f"{share} with :{form}" for form, share in SHARES.items()),
+    help="Share of every batch that the model makes, in arms with a FORM.",
 )
 @click.option(
     "--threshold",
@@ -143,7 +142,7 @@ def evaluate(
         parsed = parse_list(arms or chosen.arms)
     counts = _parse_sweep(sweep)
     for option, value in (("--share", share), ("--threshold", threshold)):
-        if math.isnan(value):
+        if value is not None and math.isnan(value):
             raise InputError(f"{option} nan: accepted is a number from 0 to 1")
     if jobs and scheduler:
         raise InputError(f"--jobs {jobs}: does not go together with --scheduler")
@@ -216,7 +215,7 @@ def _swept(arms: list[Arm], counts: list[int]) -> list[Arm]:
     """Puts every count in the place of none, in the arms of models."""
     if not counts:
         return arms
-    free = [arm for arm in arms if arm.model and arm.count is None and not arm.symmetric]
+    free = [arm for arm in arms if arm.model and arm.count is None and not arm.form]
     if not free:
         raise InputError("--sweep: no arm of a model without a count is among --arms")
     swept = [dataclasses.replace(arm, count=count) for arm in free for count in counts]

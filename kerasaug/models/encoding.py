@@ -1,4 +1,4 @@
-"""What models with an encoder can do: encode, reconstruct, transfer."""
+"""What models with an encoder can do: encode, reconstruct, transfer, vary."""
 
 import abc
 
@@ -114,3 +114,40 @@ class EncodingModel(GenerativeModel, abc.ABC):
         if not self.codes_are_styles:
             raise InputError("`transfer` needs a model that is told the classes")
         return self.decode_codes(self.encode(images, class_ids)[0], to_class)
+
+    def vary(
+        self,
+        images: np.ndarray,
+        class_ids: np.ndarray | int,
+        pairs: tuple[np.ndarray, np.ndarray],
+        pair_class_ids: np.ndarray | int,
+        strength: float = 0.5,
+    ) -> np.ndarray:
+        """Changes images as images of another class differ among themselves.
+
+        The difference of the codes of a pair, times `strength`, is added to an image's code. What
+        that changes in the decoded image is added to the image itself, which so keeps its class
+        and all detail that the model cannot reproduce.
+
+        Args:
+            images: uint8 array (n, height, width, channels).
+            class_ids: Their classes, int array (n,), or one class for all.
+            pairs: Two arrays like `images`; the images of a pair are of one class.
+            pair_class_ids: The classes of the pairs, int array (n,), or one class for all.
+            strength: 0 changes nothing; of 1, a change is as large as the pair's difference.
+
+        Returns:
+            uint8 array of the same shape.
+
+        Reference:
+            Hariharan and Girshick 2017, "Low-shot Visual Recognition by Shrinking and
+            Hallucinating Features", arXiv 1606.02819, and Schwartz et al. 2018, "Delta-encoder: an
+            effective sample synthesis method for few-shot object recognition", arXiv 1806.04734,
+            which carry such differences over in the features of a classifier.
+        """
+        codes = self.encode(images, class_ids)[0]
+        first, second = (self.encode(each, pair_class_ids)[0] for each in pairs)
+        before = self.decode_codes(codes, class_ids)
+        after = self.decode_codes(codes + strength * (second - first), class_ids)
+        changed = images.astype(np.int16) + after - before
+        return np.clip(changed, 0, 255).astype(np.uint8)

@@ -1,7 +1,7 @@
 """The arms' grammar: what a classifier is trained on, in one word.
 
 An arm is a mixture, optionally with a number of images to add to every rare class or, of a model,
-the word `symmetric`, and optionally modifiers: `MIXTURE[:COUNT|:symmetric][+MODIFIER...]`.
+a form, and optionally modifiers: `MIXTURE[:COUNT|:FORM][+MODIFIER...]`.
 """
 
 import dataclasses
@@ -20,7 +20,14 @@ MIXTURES = {
     "balanced": "every class drawn equally often",
 }
 COUNTED = {"oversample", "crop-rotate", "smote"}
-SYMMETRIC = "symmetric"
+SYMMETRIC, VARIED = "symmetric", "varied"
+FORMS = {
+    SYMMETRIC: "a share generated; a model with an encoder makes a rare class in others' styles",
+    VARIED: "a share made of real images, each changed as two of another class differ",
+}
+"""What a model may do to every class alike, in batches that hold every class equally often."""
+SHARES = {SYMMETRIC: 0.25, VARIED: 0.5}
+"""How much of a batch is made by the model, unless another share is asked for."""
 AUGMENTATIONS = {
     "crop-rotate": "every image cropped and rotated by up to 10 degrees",
     "affine": "every image rotated, shifted and scaled",
@@ -43,14 +50,14 @@ class Arm:
     Attributes:
         mixture: A key of `MIXTURES` or of `MODELS`.
         count: Images added to every rare class; None fills it up to the largest class.
-        symmetric: Whether a share of every batch is generated, of all classes alike, and the rest
-            are real images, also of all classes alike.
+        form: A key of `FORMS`: a share of every batch is made by the model, of all classes alike,
+            and the rest are real images, also of all classes alike; or None.
         modifiers: Keys of `MODIFIERS`, at most one of them in `AUGMENTATIONS`.
     """
 
     mixture: str
     count: int | None = None
-    symmetric: bool = False
+    form: str | None = None
     modifiers: tuple[str, ...] = ()
 
     @property
@@ -71,7 +78,7 @@ class Arm:
     @property
     def filters(self) -> bool:
         """Whether generated images stay only if a teacher agrees with their label."""
-        return self.symmetric or FILTERING in self.modifiers
+        return self.form == SYMMETRIC or FILTERING in self.modifiers
 
     @property
     def file_name(self) -> str:
@@ -80,8 +87,8 @@ class Arm:
 
     def __str__(self) -> str:
         """The arm as it is written."""
-        amount = f":{SYMMETRIC}" if self.symmetric else f":{self.count}" if self.count else ""
-        return "+".join([self.mixture + amount, *self.modifiers])
+        amount = self.form or self.count
+        return "+".join([self.mixture + (f":{amount}" if amount else ""), *self.modifiers])
 
 
 def parse(text: str) -> Arm:
@@ -89,7 +96,7 @@ def parse(text: str) -> Arm:
 
     Args:
         text: Such as `none`, `oversample`, `balanced+affine`, `conditional-wgan:4500` or
-            `conditional-vae:symmetric+affine`.
+            `conditional-vae:varied+affine`.
 
     Returns:
         The arm.
@@ -105,19 +112,22 @@ def parse(text: str) -> Arm:
         raise InputError(f"there is no arm {text!r}; accepted: {known}, see --help")
     if colon and mixture in MIXTURES and mixture not in COUNTED:
         raise InputError(f"arm {text!r}: {mixture!r} takes no count")
-    symmetric = amount == SYMMETRIC and mixture in MODELS
-    if symmetric and not MODELS[mixture].all_classes:
-        known = ", ".join(name for name, entry in MODELS.items() if entry.all_classes)
-        raise InputError(
-            f"arm {text!r}: {mixture!r} makes one class; accepted before ':symmetric': {known}"
-        )
-    if colon and not symmetric and not (amount.isdecimal() and int(amount) > 0):
-        also = " or 'symmetric'" if mixture in MODELS else ""
+    form = amount if amount in FORMS and mixture in MODELS else None
+    if form:
+        fit = {SYMMETRIC: lambda entry: entry.all_classes, VARIED: lambda entry: entry.transfers}
+        known = [name for name, entry in MODELS.items() if fit[form](entry)]
+        if mixture not in known:
+            lacks = {SYMMETRIC: "makes one class", VARIED: "has no encoder of styles"}[form]
+            raise InputError(
+                f"arm {text!r}: {mixture!r} {lacks}; accepted before ':{form}': {', '.join(known)}"
+            )
+    elif colon and not (amount.isdecimal() and int(amount) > 0):
+        also = "".join(f" or {name!r}" for name in FORMS) if mixture in MODELS else ""
         raise InputError(f"arm {text!r}: after ':', accepted is a whole number from 1{also}")
-    _check_modifiers(text, mixture, symmetric, modifiers)
-    count = int(amount) if colon and not symmetric else None
+    _check_modifiers(text, mixture, form, modifiers)
+    count = int(amount) if colon and not form else None
     order = sorted(modifiers, key=list(MODIFIERS).index)
-    return Arm(mixture, count, symmetric, tuple(order))
+    return Arm(mixture, count, form, tuple(order))
 
 
 def parse_list(text: str) -> list[Arm]:
@@ -139,7 +149,7 @@ def parse_list(text: str) -> list[Arm]:
     return arms
 
 
-def _check_modifiers(text: str, mixture: str, symmetric: bool, modifiers: list[str]) -> None:
+def _check_modifiers(text: str, mixture: str, form: str | None, modifiers: list[str]) -> None:
     if not set(modifiers) <= set(MODIFIERS):
         raise InputError(f"arm {text!r}: after '+', accepted is one of {', '.join(MODIFIERS)}")
     if len(set(modifiers) & set(AUGMENTATIONS)) > 1:
@@ -149,6 +159,10 @@ def _check_modifiers(text: str, mixture: str, symmetric: bool, modifiers: list[s
         raise InputError(f"arm {text!r}: a modifier is accepted once")
     if mixture == "class-weight" and BLENDING in modifiers:
         raise InputError(f"arm {text!r}: a blended image has no one class to be weighed by")
-    if FILTERING in modifiers and (mixture not in MODELS or symmetric):
-        why = "filters anyway" if symmetric else "has no generated images"
-        raise InputError(f"arm {text!r}: {mixture!r} {why}; '+{FILTERING}' is not accepted")
+    if FILTERING in modifiers and (mixture not in MODELS or form):
+        reasons = {
+            None: f"{mixture!r} has no generated images",
+            SYMMETRIC: f"':{SYMMETRIC}' filters anyway",
+            VARIED: f"':{VARIED}' keeps the labels of real images",
+        }
+        raise InputError(f"arm {text!r}: {reasons[form]}; '+{FILTERING}' is not accepted")

@@ -40,7 +40,7 @@ class StudyConfig:
             share the split that it was trained on.
         precision: The Keras dtype policy.
         latent_map: Whether an autoencoder is trained that maps the data, for the report.
-        share: Of generated images in the batches of symmetric arms.
+        share: What models make in the batches of arms with a form; None for the form's own.
         threshold: Least probability that a teacher must give to a generated image's label.
         hold_out: Share of the training images of every class that each repetition holds out to
             choose an amount by; 0 for none.
@@ -57,7 +57,7 @@ class StudyConfig:
     generator_folder: str | None
     precision: str
     latent_map: bool = True
-    share: float = 0.25
+    share: float | None = None
     threshold: float = 0.5
     hold_out: float = 0.0
 

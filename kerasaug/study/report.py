@@ -14,7 +14,7 @@ from kerasaug.files import atomic
 from kerasaug.models.registry import MODELS
 from kerasaug.study import fidelity
 from kerasaug.study import results as summary
-from kerasaug.study.arms import MIXTURES, MODIFIERS, parse
+from kerasaug.study.arms import FORMS, MIXTURES, MODIFIERS, parse
 from kerasaug.wording import readable
 
 LATENT_PICTURES = (latent_map.TRAIN, latent_map.TEST, latent_map.PLANE)
@@ -88,8 +88,8 @@ def describe_arm(name: str) -> str:
         A few words.
     """
     arm = parse(name)
-    if arm.symmetric:
-        words = f"every class drawn equally often, a share of each from a {_described(arm.model)}"
+    if arm.form:
+        words = f"every class drawn equally often, {FORMS[arm.form]}, by a {_described(arm.model)}"
     elif arm.model is not None:
         amount = "" if arm.count is None else f"{arm.count} "
         words = f"{amount}images of the rare class added, from a {_described(arm.model)}"

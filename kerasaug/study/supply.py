@@ -1,4 +1,4 @@
-"""The generated images that a trial trains on: drawn, carried over from other classes, filtered."""
+"""The images that a model makes for a trial: drawn, carried over, varied, filtered."""
 
 from collections.abc import Callable, Iterator
 
@@ -80,9 +80,8 @@ class Supply:
                 generated would say that it is not of that class.
         """
         model = self.folder.load_encoder()
-        present = [c for c, count in enumerate(self.dataset.class_counts) if count > 0]
-        made = [np.empty((0, *self.dataset.image_shape), np.uint8)] * self.dataset.num_classes
-        for class_id in present:
+        made = self._nothing()
+        for class_id in self._present():
             if model is None:
                 images = self._filtered(self._drawn(class_id, self.pool), class_id, self.pool)
             elif class_id in self.dataset.rare_classes:
@@ -95,6 +94,43 @@ class Supply:
                 raise TrainingFailed(f"the teacher confirmed no generated image of class {name}")
             made[class_id] = images
         return made
+
+    def varied(self) -> list[np.ndarray]:
+        """Changes real images of every class as images of another class differ among themselves.
+
+        The others' differences come from classes that are not rare, which have enough to show.
+
+        Returns:
+            uint8 arrays (`pool`, height, width, channels), in the order of the classes; those of
+            classes without an image are empty.
+        """
+        model = self.folder.load_encoder()
+        random = np.random.default_rng(self.seed)
+        common = [c for c in self._present() if c not in self.dataset.rare_classes]
+        made = self._nothing()
+        for class_id in self._present():
+            real, _ = collect(self.dataset.class_stream(class_id))
+            chosen = random.integers(len(real), size=self.pool)
+            pairs, labels = self._pairs(common, random)
+            made[class_id] = model.vary(real[chosen], class_id, pairs, labels)
+        return made
+
+    def _present(self) -> list[int]:
+        return [c for c, count in enumerate(self.dataset.class_counts) if count > 0]
+
+    def _nothing(self) -> list[np.ndarray]:
+        """An empty array for every class."""
+        return [np.empty((0, *self.dataset.image_shape), np.uint8)] * self.dataset.num_classes
+
+    def _pairs(self, classes, random):
+        """`pool` pairs of training images, each of one of some classes, and their classes."""
+        labels = random.choice(classes, self.pool)
+        pairs = np.empty((2, self.pool, *self.dataset.image_shape), np.uint8)
+        for class_id in np.unique(labels):
+            real, _ = collect(self.dataset.class_stream(class_id))
+            here = labels == class_id
+            pairs[:, here] = real[random.integers(len(real), size=(2, here.sum()))]
+        return pairs, labels
 
     def _drawn(self, class_id: int, count: int) -> Iterator[np.ndarray]:
         for number in range(ROUNDS):
@@ -110,16 +146,15 @@ class Supply:
 
     def _sampled(self, classes, random):
         """About `pool` training images of some classes, evenly, without repeating one."""
-        found = [collect(self.dataset.class_stream(c)) for c in classes if self._count(c)]
+        found = [
+            collect(self.dataset.class_stream(c)) for c in classes if self.dataset.class_counts[c]
+        ]
         each = -(-self.pool // len(found))
         chosen = [random.permutation(len(labels))[:each] for _, labels in found]
         return tuple(
             np.concatenate([pair[side][at] for pair, at in zip(found, chosen, strict=True)])
             for side in (0, 1)
         )
-
-    def _count(self, class_id):
-        return self.dataset.class_counts[class_id]
 
     def _filtered(self, rounds, class_id, count):
         """Takes rounds of images until enough have passed."""

@@ -218,7 +218,11 @@ class Tasks:
 
     def _given(self, dataset, task, supply=None):
         full = functools.partial(self._full, task.seed)
-        return trial.Ingredients(dataset, full, supply, self.config.share)
+        return trial.Ingredients(dataset, full, supply, self._share(arms.parse(task.name)))
+
+    def _share(self, arm: Arm) -> float:
+        own = arms.SHARES.get(arm.form, 0.0)
+        return own if self.config.share is None else self.config.share
 
     def _supply(self, arm: Arm, dataset: ImageDataset, seed: int) -> Supply:
         if not self.generators.ready(arm.model, seed, dataset):
@@ -226,8 +230,8 @@ class Tasks:
         teacher = Task(TEACHER, _teacher(arm), seed)
         if arm.filters and not self.done(teacher):
             raise TrainingFailed("its teacher was not trained")
-        # As many images of a class as a symmetric arm draws, so that few are repeated.
-        drawn = self.config.steps * self.config.batch_size * self.config.share
+        # As many images of a class as an arm with a form draws, so that few are repeated.
+        drawn = self.config.steps * self.config.batch_size * self._share(arm)
         return Supply(
             dataset,
             self.generators.path(arm.model, seed),

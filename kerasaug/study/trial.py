@@ -16,7 +16,7 @@ from kerasaug.files import atomic
 from kerasaug.models.classifier import build_classifier
 from kerasaug.reproducibility import make_reproducible
 from kerasaug.study import metrics
-from kerasaug.study.arms import Arm
+from kerasaug.study.arms import VARIED, Arm
 from kerasaug.study.supply import Supply
 
 TEST_BATCH = 1000
@@ -30,13 +30,13 @@ class Ingredients(NamedTuple):
         dataset: The imbalanced data, in memory.
         full: Gives the data before they were reduced; only the arm `full` asks for them.
         supply: Makes generated images, if the arm names a model.
-        share: Of generated images in the batches of a symmetric arm.
+        share: What is made by the model in the batches of an arm with a form, in [0, 1].
     """
 
     dataset: ImageDataset
     full: Callable[[], ImageDataset]
     supply: Supply | None = None
-    share: float = 0.25
+    share: float = 0.0
 
 
 class Length(NamedTuple):
@@ -72,8 +72,9 @@ def parts(arm: Arm, given: Ingredients, seed: int = 0) -> list[mixture.Part]:
         return mixture.natural(given.full())
     if arm.mixture == "balanced":
         return mixture.balanced(dataset)
-    if arm.symmetric:
-        return mixture.symmetric(dataset, given.supply.symmetric(), given.share)
+    if arm.form:
+        made = given.supply.varied() if arm.form == VARIED else given.supply.symmetric()
+        return mixture.symmetric(dataset, made, given.share)
     found = mixture.natural(dataset)
     if arm.mixture in ("none", "class-weight", "mixup"):
         return found

@@ -59,6 +59,7 @@ MISTAKES = {
     "evaluate --arms none:5": "--arms: arm 'none:5': 'none' takes no count",
     "evaluate --arms none,": "--arms: there is no arm ''",
     "evaluate --arms none,wgan:symmetric": "arm 'wgan:symmetric': 'wgan' makes one class",
+    "evaluate --arms none,vae:varied": "'vae' has no encoder of styles; accepted before ':varied'",
     "evaluate --arms none --sweep 10,20": "--sweep: no arm of a model without a count",
     "evaluate --arms none,wgan --sweep 10": "--sweep 10: accepted are two or more numbers",
     "evaluate --arms none,wgan --sweep 10,10": "--sweep 10,10: accepted are two or more numbers",

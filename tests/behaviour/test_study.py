@@ -261,7 +261,7 @@ def test_nothing_that_trains_or_chooses_sees_the_test_split(tiny, tmp_path, monk
     poisoned = tf.data.Dataset.from_tensor_slices((255 - images, labels[::-1].copy()))
     model = "conditional-vae"
     options = {
-        "arms": ("none", f"{model}:symmetric+auto", f"{model}:4", f"{model}:9"),
+        "arms": ("none", f"{model}:symmetric+auto", f"{model}:varied", f"{model}:4", f"{model}:9"),
         "seeds": 1,
         "hold_out": 0.2,
         "keep": {"bottom": 6},

@@ -9,18 +9,19 @@ from kerasaug.study import arms, trial
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("none", ("none", None, False, ())),
-        ("oversample:100", ("oversample", 100, False, ())),
-        ("crop-rotate", ("crop-rotate", None, False, ())),
-        ("balanced+affine", ("balanced", None, False, ("affine",))),
-        ("conditional-wgan:4500+crop-rotate", ("conditional-wgan", 4500, False, ("crop-rotate",))),
-        ("conditional-vae:symmetric+auto", ("conditional-vae", None, True, ("auto",))),
-        ("wgan:7+affine+mixup+teacher", ("wgan", 7, False, ("affine", "mixup", "teacher"))),
+        ("none", ("none", None, None, ())),
+        ("oversample:100", ("oversample", 100, None, ())),
+        ("crop-rotate", ("crop-rotate", None, None, ())),
+        ("balanced+affine", ("balanced", None, None, ("affine",))),
+        ("conditional-wgan:4500+crop-rotate", ("conditional-wgan", 4500, None, ("crop-rotate",))),
+        ("conditional-vae:symmetric+auto", ("conditional-vae", None, "symmetric", ("auto",))),
+        ("conditional-vae:varied+affine", ("conditional-vae", None, "varied", ("affine",))),
+        ("wgan:7+affine+mixup+teacher", ("wgan", 7, None, ("affine", "mixup", "teacher"))),
     ],
 )
 def test_arms_are_read_and_written(text, expected):
     arm = arms.parse(text)
-    assert (arm.mixture, arm.count, arm.symmetric, arm.modifiers) == expected
+    assert (arm.mixture, arm.count, arm.form, arm.modifiers) == expected
     assert str(arm) == text
 
 
@@ -35,6 +36,7 @@ def test_the_order_of_modifiers_does_not_matter():
         ("balanced+mixup", True, False),
         ("wgan+teacher", False, True),
         ("conditional-wgan:symmetric", False, True),
+        ("conditional-vae:varied", False, False),
         ("conditional-wgan:5", False, False),
     ],
 )
@@ -47,7 +49,8 @@ def test_what_an_arm_needs(text, blends, filters):
     ["", "nothing", "none:5", "full:5", "balanced:5", "oversample:", "oversample:0", "mixup+mixup"]
     + ["oversample:-3", "oversample:1.5", "none+", "none+blur", "none+affine+affine", "+affine"]
     + ["none+affine+shift", "wgan:x", "wgan:symmetric", "oversample:symmetric", "none+teacher"]
-    + ["conditional-wgan:symmetric+teacher", "balanced+mixup+mixup", "class-weight+mixup"],
+    + ["conditional-wgan:symmetric+teacher", "balanced+mixup+mixup", "class-weight+mixup"]
+    + ["conditional-wgan:varied", "vae:varied", "none:varied", "conditional-vae:varied+teacher"],
 )
 def test_what_is_not_an_arm_is_refused_by_name(text):
     with pytest.raises(InputError, match="arm"):
@@ -75,12 +78,12 @@ class Black:
     def symmetric(self):
         return [np.zeros((6, 8, 8, 1), np.uint8)] * self.classes
 
+    varied = symmetric
+
 
 def weights(text, dataset, full=None, supply=None):
     by_class = [0.0] * dataset.num_classes
-    for part in trial.parts(
-        arms.parse(text), trial.Ingredients(dataset, lambda: full, supply, 0.25)
-    ):
+    for part in trial.parts(arms.parse(text), trial.Ingredients(dataset, lambda: full, supply)):
         _, label = next(iter(part.images))
         by_class[int(label)] += part.weight
     return by_class
@@ -104,11 +107,10 @@ def test_what_each_arm_trains_on(tiny):
     few = tiny.reduce({0: 12, 1: 12}).cache()
     assert weights("wgan", few, supply=black) == [12, 12, 12]
     assert weights("conditional-wgan:symmetric", reduced, supply=black) == [1, 1, 1]
-    parts = trial.parts(
-        arms.parse("conditional-wgan:symmetric"), trial.Ingredients(reduced, None, black, 0.25)
-    )
-    assert sum(part.weight for part in parts[3:]) == 0.75
-    assert all(not image.numpy().any() for part in parts[3:] for image, _ in part.images)
+    for text in ("conditional-wgan:symmetric", "conditional-vae:varied"):
+        parts = trial.parts(arms.parse(text), trial.Ingredients(reduced, None, black, 0.25))
+        assert sum(part.weight for part in parts[3:]) == 0.75
+        assert all(not image.numpy().any() for part in parts[3:] for image, _ in part.images)
 
 
 def test_smote_makes_images_between_two_real_ones(tiny):

@@ -39,6 +39,10 @@ class Styles:
         self.carried.append((set(labels.tolist()), to_class, len(images)))
         return images
 
+    def vary(self, images, class_id, pairs, labels):
+        self.carried.append((class_id, pairs, labels))
+        return images
+
 
 class Teacher:
     """Says class 2, the surer the brighter an image is."""
@@ -124,8 +128,27 @@ def test_a_class_without_any_confirmed_image_ends_the_trial(tiny):
         supply(tiny.reduce({2: 3}).cache()).symmetric()
 
 
+def test_real_images_of_every_class_are_varied_as_those_of_classes_that_are_not_rare(tiny):
+    reduced = tiny.reduce({2: 3}).cache()
+    real = [{x.tobytes() for x in collect(reduced.class_stream(c))[0]} for c in range(3)]
+    styles = Styles()
+    made = supply(reduced, styles, teacher=no_teacher).varied()
+    assert [len(images) for images in made] == [POOL] * 3
+    assert all({x.tobytes() for x in made[c]} <= real[c] for c in range(3))
+    assert len({x.tobytes() for x in made[2]}) == 3
+    assert [class_id for class_id, _, _ in styles.carried] == [0, 1, 2]
+    for _, pairs, labels in styles.carried:
+        assert set(labels) == {0, 1}
+        for side in pairs:
+            assert all(x.tobytes() in real[c] for x, c in zip(side, labels, strict=True))
+        assert (pairs[0] != pairs[1]).any(axis=(1, 2, 3)).mean() > 0.5
+
+
 def test_same_seed_same_images(tiny):
     reduced = tiny.reduce({2: 3}).cache()
+    varied = [supply(reduced, Styles()).varied() for _ in range(2)]
+    for ours, theirs in zip(*varied, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
     for model in (None, Styles()):
         once, again = (supply(reduced, model, teacher=Confirming).symmetric() for _ in range(2))
         for ours, theirs in zip(once, again, strict=True):
