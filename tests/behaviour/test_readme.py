@@ -1,10 +1,11 @@
 """What the README shows is what works."""
 
 import re
+import runpy
 from pathlib import Path
 
 from kerasaug.models.registry import MODELS
-from kerasaug.study.arms import MIXTURES, MODIFIERS
+from kerasaug.study.arms import FORMS, MIXTURES, MODIFIERS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -29,12 +30,21 @@ def test_the_table_has_every_arm():
     assert rows == {*MIXTURES, *MODELS}
     modifiers = {name for cell in first_cells for name in re.findall(r"`\.\.\.\+([a-z-]+)", cell)}
     assert modifiers == set(MODIFIERS)
+    forms = {name for cell in first_cells for name in re.findall(r":([a-z]+)`", cell)}
+    assert forms == set(FORMS)
 
 
 def test_every_linked_file_exists():
     for page in [ROOT / "README.md", *ROOT.glob("docs/*.md"), ROOT / "saved_models/README.md"]:
         for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_tables_of_the_studies_are_those_of_their_results():
+    page = (ROOT / "docs" / "study.md").read_text()
+    rebuilt = runpy.run_path(str(ROOT / "docs" / "results" / "rebuild.py"))["rebuilt"]
+    assert page.count("<!-- table: ") > 0
+    assert rebuilt(page) == page
 
 
 def test_no_figure_is_left_out():
