@@ -2,12 +2,14 @@
 
 from typing import NamedTuple
 
+from kerasaug.models.registry import MODELS
+
 
 class GeneratorPreset(NamedTuple):
     """The size and length of a generative model's training.
 
     Attributes:
-        steps: Generator steps.
+        steps: Generator steps, of most models; see `of`.
         batch_size: Real images per critic step.
         width: Feature maps at full resolution.
         learning_rate: Of both of Adam's optimizers.
@@ -19,6 +21,14 @@ class GeneratorPreset(NamedTuple):
     width: int
     learning_rate: float
     judge_steps: int = 400
+
+    def of(self, model: str) -> "GeneratorPreset":
+        """The preset as one model takes it.
+
+        Args:
+            model: A key of `registry.MODELS`.
+        """
+        return self._replace(steps=self.steps * MODELS[model].steps_factor)
 
 
 class StudyPreset(NamedTuple):
@@ -57,7 +67,10 @@ STUDY_PRESETS = {
         generator="smoke",
     ),
     "quick": StudyPreset(
-        arms="none,oversample,crop-rotate,balanced+affine,conditional-wgan",
+        arms=(
+            "none,oversample,crop-rotate,balanced+affine,conditional-wgan,"
+            "conditional-vae:varied+affine"
+        ),
         seeds=3,
         steps=400,
         batch_size=256,

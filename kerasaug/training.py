@@ -14,6 +14,7 @@ import numpy as np
 
 from kerasaug import callbacks as ours
 from kerasaug import latent_map, plots
+from kerasaug.data import augment
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import InputError
 from kerasaug.files import atomic
@@ -47,7 +48,8 @@ class GeneratorConfig:
         precision: The Keras dtype policy.
         judge_steps: How long the classifier is trained that measures the images afterwards.
         augment: Whether an adversarial model sees classes with few images through
-            `models.differentiable_augmentation`.
+            `models.differentiable_augmentation`, and a conditional autoencoder all images through
+            `augment.affine`.
         latent_dim: Length of the latents; None for the model's own.
     """
 
@@ -270,11 +272,13 @@ def _fit(model, config, dataset, class_id, folder, callbacks):
     done = model.steps_taken
     if done >= config.steps:
         return
+    entry = registry.MODELS[config.model]
     batches = dataset.batches(
         config.batch_size * model.batches_per_step,
         balanced=class_id is None,
         class_id=class_id,
         seed=config.seed,
+        augment=augment.affine if config.augment and entry.augments else None,
     )
     model.fit(
         batches.skip(done),

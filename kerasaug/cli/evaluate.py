@@ -26,6 +26,7 @@ _MIXTURE_ROWS = {
     **{name + ("[:COUNT]" if name in COUNTED else ""): text for name, text in MIXTURES.items()},
     **{name + "[:COUNT]": f"images from a {entry.description}" for name, entry in MODELS.items()},
 }
+_OWN_SHARES = ", ".join(f"{share} with :{form}" for form, share in SHARES.items())
 EPILOG = f"""\b
 Arms are written MIXTURE[:COUNT|:FORM][+MODIFIER...] and separated by commas.
 COUNT images are added to every rare class; without it, as many as the largest
@@ -85,7 +86,7 @@ Examples (installed from a wheel, the command is kerasaug-evaluate):
 @click.option(
     "--share",
     type=click.FloatRange(0, 1),
-    show_default=", ".join(f"{share} with :{form}" for form, share in SHARES.items()),
+    show_default=_OWN_SHARES,
     help="Share of every batch that the model makes, in arms with a FORM.",
 )
 @click.option(
@@ -187,6 +188,7 @@ def evaluate(
     )
     study = Study(config, whole, output)
     shown = {**study.config.as_dict(), "class counts": study.class_counts, "output": output}
+    shown["share"] = _OWN_SHARES if share is None else share
     common.print_config(shown)
     if dry_run:
         return

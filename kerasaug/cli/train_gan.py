@@ -49,7 +49,8 @@ Examples (installed from a wheel, the command is kerasaug-train-gan):
     "--augment/--no-augment",
     default=True,
     show_default=True,
-    help="Whether the critic sees classes with under 1000 images shifted, deformed and cut out.",
+    help="Whether a critic sees classes with under 1000 images shifted, deformed and cut out, and "
+    "a conditional-vae all images rotated, shifted and scaled.",
 )
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option(
@@ -98,7 +99,7 @@ def train_gan(
     whole = common.load(dataset)
     amounts = common.resolve_keep(whole, amounts)
     data = whole.reduce(amounts, seed)
-    chosen = GENERATOR_PRESETS[preset]
+    chosen = GENERATOR_PRESETS[preset].of(model)
     given = {"steps": steps, "batch_size": batch_size}
     config = training.GeneratorConfig(
         model=model,

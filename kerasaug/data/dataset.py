@@ -187,6 +187,7 @@ class ImageDataset:
         balanced: bool = False,
         class_id: int | None = None,
         seed: int = 0,
+        augment: mixture.Augmentation | None = None,
     ) -> tf.data.Dataset:
         """Endless shuffled training batches, for a generative model's or a classifier's `fit`.
 
@@ -195,6 +196,7 @@ class ImageDataset:
             balanced: Whether every class is drawn equally often, however few images it has.
             class_id: If given, batches hold this class alone.
             seed: Same seed, and same `tf.random.set_seed` if that was called: same batches.
+            augment: What is done to every image of every batch.
 
         Returns:
             A stream of `(images, labels)`: float32 `(batch_size, height, width, channels)` in
@@ -204,7 +206,7 @@ class ImageDataset:
             parts = [mixture.balanced(self)[class_id]]
         else:
             parts = mixture.balanced(self) if balanced else mixture.natural(self)
-        return mixture.batches(parts, batch_size, seed=seed)
+        return mixture.batches(parts, batch_size, seed=seed, augment=augment)
 
     def test_batches(self, batch_size: int) -> tf.data.Dataset:
         """The test split once, in order, in batches.

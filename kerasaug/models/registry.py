@@ -25,6 +25,10 @@ class Entry(NamedTuple):
         grows: Whether it grows, and so has to know how long it is trained.
         learning_rate: Its own, where it differs from the preset's.
         transfers: Whether it is an `EncodingModel` whose codes are styles.
+        augments: Whether it learns from images that are changed anew at every step, without which
+            an autoencoder learns the few images of a rare class by heart.
+        steps_factor: Steps that it takes for each of a preset's. One without a critic takes a
+            fraction of the time.
         options: Further arguments of the class.
     """
 
@@ -35,6 +39,8 @@ class Entry(NamedTuple):
     grows: bool = False
     learning_rate: float | None = None
     transfers: bool = False
+    augments: bool = False
+    steps_factor: int = 1
     options: dict[str, Any] = {}
 
 
@@ -70,6 +76,8 @@ MODELS = {
         all_classes=True,
         description="variational autoencoder that is told the classes",
         transfers=True,
+        augments=True,
+        steps_factor=4,
         **_VAE,
     ),
 }

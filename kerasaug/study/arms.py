@@ -33,7 +33,7 @@ AUGMENTATIONS = {
     "affine": "every image rotated, shifted and scaled",
     "shift": "every image shifted by up to a twentieth of the side",
     "flip-shift": "and mirrored, left to right, at random",
-    "auto": "every image changed by the one of these that does best on held-out training images",
+    "auto": "every image changed by the one of these that does best for other classes made as rare",
 }
 BLENDING, FILTERING = "mixup", "teacher"
 MODIFIERS = {

@@ -10,6 +10,7 @@ from kerasaug import training
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import InputError
 from kerasaug.model_folder import ModelFolder
+from kerasaug.models import registry
 from kerasaug.study.config import Follower, StudyConfig
 from kerasaug.study.judge import Judge
 
@@ -98,7 +99,8 @@ class Generators:
         """
         folder = self.path(model, seed)
         if self.given is None:
-            following = follower.following(f"training {model}, seed {seed}", STEP_COST)
+            cost = STEP_COST / registry.MODELS[model].steps_factor
+            following = follower.following(f"training {model}, seed {seed}", cost)
             _train(
                 self._training(model, seed),
                 dataset,
@@ -173,7 +175,7 @@ class Generators:
             keep=self.config.keep,
             seed=seed,
             precision=self.config.precision,
-            **self.config.generator._asdict(),
+            **self.config.generator.of(model)._asdict(),
         )
 
     def _given_seed(self) -> int:

@@ -141,6 +141,25 @@ def test_a_model_learns_all_classes_or_the_one_rare_class(tiny):
         training.learned_class("wgan", tiny.reduce({1: 2, 2: 2}))
 
 
+@pytest.mark.parametrize(
+    ("model", "wanted", "changed"),
+    [("conditional-vae", True, True), ("conditional-vae", False, False), ("vae", True, False)],
+)
+def test_a_conditional_autoencoder_learns_from_changed_images(
+    tiny, tmp_path, monkeypatch, model, wanted, changed
+):
+    seen = []
+
+    def record(images, seed):
+        seen.append(images.shape)
+        return images
+
+    monkeypatch.setattr(training.augment, "affine", record)
+    config = replaced(model=model, augment=wanted, steps=2)
+    training.train_generator(config, tiny, tmp_path / "model")
+    assert bool(seen) == changed
+
+
 def test_a_loss_that_is_no_number_stops_the_training_by_name():
     callback = StopOnNonFinite()
     callback.set_model(type("Model", (), {"steps_taken": 7})())
