@@ -40,7 +40,7 @@ cores with bfloat16 instructions, the judge's training and all; [study.md](study
 figures, and the last two rows of each table.
 
 500 steps are few for the models that grow, which see the full size in the last third of them only;
-[study.md](study.md) has a longer training.
+[study.md](study.md) has a longer training. `conditional-vae` takes 2,000, which cost as little.
 """
 FIGURES = ("recognised", "precision", "coverage", "kernel_distance", "copied")
 

@@ -67,10 +67,7 @@ STUDY_PRESETS = {
         generator="smoke",
     ),
     "quick": StudyPreset(
-        arms=(
-            "none,oversample,crop-rotate,balanced+affine,conditional-wgan,"
-            "conditional-vae:varied+affine"
-        ),
+        arms="none,oversample,crop-rotate,balanced+affine,conditional-wgan",
         seeds=3,
         steps=400,
         batch_size=256,
