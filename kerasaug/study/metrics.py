@@ -108,8 +108,8 @@ def verdict(differences: Mapping[str, Mapping[str, float | None]]) -> str:
 
     The rule: an arm *helps* if the interval of its paired difference in the rare classes' F1 lies
     above 0 and the mean of its balanced accuracy is not lower by more than 0.001. It *hurts* if the
-    interval of the difference in F1 or in balanced accuracy lies below 0. Else there is *no
-    evidence*, as with a single repetition.
+    interval of the difference in F1 lies below 0, or that in balanced accuracy below -0.001. Else
+    there is *no evidence*, as with a single repetition.
 
     Args:
         differences: `paired_difference` of the two arms for each of `METRICS`.
@@ -120,7 +120,7 @@ def verdict(differences: Mapping[str, Mapping[str, float | None]]) -> str:
     f1, balanced = differences["rare_f1"], differences["balanced_accuracy"]
     if f1["low"] is None:
         return "no evidence"
-    if f1["high"] < 0 or balanced["high"] < 0:
+    if f1["high"] < 0 or balanced["high"] < -BALANCED_ACCURACY_TOLERANCE:
         return "hurts"
     if f1["low"] > 0 and balanced["difference"] >= -BALANCED_ACCURACY_TOLERANCE:
         return "helps"
