@@ -106,13 +106,13 @@ class Supply:
         """
         model = self.folder.load_encoder()
         random = np.random.default_rng(self.seed)
-        common = [c for c in self._present() if c not in self.dataset.rare_classes]
+        real = {c: collect(self.dataset.class_stream(c))[0] for c in self._present()}
+        common = {c: images for c, images in real.items() if c not in self.dataset.rare_classes}
         made = self._nothing()
-        for class_id in self._present():
-            real, _ = collect(self.dataset.class_stream(class_id))
-            chosen = random.integers(len(real), size=self.pool)
+        for class_id, images in real.items():
+            chosen = random.integers(len(images), size=self.pool)
             pairs, labels = self._pairs(common, random)
-            made[class_id] = model.vary(real[chosen], class_id, pairs, labels)
+            made[class_id] = model.vary(images[chosen], class_id, pairs, labels)
         return made
 
     def _present(self) -> list[int]:
@@ -122,14 +122,13 @@ class Supply:
         """An empty array for every class."""
         return [np.empty((0, *self.dataset.image_shape), np.uint8)] * self.dataset.num_classes
 
-    def _pairs(self, classes, random):
-        """`pool` pairs of training images, each of one of some classes, and their classes."""
-        labels = random.choice(classes, self.pool)
+    def _pairs(self, real, random):
+        """`pool` pairs of images, each of one of the classes in `real`, and their classes."""
+        labels = random.choice(list(real), self.pool)
         pairs = np.empty((2, self.pool, *self.dataset.image_shape), np.uint8)
         for class_id in np.unique(labels):
-            real, _ = collect(self.dataset.class_stream(class_id))
-            here = labels == class_id
-            pairs[:, here] = real[random.integers(len(real), size=(2, here.sum()))]
+            images, here = real[class_id], labels == class_id
+            pairs[:, here] = images[random.integers(len(images), size=(2, here.sum()))]
         return pairs, labels
 
     def _drawn(self, class_id: int, count: int) -> Iterator[np.ndarray]:
@@ -138,7 +137,7 @@ class Supply:
             yield self.folder.generate(count, class_id, self.seed + 1_000_000 * number)
 
     def _transferred(self, model: EncodingModel, class_id: int) -> Iterator[np.ndarray]:
-        others = [c for c in range(self.dataset.num_classes) if c != class_id]
+        others = [c for c in self._present() if c != class_id]
         random = np.random.default_rng([self.seed, class_id])
         for _ in range(ROUNDS):
             images, labels = self._sampled(others, random)
@@ -146,9 +145,7 @@ class Supply:
 
     def _sampled(self, classes, random):
         """About `pool` training images of some classes, evenly, without repeating one."""
-        found = [
-            collect(self.dataset.class_stream(c)) for c in classes if self.dataset.class_counts[c]
-        ]
+        found = [collect(self.dataset.class_stream(c)) for c in classes]
         each = -(-self.pool // len(found))
         chosen = [random.permutation(len(labels))[:each] for _, labels in found]
         return tuple(
