@@ -13,7 +13,7 @@ from kerasaug import training
 from kerasaug.data.dataset import collect
 from kerasaug.errors import InputError, TrainingFailed
 from kerasaug.presets import GeneratorPreset
-from kerasaug.study import generators, report, supply, trial
+from kerasaug.study import arms, generators, report, supply, trial
 from kerasaug.study import results as results_module
 from kerasaug.study.config import StudyConfig
 from kerasaug.study.metrics import METRICS, verdict
@@ -202,6 +202,13 @@ def test_arms_that_need_a_generator_that_failed_are_named(tiny, tmp_path, monkey
     ]
     assert "its generator was not trained" in results["failures"][1]["error"]
     assert list(results["arms"]) == ["none"]
+
+
+def test_a_form_has_a_share_of_its_own_unless_another_is_asked_for(tiny, tmp_path):
+    for share, expected in ((None, [0.25, 0.5]), (0.1, [0.1, 0.1])):
+        tasks = Study(dataclasses.replace(CONFIG, share=share), tiny, tmp_path / "new").tasks
+        forms = [arms.parse(f"conditional-vae:{form}") for form in ("symmetric", "varied")]
+        assert [tasks._share(arm) for arm in forms] == expected
 
 
 def test_the_work_left_is_what_is_not_finished(finished, tiny, tmp_path):
