@@ -2,6 +2,8 @@
 
 import keras
 
+from kerasaug.models.layers import FusedBatchNormalization
+
 
 def build_classifier(
     image_shape: tuple[int, int, int],
@@ -36,11 +38,11 @@ def build_classifier(
         features = keras.layers.Conv2D(
             maps, kernel_size, strides=2, padding="same", use_bias=False
         )(features)
-        features = keras.layers.BatchNormalization()(features)
+        features = FusedBatchNormalization()(features)
         features = keras.layers.ReLU()(features)
     features = keras.layers.Flatten()(features)
     features = keras.layers.Dense(4 * width, use_bias=False)(features)
-    features = keras.layers.BatchNormalization()(features)
+    features = FusedBatchNormalization()(features)
     features = keras.layers.ReLU(name="features")(features)
     logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")(features)
     classifier = keras.Model(images, logits, name="classifier")

@@ -119,22 +119,21 @@ class EncodingModel(GenerativeModel, abc.ABC):
         self,
         images: np.ndarray,
         class_ids: np.ndarray | int,
-        pairs: tuple[np.ndarray, np.ndarray],
-        pair_class_ids: np.ndarray | int,
+        differences: np.ndarray,
         strength: float = 0.5,
     ) -> np.ndarray:
-        """Changes images as images of another class differ among themselves.
+        """Changes images as other images differ among themselves.
 
-        The difference of the codes of a pair, times `strength`, is added to an image's code. What
-        that changes in the decoded image is added to the image itself, which so keeps its class
-        and all detail that the model cannot reproduce.
+        A difference of codes, times `strength`, is added to an image's code. What that changes in
+        the decoded image is added to the image itself, which so keeps its class and all detail
+        that the model cannot reproduce.
 
         Args:
             images: uint8 array (n, height, width, channels).
             class_ids: Their classes, int array (n,), or one class for all.
-            pairs: Two arrays like `images`; the images of a pair are of one class.
-            pair_class_ids: The classes of the pairs, int array (n,), or one class for all.
-            strength: 0 changes nothing; of 1, a change is as large as the pair's difference.
+            differences: float32 array (n, latent_dim), each between the codes of two images of one
+                class.
+            strength: 0 changes nothing; of 1, a change is as large as the difference.
 
         Returns:
             uint8 array of the same shape.
@@ -146,8 +145,7 @@ class EncodingModel(GenerativeModel, abc.ABC):
             which carry such differences over in the features of a classifier.
         """
         codes = self.encode(images, class_ids)[0]
-        first, second = (self.encode(each, pair_class_ids)[0] for each in pairs)
         before = self.decode_codes(codes, class_ids)
-        after = self.decode_codes(codes + strength * (second - first), class_ids)
+        after = self.decode_codes(codes + strength * differences, class_ids)
         changed = images.astype(np.int16) + after - before
         return np.clip(changed, 0, 255).astype(np.uint8)

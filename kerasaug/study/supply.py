@@ -108,11 +108,11 @@ class Supply:
         random = np.random.default_rng(self.seed)
         real = {c: collect(self.dataset.class_stream(c))[0] for c in self._present()}
         common = {c: images for c, images in real.items() if c not in self.dataset.rare_classes}
+        changes = self._differences(model, common, random)
         made = self._nothing()
         for class_id, images in real.items():
             chosen = random.integers(len(images), size=self.pool)
-            pairs, labels = self._pairs(common, random)
-            made[class_id] = model.vary(images[chosen], class_id, pairs, labels)
+            made[class_id] = model.vary(images[chosen], class_id, changes)
         return made
 
     def _present(self) -> list[int]:
@@ -122,14 +122,15 @@ class Supply:
         """An empty array for every class."""
         return [np.empty((0, *self.dataset.image_shape), np.uint8)] * self.dataset.num_classes
 
-    def _pairs(self, real, random):
-        """`pool` pairs of images, each of one of the classes in `real`, and their classes."""
+    def _differences(self, model, real, random):
+        """Differences of the codes of `pool` pairs of images, each of one class in `real`."""
         labels = random.choice(list(real), self.pool)
         pairs = np.empty((2, self.pool, *self.dataset.image_shape), np.uint8)
         for class_id in np.unique(labels):
             images, here = real[class_id], labels == class_id
             pairs[:, here] = images[random.integers(len(images), size=(2, here.sum()))]
-        return pairs, labels
+        first, second = (model.encode(each, labels)[0] for each in pairs)
+        return second - first
 
     def _drawn(self, class_id: int, count: int) -> Iterator[np.ndarray]:
         for number in range(ROUNDS):

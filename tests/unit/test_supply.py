@@ -28,7 +28,7 @@ class Styles:
     """Remembers what it rebuilt and what it carried over; the images stay as they are."""
 
     def __init__(self):
-        self.rebuilt, self.carried = {}, []
+        self.rebuilt, self.carried, self.encoded = {}, [], []
 
     def reconstruct(self, images, labels):
         (class_id,) = set(labels.tolist())
@@ -39,8 +39,12 @@ class Styles:
         self.carried.append((set(labels.tolist()), to_class, len(images)))
         return images
 
-    def vary(self, images, class_id, pairs, labels):
-        self.carried.append((class_id, pairs, labels))
+    def encode(self, images, labels):
+        self.encoded.append((images, labels))
+        return images.reshape(len(images), -1).astype(np.float32), None
+
+    def vary(self, images, class_id, differences):
+        self.carried.append((class_id, differences))
         return images
 
 
@@ -136,12 +140,15 @@ def test_real_images_of_every_class_are_varied_as_those_of_classes_that_are_not_
     assert [len(images) for images in made] == [POOL] * 3
     assert all({x.tobytes() for x in made[c]} <= real[c] for c in range(3))
     assert len({x.tobytes() for x in made[2]}) == 3
-    assert [class_id for class_id, _, _ in styles.carried] == [0, 1, 2]
-    for _, pairs, labels in styles.carried:
-        assert set(labels) == {0, 1}
-        for side in pairs:
-            assert all(x.tobytes() in real[c] for x, c in zip(side, labels, strict=True))
-        assert (pairs[0] != pairs[1]).any(axis=(1, 2, 3)).mean() > 0.5
+    (first, labels), (second, second_labels) = styles.encoded
+    assert set(labels) == {0, 1}
+    np.testing.assert_array_equal(labels, second_labels)
+    for side in (first, second):
+        assert all(x.tobytes() in real[c] for x, c in zip(side, labels, strict=True))
+    assert (first != second).any(axis=(1, 2, 3)).mean() > 0.5
+    assert [class_id for class_id, _ in styles.carried] == [0, 1, 2]
+    for _, differences in styles.carried:
+        assert (differences.reshape(second.shape) == second - first.astype(np.float32)).all()
 
 
 def test_same_seed_same_images(tiny):
