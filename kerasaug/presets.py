@@ -76,14 +76,15 @@ STUDY_PRESETS = {
     ),
     "paper": StudyPreset(
         arms=(
-            "none,oversample,crop-rotate,balanced+affine,wgan:100,wgan:1000,wgan:2000,wgan:4500,"
+            "none,oversample,crop-rotate,balanced+affine,balanced+auto,"
             "conditional-wgan:100,conditional-wgan:1000,conditional-wgan:2000,"
-            "conditional-wgan:4500,conditional-wgan:4500+crop-rotate"
+            "conditional-wgan:4500,gan:4500,vae:4500,wgan:4500,progressive-wgan:4500,"
+            "conditional-vae:symmetric+auto,conditional-vae:varied+auto,full+auto"
         ),
         seeds=5,
-        steps=3000,
+        steps=1000,
         batch_size=256,
-        epochs=12,
-        generator="default",
+        epochs=10,
+        generator="quick",
     ),
 }

@@ -120,7 +120,7 @@ class EncodingModel(GenerativeModel, abc.ABC):
         images: np.ndarray,
         class_ids: np.ndarray | int,
         differences: np.ndarray,
-        strength: float = 0.5,
+        strength: float,
     ) -> np.ndarray:
         """Changes images as other images differ among themselves.
 

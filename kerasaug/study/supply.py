@@ -14,6 +14,12 @@ from kerasaug.models.encoding import EncodingModel
 ROUNDS = 4
 """How often as many images as are wanted are made, until enough pass the filter."""
 BATCH = 500
+STRENGTH, RARE_STRENGTH = 0.5, 0.35
+"""How far images are varied, in differences of two images of another class; a rare class's less.
+
+A model that saw few images of a class changes them less truly. Changed as far as the others, they
+come out odder, and what is odd then speaks for the rare class and what is clean against it.
+"""
 
 
 class Supply:
@@ -112,7 +118,8 @@ class Supply:
         made = self._nothing()
         for class_id, images in real.items():
             chosen = random.integers(len(images), size=self.pool)
-            made[class_id] = model.vary(images[chosen], class_id, changes)
+            strength = RARE_STRENGTH if class_id in self.dataset.rare_classes else STRENGTH
+            made[class_id] = model.vary(images[chosen], class_id, changes, strength)
         return made
 
     def _present(self) -> list[int]:

@@ -43,8 +43,8 @@ class Styles:
         self.encoded.append((images, labels))
         return images.reshape(len(images), -1).astype(np.float32), None
 
-    def vary(self, images, class_id, differences):
-        self.carried.append((class_id, differences))
+    def vary(self, images, class_id, differences, strength):
+        self.carried.append((class_id, differences, strength))
         return images
 
 
@@ -146,8 +146,10 @@ def test_real_images_of_every_class_are_varied_as_those_of_classes_that_are_not_
     for side in (first, second):
         assert all(x.tobytes() in real[c] for x, c in zip(side, labels, strict=True))
     assert (first != second).any(axis=(1, 2, 3)).mean() > 0.5
-    assert [class_id for class_id, _ in styles.carried] == [0, 1, 2]
-    for _, differences in styles.carried:
+    assert [class_id for class_id, _, _ in styles.carried] == [0, 1, 2]
+    strengths = [strength for _, _, strength in styles.carried]
+    assert strengths[0] == strengths[1] > strengths[2] > 0
+    for _, differences, _ in styles.carried:
         assert (differences.reshape(second.shape) == second - first.astype(np.float32)).all()
 
 
