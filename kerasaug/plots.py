@@ -158,14 +158,16 @@ def amount_curves(
     curves: Mapping[str, Mapping[int, Mapping[str, float | None]]],
     levels: Mapping[str, float],
     title: str,
+    axis: str = "images added to the rare class",
 ) -> Figure:
-    """Draws a score over the number of images added, with its interval.
+    """Draws a score over numbers of images, with its interval.
 
     Args:
         curves: By name, from number of images to `mean`, `low` and `high`; the last two may be
             None.
         levels: Scores of arms that have no number, by name; drawn as lines across.
         title: Heading of the figure.
+        axis: What is counted.
 
     Returns:
         The figure, with a logarithmic axis of numbers.
@@ -185,7 +187,7 @@ def amount_curves(
     ticks = sorted({count for points in curves.values() for count in points})
     axes.set_xticks(ticks, [str(count) for count in ticks])
     axes.set_xticks([], minor=True)
-    axes.set_xlabel("images added to the rare class")
+    axes.set_xlabel(axis)
     axes.set_title(title, fontsize=11)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)

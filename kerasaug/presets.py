@@ -67,7 +67,10 @@ STUDY_PRESETS = {
         generator="smoke",
     ),
     "quick": StudyPreset(
-        arms="none,oversample,crop-rotate,balanced+affine,conditional-wgan",
+        arms=(
+            "none,oversample,crop-rotate,balanced+affine,conditional-wgan,"
+            "conditional-vae:varied+affine"
+        ),
         seeds=3,
         steps=400,
         batch_size=256,
