@@ -33,8 +33,9 @@ class PixelNormalization(keras.layers.Layer):
 class FusedBatchNormalization(keras.layers.BatchNormalization):
     """Batch normalisation over the last axis by TensorFlow's fused operation.
 
-    Keras composes it of single operations, which took half of the classifier's training on a CPU,
-    and in half precision rounds the statistics; the fused one keeps them in float32.
+    Keras composes it of single operations, which took half of the classifier's training on a CPU.
+    The fused operation also takes the bias out of the variance that it learns. It scales and
+    shifts always, over the last axis.
 
     Input shape: tensor of any rank from 2, features last.
 
@@ -46,6 +47,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 
     def call(self, inputs, training=False):
         """Normalises by the statistics of the batch in training, else by those learned."""
+        training = bool(training) and self.trainable
         # The operation takes images; what lies before the features is averaged over alike.
         images = tf.reshape(inputs, (-1, 1, 1, inputs.shape[-1]))
         learned = {} if training else {"mean": self.moving_mean, "variance": self.moving_variance}
@@ -55,7 +57,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             tf.convert_to_tensor(self.beta),
             **{name: tf.convert_to_tensor(value) for name, value in learned.items()},
             epsilon=self.epsilon,
-            is_training=bool(training),
+            is_training=training,
         )
         if training:
             for variable, new in ((self.moving_mean, mean), (self.moving_variance, variance)):

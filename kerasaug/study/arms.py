@@ -23,7 +23,7 @@ COUNTED = {"oversample", "crop-rotate", "smote"}
 SYMMETRIC, VARIED = "symmetric", "varied"
 FORMS = {
     SYMMETRIC: "a share generated; a model with an encoder makes a rare class in others' styles",
-    VARIED: "a share made of real images, each changed as two of another class differ",
+    VARIED: "a share made of real images, each changed as two of a class that is not rare differ",
 }
 """What a model may do to every class alike, in batches that hold every class equally often."""
 SHARES = {SYMMETRIC: 0.25, VARIED: 0.5}

@@ -6,6 +6,7 @@ import os
 import secrets
 import threading
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Client, Listener
 from pathlib import Path
@@ -100,13 +101,17 @@ def _perform_elsewhere(follower, channel, tasks, todo):
     else:
         sent = (channel, os.getpid())
         calls = (joblib.delayed(work)(config, output, tuple(task), *sent) for task in todo)
+    for fields, failure in _received(run(calls)):
+        task = Task(*fields)
+        failure = failure and Failure(task, *failure)
+        if channel is None:
+            follower.advance(tasks.cost(task))
+        yield from _outcome(follower, tasks, task, failure)
+
+
+def _received(results):
     try:
-        for fields, failure in run(calls):
-            task = Task(*fields)
-            failure = failure and Failure(task, *failure)
-            if channel is None:
-                follower.advance(tasks.cost(task))
-            yield from _outcome(follower, tasks, task, failure)
+        yield from results
     except Exception as error:  # What kills a worker has many types, by back end.
         words = " ".join(str(error).split())
         raise TrainingFailed(
@@ -239,7 +244,9 @@ def _progress_channel(follower: Follower, scheduler: str | None) -> Iterator[Any
 @contextlib.contextmanager
 def _backend(jobs: int, scheduler: str | None) -> Iterator[None]:
     if scheduler is None:
-        with joblib.parallel_config(backend="loky", n_jobs=jobs):
+        with warnings.catch_warnings(), joblib.parallel_config(backend="loky", n_jobs=jobs):
+            # A worker that has grown large is replaced by a fresh one, and nothing is lost.
+            warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
             yield
         return
     try:

@@ -87,7 +87,9 @@ def headlines(results: dict[str, Any]) -> list[str]:
     classes = results["data"]["class_names"]
     rare = " and ".join(classes[class_id] for class_id in results["data"]["rare_classes"])
     controls = [
-        name for name in found if name not in (BASELINE, CEILING) and arms.parse(name).model is None
+        name
+        for name in found
+        if arms.parse(name).model is None and arms.parse(name).mixture not in (BASELINE, CEILING)
     ]
     strongest = [name for name in STRONGEST_CONTROLS if name in controls][:1]
     chosen = [name for name in controls if name == SIMPLEST_CONTROL] + strongest
@@ -108,9 +110,12 @@ def headlines(results: dict[str, Any]) -> list[str]:
             for name in controls
             if BASELINE in found[name]["versus"]
         ]
-    if CEILING in found:
-        f1 = found[CEILING]["summary"]["rare_f1"]["mean"]
-        sentences.append(f"With all images of {rare} that there are, its F1 is {f1:.3f}.")
+    for name in found:
+        if arms.parse(name).mixture == CEILING:
+            f1 = found[name]["summary"]["rare_f1"]["mean"]
+            sentences.append(
+                f"With all images of {rare} that there are ({name}), its F1 is {f1:.3f}."
+            )
     for family, amounts in results["amounts"].items():
         if amounts["chosen"] is not None:
             sentences.append(

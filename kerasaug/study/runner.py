@@ -112,7 +112,7 @@ class Study:
         parted = [
             (f"arm {arm}", self.generators.reduced(0))
             for arm in self.config.parsed_arms
-            if arm.augmentation == "auto" or arm.mixture == "smote"
+            if arm.mixture == "smote"
         ]
         if self.config.hold_out:
             parted.append(("--sweep", self.generators.dataset.reduce(self.config.keep, 0)))

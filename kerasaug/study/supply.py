@@ -15,7 +15,7 @@ ROUNDS = 4
 """How often as many images as are wanted are made, until enough pass the filter."""
 BATCH = 500
 STRENGTH, RARE_STRENGTH = 0.5, 0.35
-"""How far images are varied, in differences of two images of another class; a rare class's less.
+"""How far images are varied, in differences of two images of one class; a rare class's less.
 
 A model that saw few images of a class changes them less truly. Changed as far as the others, they
 come out odder, and what is odd then speaks for the rare class and what is clean against it.
@@ -66,6 +66,9 @@ class Supply:
 
         Returns:
             uint8 array (at most count, height, width, channels).
+
+        Raises:
+            TrainingFailed: If the teacher lets none pass.
         """
         if not filtered:
             return self.folder.generate(count, class_id, self.seed)
@@ -95,16 +98,13 @@ class Supply:
             else:
                 real, labels = self._sampled([class_id], np.random.default_rng(self.seed))
                 images = model.reconstruct(real, labels)
-            if len(images) == 0:
-                name = self.dataset.class_names[class_id]
-                raise TrainingFailed(f"the teacher confirmed no generated image of class {name}")
             made[class_id] = images
         return made
 
     def varied(self) -> list[np.ndarray]:
-        """Changes real images of every class as images of another class differ among themselves.
+        """Changes real images of every class as two images of one class differ from each other.
 
-        The others' differences come from classes that are not rare, which have enough to show.
+        The differences are those of classes that are not rare, which have enough to show.
 
         Returns:
             uint8 arrays (`pool`, height, width, channels), in the order of the classes; those of
@@ -114,7 +114,7 @@ class Supply:
         random = np.random.default_rng(self.seed)
         real = {c: collect(self.dataset.class_stream(c))[0] for c in self._present()}
         common = {c: images for c, images in real.items() if c not in self.dataset.rare_classes}
-        changes = self._differences(model, common, random)
+        changes = self._differences(model, common or real, random)
         made = self._nothing()
         for class_id, images in real.items():
             chosen = random.integers(len(images), size=self.pool)
@@ -170,7 +170,10 @@ class Supply:
             if sum(map(len, passed)) >= count:
                 break
         images = np.concatenate(passed)
-        self.kept_shares[self.dataset.class_names[class_id]] = len(images) / made
+        name = self.dataset.class_names[class_id]
+        self.kept_shares[name] = len(images) / made
+        if len(images) == 0:
+            raise TrainingFailed(f"the teacher confirmed no generated image of class {name}")
         return images[:count]
 
     def _agrees(self, images, class_id):

@@ -282,10 +282,10 @@ def test_nothing_that_trains_or_chooses_sees_the_test_split(tiny, tmp_path, monk
         for a, b in zip(ours.variables, theirs.variables, strict=True):
             np.testing.assert_array_equal(a.numpy(), b.numpy())
     middle = len(verdicts) // 2
+    assert middle > 0
     np.testing.assert_array_equal(verdicts[:middle], verdicts[middle:])
     assert clean["augmentation"] == other["augmentation"]
     assert clean["amounts"] == other["amounts"]
-    assert clean["amounts"][model]["chosen"] in (4, 9)
     scored_differently = False
     for name in options["arms"]:
         (a,), (b,) = (found["arms"][name]["trials"] for found in (clean, other))
@@ -410,7 +410,6 @@ def test_full_has_no_image_that_is_held_out(tiny, tmp_path):
     [
         ({"hold_out": 0.2}, "--sweep: class bottom has one image left"),
         ({"arms": ("none", "smote")}, "arm smote: class bottom has one image left"),
-        ({"arms": ("balanced+auto",)}, "arm balanced\\+auto: class bottom has one image left"),
     ],
 )
 def test_too_few_images_are_refused_before_anything_is_trained(tiny, tmp_path, changes, message):

@@ -40,6 +40,16 @@ def test_fused_normalization_is_that_of_keras(shape):
     np.testing.assert_allclose(fused.moving_variance, composed.moving_variance, rtol=2e-3)
 
 
+def test_fused_normalization_that_is_frozen_uses_what_it_learned():
+    layer = FusedBatchNormalization()
+    inputs = 3.0 * tf.random.stateless_normal((64, 5), [0, 1]) + 1.0
+    layer(inputs, training=True)
+    layer.trainable = False
+    learned = np.array(layer.moving_mean)
+    np.testing.assert_array_equal(layer(inputs, training=True), layer(inputs, training=False))
+    np.testing.assert_array_equal(layer.moving_mean, learned)
+
+
 def test_fused_normalization_learns_in_half_precision_without_rounding():
     exact, half = (FusedBatchNormalization(dtype=name) for name in ("float32", "mixed_bfloat16"))
     inputs = tf.cast(tf.random.stateless_normal((64, 5), [0, 1]), tf.bfloat16)

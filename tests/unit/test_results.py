@@ -1,0 +1,44 @@
+"""What trials together say, of trials made by hand."""
+
+from kerasaug.study.metrics import METRICS
+from kerasaug.study.results import headlines, summarise
+
+
+def study(scores, **options):
+    """Puts trials together whose scores on test and validation images are given by arm."""
+    trials = [
+        {
+            "arm": arm,
+            "seed": seed,
+            **dict.fromkeys(METRICS, test + seed / 100),
+            "validation": dict.fromkeys(METRICS, validation),
+        }
+        for arm, (test, validation) in scores.items()
+        for seed in range(3)
+    ]
+    data = {"class_names": ["top", "bottom"], "rare_classes": [1]}
+    return summarise({"arms": list(scores)}, data, trials, **options)
+
+
+def test_an_amount_is_chosen_by_validation_images_whatever_the_test_images_say():
+    found = study({"gan:100": (0.9, 0.2), "gan:1000": (0.5, 0.8), "gan:4500": (0.7, 0.4)})
+    assert found["amounts"]["gan"]["chosen"] == 1000
+
+
+def test_of_equal_amounts_the_smallest_is_chosen():
+    found = study({"gan:1000": (0.9, 0.5), "gan:100": (0.1, 0.5)})
+    assert found["amounts"]["gan"]["chosen"] == 100
+
+
+def test_the_ceiling_is_no_control_however_it_is_augmented():
+    for full in ("full", "full+auto"):
+        sentences = headlines(study({"none": (0.5, 0), full: (0.9, 0), "gan": (0.6, 0)}))
+        assert not any("the control" in each or each.startswith("full") for each in sentences)
+        assert f"With all images of bottom that there are ({full}), its F1 is 0.910." in sentences
+
+
+def test_controls_are_chosen_by_name_not_by_score():
+    scores = {"none": (0.5, 0), "smote": (0.9, 0), "balanced+affine": (0.6, 0), "gan": (0.7, 0)}
+    against = [each for each in headlines(study(scores)) if "the control" in each]
+    assert len(against) == 1
+    assert "gan beats the control balanced+affine" in against[0]
