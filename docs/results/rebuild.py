@@ -1,9 +1,11 @@
-"""Rebuilds the tables of `docs/study.md` from the `results.json` of studies in this folder.
+"""Rebuilds `docs/study.md` from the `results.json` of studies in this folder.
 
     python docs/results/rebuild.py
 
-A table stands between `<!-- table: NAME -->` and `<!-- end of table -->`. Verdicts and
-differences are worked out anew from the trials, by the package's present rule.
+The table of a study stands between `<!-- table: NAME -->` and `<!-- end of table -->`;
+`worth PREFIX` takes all studies `PREFIX-COUNT`, which differ in how many images of the rare class
+were kept, and draws `docs/images/worth-PREFIX.png`. Verdicts and differences are worked out anew
+from the trials, by the package's present rule.
 """
 
 import json
@@ -11,13 +13,19 @@ import re
 from pathlib import Path
 from typing import Any
 
-from kerasaug.study import metrics
+import numpy as np
+
+from kerasaug import plots
+from kerasaug.files import atomic
+from kerasaug.study import arms, metrics
 from kerasaug.study.results import BASELINE, summarise
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "study.md"
-TABLE = re.compile(r"(<!-- table: (\S+) -->\n).*?(\n<!-- end of table -->)", re.DOTALL)
-CONTROL = "balanced+auto"
+TABLE = re.compile(
+    r"(<!-- table: (worth )?(\S+) -->\n)(?:(?!<!-- ).)*(<!-- end of table -->)", re.DOTALL
+)
+CONTROL, RECIPE = "balanced+affine", "conditional-vae:varied+affine"
 
 
 def load(name: str) -> dict[str, Any]:
@@ -33,15 +41,19 @@ def load(name: str) -> dict[str, Any]:
 
 
 def arm_table(name: str) -> str:
-    """The arms of a study: scores, and verdicts against doing nothing and against the control."""
+    """The arms of a study: scores, and verdicts against doing nothing and against their controls.
+
+    The control of an arm is `balanced` with the arm's augmentation if that was run, else `CONTROL`.
+    """
     results = load(name)
     rows = [
         ["arm", "recall", "precision", "F1", "balanced accuracy"]
-        + [f"F1 − F1 of `{CONTROL}`", f"against `{BASELINE}`", f"against `{CONTROL}`"]
+        + ["F1 − F1 of its control", f"against `{BASELINE}`", "against its control"]
     ]
     for arm, found in results["arms"].items():
         summary = found["summary"]
-        against = found["versus"].get(CONTROL)
+        own = f"balanced+{arms.parse(arm).augmentation}"
+        against = found["versus"].get(own, found["versus"].get(CONTROL))
         rows.append(
             [f"`{arm}`"]
             + [_with_half(summary[f"rare_{each}"]) for each in ("recall", "precision", "f1")]
@@ -52,13 +64,75 @@ def arm_table(name: str) -> str:
     return _markdown(rows)
 
 
+def worth_curves(prefix: str) -> dict[str, dict[int, dict[str, float | None]]]:
+    """F1 of the rare class with its interval, of control and recipe, by number of images kept."""
+    curves = {CONTROL: {}, RECIPE: {}}
+    for path in HERE.glob(f"{prefix}-*.json"):
+        count = int(path.stem.removeprefix(f"{prefix}-"))
+        for arm, found in load(path.stem)["arms"].items():
+            if arm in curves:
+                curves[arm][count] = found["summary"]["rare_f1"]
+    return {name: dict(sorted(curve.items())) for name, curve in curves.items()}
+
+
+def images_needed(curve: dict[int, dict[str, float | None]], f1: float) -> float:
+    """How many images the control needs for an F1.
+
+    Args:
+        curve: Of the control.
+        f1: Wanted.
+
+    Returns:
+        The first place where straight lines between the means, over the logarithm of the count,
+        reach it; infinity where they do not, and 0 where even the first point lies above.
+    """
+    counts, means = list(curve), [point["mean"] for point in curve.values()]
+    if f1 < means[0]:
+        return 0.0
+    for i in range(1, len(counts)):
+        if means[i] >= f1:
+            return float(np.exp(np.interp(f1, means[i - 1 : i + 1], np.log(counts[i - 1 : i + 1]))))
+    return np.inf
+
+
+def worth_table(prefix: str) -> str:
+    """How many images the control needs for the F1 that the recipe reaches with fewer."""
+    curves = worth_curves(prefix)
+    control, recipe = curves[CONTROL], curves[RECIPE]
+    most = max(control)
+    rows = [["images kept", "F1 of the control", "F1 of the recipe", "images the control needs"]]
+    for count in sorted({*control, *recipe}):
+        row = [str(count), *(_with_half(c[count]) if count in c else "" for c in (control, recipe))]
+        needed = images_needed(control, recipe[count]["mean"]) if count in recipe else None
+        if needed is None:
+            words = ""
+        elif needed == 0:
+            words = f"fewer than {min(control)}"
+        elif needed > most:
+            words = f"more than {most}: over {most / count:.1f}×"
+        else:
+            words = f"{needed:.0f}: {needed / count:.1f}×"
+        rows.append([*row, words])
+    return _markdown(rows)
+
+
+def save_worth(prefix: str) -> None:
+    """Draws the curves behind `worth_table`."""
+    title = f"{prefix}: F1 of the rare class by how many of its images there are"
+    figure = plots.amount_curves(worth_curves(prefix), {}, title, "real images of the rare class")
+    plots.save_figure(figure, HERE.parent / "images" / f"worth-{prefix}.png")
+
+
 def rebuilt(page: str) -> str:
     """The page with every table made anew.
 
     Args:
         page: Markdown.
     """
-    return TABLE.sub(lambda found: found[1] + arm_table(found[2]) + found[3], page)
+    return TABLE.sub(
+        lambda found: f"{found[1]}{(worth_table if found[2] else arm_table)(found[3])}\n{found[4]}",
+        page,
+    )
 
 
 def _with_half(score: dict[str, float | None], digits: int = 3) -> str:
@@ -76,8 +150,13 @@ def _markdown(rows: list[list[str]]) -> str:
 
 
 def main() -> None:
-    """Writes the page."""
-    PAGE.write_text(rebuilt(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    """Writes the page and its figures."""
+    page = PAGE.read_text(encoding="utf-8")
+    with atomic(PAGE) as draft:
+        draft.write_text(rebuilt(page), encoding="utf-8")
+    for _, worth, prefix, _ in TABLE.findall(page):
+        if worth:
+            save_worth(prefix)
 
 
 if __name__ == "__main__":

@@ -140,7 +140,7 @@ def evaluate(
     amounts = common.parse_keep(keep)
     chosen = STUDY_PRESETS[preset]
     with common.naming("--arms"):
-        parsed = parse_list(arms or chosen.arms)
+        parsed = parse_list(chosen.arms if arms is None else arms)
     counts = _parse_sweep(sweep)
     for option, value in (("--share", share), ("--threshold", threshold)):
         if value is not None and math.isnan(value):
@@ -160,7 +160,7 @@ def evaluate(
     from kerasaug.study.tasks import HELD_OUT
 
     parallel.limit_threads()
-    if generator and not arms:
+    if generator and arms is None:
         with common.naming(f"--generator {generator}"):
             run = ModelFolder(generator).read_run()
         if run is not None:

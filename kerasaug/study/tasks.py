@@ -33,7 +33,7 @@ HELD_OUT = 0.2
 STAND_IN_STEP = 2
 """Every which of the common classes is made rare to choose an augmentation by.
 
-Every third leaves three of Fashion-MNIST's, one of which then decides, and not as most others do.
+Every third would leave three of Fashion-MNIST's, of which a single one could decide.
 """
 
 

@@ -4,6 +4,8 @@ import re
 import runpy
 from pathlib import Path
 
+import pytest
+
 from kerasaug.models.registry import MODELS
 from kerasaug.study.arms import FORMS, MIXTURES, MODIFIERS
 
@@ -45,6 +47,20 @@ def test_the_tables_of_the_studies_are_those_of_their_results():
     rebuilt = runpy.run_path(str(ROOT / "docs" / "results" / "rebuild.py"))["rebuilt"]
     assert page.count("<!-- table: ") > 0
     assert rebuilt(page) == page
+    emptied = re.sub(r"\n\|.*", "", page)
+    filled = rebuilt(emptied)
+    assert re.sub(r"\n\|.*", "", filled) == emptied
+    assert filled.count("\n| `balanced+affine` |") == page.count("\n| `balanced+affine` |") > 0
+
+
+def test_the_images_that_a_control_needs_are_read_off_its_curve():
+    needed = runpy.run_path(str(ROOT / "docs" / "results" / "rebuild.py"))["images_needed"]
+    curve = {count: {"mean": mean} for count, mean in ((10, 0.8), (20, 0.9), (80, 0.96))}
+    assert needed(curve, 0.7) == 0
+    assert needed(curve, 0.9) == pytest.approx(20)
+    # Half of the way from 20 to 80, counted in doublings.
+    assert needed(curve, 0.93) == pytest.approx(40)
+    assert needed(curve, 0.97) == float("inf")
 
 
 def test_no_figure_is_left_out():
