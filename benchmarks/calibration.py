@@ -58,13 +58,14 @@ def score(arm: str, split: int, seed: int, output: Path) -> dict[str, float]:
 
     from kerasaug import data, precision
     from kerasaug.study import arms, parallel, trial
+    from kerasaug.study.config import Length
 
     parallel.limit_threads()
     keras.config.set_dtype_policy(precision.best_dtype_policy())
     preset = STUDY_PRESETS["quick"]
     whole = data.load("mnist")
     given = trial.Ingredients(whole.reduce({5: 54}, split).cache(), whole.cache)
-    length = trial.Length(preset.steps, preset.batch_size, preset.epochs)
+    length = Length(preset.steps, preset.batch_size, preset.epochs)
     classifier, _, _ = trial.train(arms.parse(arm), given, length, seed)
     scored = trial.score(classifier, given.dataset, given.dataset.test)
     found = {metric: scored[metric] for metric in METRICS}

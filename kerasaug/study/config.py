@@ -1,13 +1,12 @@
 """What a study is a function of, and whom it tells of its progress."""
 
 import dataclasses
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import keras
 
 from kerasaug.presets import GeneratorPreset
 from kerasaug.study.arms import Arm, parse
-from kerasaug.study.trial import Length
 
 
 class Follower(Protocol):
@@ -21,6 +20,20 @@ class Follower(Protocol):
 
     def following(self, description: str, units_per_step: float = 1.0) -> keras.callbacks.Callback:
         """Makes a callback that follows a training."""
+
+
+class Length(NamedTuple):
+    """How long a classifier is trained.
+
+    Attributes:
+        steps: Training steps in all, a multiple of `epochs`.
+        batch_size: Images per step.
+        epochs: How many points the curves have.
+    """
+
+    steps: int
+    batch_size: int
+    epochs: int
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,6 +17,7 @@ from kerasaug.models.classifier import build_classifier
 from kerasaug.reproducibility import make_reproducible
 from kerasaug.study import metrics
 from kerasaug.study.arms import VARIED, Arm
+from kerasaug.study.config import Length
 from kerasaug.study.supply import Supply
 
 TEST_BATCH = 1000
@@ -37,20 +38,6 @@ class Ingredients(NamedTuple):
     full: Callable[[], ImageDataset]
     supply: Supply | None = None
     share: float = 0.0
-
-
-class Length(NamedTuple):
-    """How long a classifier is trained.
-
-    Attributes:
-        steps: Training steps in all, a multiple of `epochs`.
-        batch_size: Images per step.
-        epochs: How many points the curves have.
-    """
-
-    steps: int
-    batch_size: int
-    epochs: int
 
 
 def parts(arm: Arm, given: Ingredients, seed: int = 0) -> list[mixture.Part]:

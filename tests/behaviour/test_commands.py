@@ -30,6 +30,7 @@ def call(monkeypatch, line, *more):
 
 
 MISTAKES = {
+    "evaluate --arms=": "--arms: there is no arm ''; accepted",
     "train-gan --keep 5=0": "--keep 5=0: a count to keep must be from 1 to 5421",
     "train-gan --keep 12=3": "--keep 12=3: there is no class '12'",
     "train-gan --keep 5=6000": "--keep 5=6000: a count to keep must be",

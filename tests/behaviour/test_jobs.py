@@ -91,6 +91,7 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_figures(whole, tmp_path):
     processes = [subprocess.Popen(program + options, **silent)]
     try:
         while not file.exists():
+            assert processes[0].poll() is None
             time.sleep(0.2)
         address = json.loads(file.read_text())["address"]
         processes += [subprocess.Popen(worker, start_new_session=True, **silent) for _ in range(2)]
