@@ -199,7 +199,7 @@ def real_beside_generated(real: np.ndarray, generated: Mapping[str, np.ndarray])
 
     Args:
         real: uint8 array (n, height, width, channels).
-        generated: The same by model.
+        generated: The same, by where they are from.
 
     Returns:
         The figure, a square grid each.

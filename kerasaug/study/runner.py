@@ -11,7 +11,9 @@ from kerasaug.data.dataset import ImageDataset, collect
 from kerasaug.errors import InputError, TrainingFailed
 from kerasaug.files import atomic, is_empty, write_json
 from kerasaug.study import parallel, report, results
+from kerasaug.study.arms import VARIED
 from kerasaug.study.config import Follower, StudyConfig
+from kerasaug.study.supply import Supply
 from kerasaug.study.tasks import Tasks
 
 SCHEMA = 1
@@ -160,16 +162,22 @@ class Study:
                 shutil.copy(pictures / name, draft)
 
     def _picture_samples(self) -> None:
-        dataset = self.generators.reduced(0)
-        models = [m for m in self.config.models if self.generators.ready(m, 0, dataset)]
-        if not models:
+        dataset = self.generators.reduced(0).cache()
+        ready = [m for m in self.config.models if self.generators.ready(m, 0, dataset)]
+        if not ready:
             return
         class_id = dataset.rare_classes[0]
         real, _ = collect(dataset.class_stream(class_id).take(PICTURED))
-        generated = {
-            model: self.generators.path(model, 0).generate(PICTURED, class_id, seed=0)
-            for model in models
-        }
+        generated = {}
+        for arm in self.config.parsed_arms:
+            if arm.model not in ready:
+                continue
+            folder = self.generators.path(arm.model, 0)
+            if arm.form == VARIED:
+                supply = Supply(dataset, folder, teacher=None, pool=PICTURED, threshold=0.0, seed=0)
+                generated[f"{arm.model}:{VARIED}"] = supply.varied()[class_id]
+            else:
+                generated[arm.model] = folder.generate(PICTURED, class_id, seed=0)
         figure = plots.real_beside_generated(real, generated)
         plots.save_figure(figure, self.output / "figures" / "samples.png")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kerasaug.models.registry import MODELS
+from kerasaug.presets import STUDY_PRESETS
 from kerasaug.study.arms import FORMS, MIXTURES, MODIFIERS
 
 ROOT = Path(__file__).parents[2]
@@ -40,6 +41,11 @@ def test_every_linked_file_exists():
     for page in [ROOT / "README.md", *ROOT.glob("docs/*.md"), ROOT / "saved_models/README.md"]:
         for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_table_has_the_arms_of_the_quick_study():
+    rows = README.split("──\n")[1].split("\n\n")[0].splitlines()
+    assert [row.split()[0] for row in rows] == STUDY_PRESETS["quick"].arms.split(",")
 
 
 def test_the_tables_of_the_studies_are_those_of_their_results():
