@@ -74,7 +74,7 @@ Examples (installed from a wheel, the command is kerasaug-evaluate):
     default="quick",
     show_default=True,
     help="smoke only shows that everything works, quick takes minutes on two cores, paper has "
-    "every amount of the report and takes hours.",
+    "the models and amounts of the report, its generators as short as quick's, and takes hours.",
 )
 @click.option("--steps", type=click.IntRange(1), show_default="preset's", help="Classifier steps.")
 @click.option(

@@ -89,7 +89,7 @@ def headlines(results: dict[str, Any]) -> list[str]:
     controls = [
         name
         for name in found
-        if arms.parse(name).model is None and arms.parse(name).mixture not in (BASELINE, CEILING)
+        if name != BASELINE and arms.parse(name).model is None and not _is_ceiling(name)
     ]
     strongest = [name for name in STRONGEST_CONTROLS if name in controls][:1]
     chosen = [name for name in controls if name == SIMPLEST_CONTROL] + strongest
@@ -111,7 +111,7 @@ def headlines(results: dict[str, Any]) -> list[str]:
             if BASELINE in found[name]["versus"]
         ]
     for name in found:
-        if arms.parse(name).mixture == CEILING:
+        if _is_ceiling(name):
             f1 = found[name]["summary"]["rare_f1"]["mean"]
             sentences.append(
                 f"With all images of {rare} that there are ({name}), its F1 is {f1:.3f}."
@@ -125,6 +125,10 @@ def headlines(results: dict[str, Any]) -> list[str]:
         best = next(iter(results["augmentation"]))
         sentences.append(f"For +auto, held-out training images choose {best}.")
     return sentences
+
+
+def _is_ceiling(name: str) -> bool:
+    return arms.parse(name).mixture == CEILING
 
 
 def _amounts(by_arm: dict[str, list[dict[str, Any]]]) -> dict[str, dict[str, Any]]:

@@ -162,10 +162,11 @@ class Study:
                 shutil.copy(pictures / name, draft)
 
     def _picture_samples(self) -> None:
-        dataset = self.generators.reduced(0).cache()
+        dataset = self.generators.reduced(0)
         ready = [m for m in self.config.models if self.generators.ready(m, 0, dataset)]
         if not ready:
             return
+        dataset = dataset.cache()
         class_id = dataset.rare_classes[0]
         real, _ = collect(dataset.class_stream(class_id).take(PICTURED))
         generated = {}

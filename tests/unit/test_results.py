@@ -37,6 +37,11 @@ def test_the_ceiling_is_no_control_however_it_is_augmented():
         assert f"With all images of bottom that there are ({full}), its F1 is 0.910." in sentences
 
 
+def test_the_baseline_augmented_is_a_control():
+    sentences = headlines(study({"none": (0.5, 0), "none+affine": (0.9, 0)}))
+    assert any(each.startswith("none+affine helps") for each in sentences)
+
+
 def test_controls_are_chosen_by_name_not_by_score():
     scores = {"none": (0.5, 0), "smote": (0.9, 0), "balanced+affine": (0.6, 0), "gan": (0.7, 0)}
     against = [each for each in headlines(study(scores)) if "the control" in each]
