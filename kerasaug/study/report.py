@@ -24,7 +24,6 @@ METRIC_NAMES = {
     "rare_f1": "F1",
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
-    "g_mean": "G-mean",
 }
 
 
