@@ -170,15 +170,16 @@ class Study:
         class_id = dataset.rare_classes[0]
         real, _ = collect(dataset.class_stream(class_id).take(PICTURED))
         generated = {}
-        for arm in self.config.parsed_arms:
-            if arm.model not in ready:
-                continue
-            folder = self.generators.path(arm.model, 0)
-            if arm.form == VARIED:
+        # Arms that differ in their count or augmentation alone share a picture.
+        for model, varies in dict.fromkeys(
+            (arm.model, arm.form == VARIED) for arm in self.config.parsed_arms if arm.model in ready
+        ):
+            folder = self.generators.path(model, 0)
+            if varies:
                 supply = Supply(dataset, folder, teacher=None, pool=PICTURED, threshold=0.0, seed=0)
-                generated[f"{arm.model}:{VARIED}"] = supply.varied()[class_id]
+                generated[f"{model}:{VARIED}"] = supply.varied()[class_id]
             else:
-                generated[arm.model] = folder.generate(PICTURED, class_id, seed=0)
+                generated[model] = folder.generate(PICTURED, class_id, seed=0)
         figure = plots.real_beside_generated(real, generated)
         plots.save_figure(figure, self.output / "figures" / "samples.png")
 

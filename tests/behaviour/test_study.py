@@ -286,6 +286,7 @@ def test_nothing_that_trains_or_chooses_sees_the_test_split(tiny, tmp_path, monk
     np.testing.assert_array_equal(verdicts[:middle], verdicts[middle:])
     assert clean["augmentation"] == other["augmentation"]
     assert clean["amounts"] == other["amounts"]
+    assert clean["amounts"][model]["chosen"] in (4, 9)
     scored_differently = False
     for name in options["arms"]:
         (a,), (b,) = (found["arms"][name]["trials"] for found in (clean, other))
@@ -425,3 +426,9 @@ def test_names_from_the_data_are_escaped(finished, tmp_path):
     results["data"]["class_names"][2] = "<script>alert(1)</script>"
     report.write(results, tmp_path)
     assert "<script>" not in (tmp_path / "report.html").read_text()
+
+
+def test_auto_chooses_also_where_a_single_image_is_left(tiny, tmp_path):
+    found = run(tiny, tmp_path, keep={"bottom": 1}, arms=("balanced+auto",), seeds=1)
+    assert set(found["augmentation"]) >= {"balanced", "balanced+affine"}
+    assert not found["failures"]

@@ -101,6 +101,8 @@ def test_a_transfer_is_of_the_class_asked_for_in_the_style_of_its_image(trained,
 def test_a_variation_keeps_the_class_and_takes_over_the_difference_of_a_pair(trained, styled):
     vae, _ = trained
     images, labels = collect(styled.test)
+    nothing = np.zeros_like(vae.encode(images, labels)[0])
+    np.testing.assert_array_equal(vae.vary(images, labels, nothing, strength=0.5), images)
     other = [images[(labels == 0) & bright_style] for bright_style in _brightness(images)]
     count = min(map(len, other))
     dark, light = (each[:count] for each in other)
