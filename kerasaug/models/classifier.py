@@ -1,8 +1,19 @@
 """The classifier whose failure on the rare class everything here is about."""
 
+from collections.abc import Sequence
+
 import keras
+import numpy as np
 
 from kerasaug.models.layers import FusedBatchNormalization
+
+LOGITS = "logits"
+ADJUSTMENT = 0.5
+"""How much of a class's rarity counts; 1 is right for a classifier that drew the classes as they are.
+
+One that drew all classes equally often needs none in theory. But it knows its few images of a rare
+class by heart, and takes unseen ones for another class too often.
+"""
 
 
 def build_classifier(
@@ -44,7 +55,7 @@ def build_classifier(
     features = keras.layers.Dense(4 * width, use_bias=False)(features)
     features = FusedBatchNormalization()(features)
     features = keras.layers.ReLU(name="features")(features)
-    logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")(features)
+    logits = keras.layers.Dense(num_classes, dtype="float32", name=LOGITS)(features)
     classifier = keras.Model(images, logits, name="classifier")
     schedule = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=learning_rate / 40,
@@ -63,3 +74,18 @@ def build_classifier(
         jit_compile=False,
     )
     return classifier
+
+
+def adjust_logits(classifier: keras.Model, class_counts: Sequence[int]) -> None:
+    """Lowers the logit of every class by `ADJUSTMENT` times the logarithm of its size.
+
+    Args:
+        classifier: What `build_classifier` made, trained; its last bias changes.
+        class_counts: Training images of each class; one without any is taken to have one.
+
+    Reference:
+        Menon et al. 2021, "Long-tail learning via logit adjustment", arXiv 2007.07314, equation 9,
+        whose tau is `ADJUSTMENT`.
+    """
+    bias = classifier.get_layer(LOGITS).bias
+    bias.assign(bias - ADJUSTMENT * np.log(np.maximum(class_counts, 1)))

@@ -28,18 +28,20 @@ FORMS = {
 """What a model may do to every class alike, in batches that hold every class equally often."""
 SHARES = {SYMMETRIC: 0.25, VARIED: 0.5}
 """How much of a batch is made by the model, unless another share is asked for."""
+AUTO = "auto"
 AUGMENTATIONS = {
     "crop-rotate": "every image cropped and rotated by up to 10 degrees",
     "affine": "every image rotated, shifted and scaled",
     "shift": "every image shifted by up to a twentieth of the side",
     "flip-shift": "and mirrored, left to right, at random",
-    "auto": "every image changed by the one of these that does best for other classes made as rare",
+    AUTO: "every image changed by the one of these that does best for other classes made as rare",
 }
-BLENDING, FILTERING = "mixup", "teacher"
+BLENDING, FILTERING, ADJUSTING = "mixup", "teacher", "adjusted"
 MODIFIERS = {
     **AUGMENTATIONS,
     BLENDING: "pairs of images and of labels blended",
     FILTERING: "only those generated images whose label a classifier confirms",
+    ADJUSTING: "a class's score raised after the training, the rarer it is the more",
 }
 
 
@@ -79,6 +81,20 @@ class Arm:
     def filters(self) -> bool:
         """Whether generated images stay only if a teacher agrees with their label."""
         return self.form == SYMMETRIC or FILTERING in self.modifiers
+
+    @property
+    def adjusts(self) -> bool:
+        """Whether the classifier's scores are adjusted by the sizes of the classes."""
+        return ADJUSTING in self.modifiers
+
+    def without(self, modifier: str) -> "Arm":
+        """The same arm without a modifier.
+
+        Args:
+            modifier: A key of `MODIFIERS`.
+        """
+        left = tuple(name for name in self.modifiers if name != modifier)
+        return dataclasses.replace(self, modifiers=left)
 
     @property
     def file_name(self) -> str:

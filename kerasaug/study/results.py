@@ -11,7 +11,12 @@ from kerasaug.study import arms, metrics
 SCHEMA = 1
 BASELINE, CEILING = "none", "full"
 SIMPLEST_CONTROL = "oversample"
-STRONGEST_CONTROLS = ("balanced+auto", "balanced+affine")
+STRONGEST_CONTROLS = (
+    "balanced+auto+adjusted",
+    "balanced+affine+adjusted",
+    "balanced+auto",
+    "balanced+affine",
+)
 
 
 def summarise(
@@ -74,8 +79,8 @@ def headlines(results: dict[str, Any]) -> list[str]:
     """Says in a few sentences what was found, the verdict on the generated images first.
 
     Every generative arm is held against doing nothing and against two controls that are chosen by
-    name, never by their scores: `oversample` and `balanced+auto`, else `balanced+affine`; where
-    none of these was run, the last control listed.
+    name, never by their scores: `oversample` and the first of `STRONGEST_CONTROLS` that was run;
+    where none of these was run, the last control listed.
 
     Args:
         results: What `summarise` gave.

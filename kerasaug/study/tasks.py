@@ -20,13 +20,13 @@ from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import TrainingFailed
 from kerasaug.files import atomic, write_json
 from kerasaug.study import arms, trial
-from kerasaug.study.arms import Arm
+from kerasaug.study.arms import AUTO, Arm
 from kerasaug.study.config import Follower, StudyConfig
 from kerasaug.study.generators import MAP_STEP_COST, STEP_COST, Generators
 from kerasaug.study.supply import Supply
 
 CANDIDATE, GENERATOR, TEACHER, MAP, TRIAL = "candidate", "generator", "teacher", "map", "trial"
-CANDIDATES = ["balanced"] + [f"balanced+{n}" for n in arms.AUGMENTATIONS if n != "auto"]
+CANDIDATES = ["balanced"] + [f"balanced+{n}" for n in arms.AUGMENTATIONS if n != AUTO]
 MOST_POOLED = 5000
 HELD_OUT = 0.2
 """Share of every class that is held out of the training images to choose by."""
@@ -85,14 +85,16 @@ class Tasks:
 
     def stages(self) -> Iterator[list[Task]]:
         """What is left to do, in groups; each needs those before it, and nothing of its own."""
+        if self._chooses:
+            yield self._missing(Task(CANDIDATE, name) for name in CANDIDATES)
         trials = self._missing(
-            Task(TRIAL, str(arm), seed)
-            for seed in range(self.config.seeds)
-            for arm in self.config.parsed_arms
+            dict.fromkeys(
+                Task(TRIAL, str(self._trained(arm)), seed)
+                for seed in range(self.config.seeds)
+                for arm in self.config.parsed_arms
+            )
         )
         missing = [(arms.parse(each.name), each.seed) for each in trials]
-        if any(arm.augmentation == "auto" for arm, _ in missing):
-            yield self._missing(Task(CANDIDATE, name) for name in CANDIDATES)
         needed = [Task(GENERATOR, arm.model, seed) for arm, seed in missing if arm.model]
         needed += [Task(TEACHER, _teacher(arm), seed) for arm, seed in missing if arm.filters]
         needed += [Task(MAP)] * self.config.latent_map
@@ -164,7 +166,11 @@ class Tasks:
             arm: The arm.
             seed: Number of the repetition.
         """
-        return self._read(Task(TRIAL, str(arm), seed))
+        found = self._read(Task(TRIAL, str(self._trained(arm)), seed))
+        if found is None:
+            return None
+        adjusted = found.pop("adjusted")
+        return {**found, **(adjusted if arm.adjusts else {}), "arm": str(arm)}
 
     def augmentation(self) -> dict[str, float] | None:
         """F1 of the classes that stood in for the rare ones, by candidate for `auto`, best first.
@@ -172,13 +178,22 @@ class Tasks:
         Returns:
             Scores by candidate; None if no arm asks for it, or if not all were tried.
         """
-        if not any(arm.augmentation == "auto" for arm in self.config.parsed_arms):
+        if not self._chooses:
             return None
         found = {name: self._read(Task(CANDIDATE, name)) for name in CANDIDATES}
         if None in found.values():
             return None
         scores = {name: score["f1"] for name, score in found.items()}
         return dict(sorted(scores.items(), key=lambda pair: -pair[1]))
+
+    @property
+    def _chooses(self) -> bool:
+        """Whether an arm asks for the best augmentation."""
+        return any(arm.augmentation == AUTO for arm in self.config.parsed_arms)
+
+    def _trained(self, arm: Arm) -> Arm:
+        """The arm whose training is this one's too, so that equal ones are done once."""
+        return self._resolved(arm).without(arms.ADJUSTING)
 
     def _missing(self, tasks) -> list[Task]:
         return [task for task in tasks if not self.done(task)]
@@ -209,7 +224,7 @@ class Tasks:
 
     def _train_teacher(self, task, follower):
         callbacks = [follower.following(str(task))]
-        arm = self._resolved(arms.parse(task.name))
+        arm = self._chosen(arms.parse(task.name))
         given = self._given(self._cached(task.seed), task)
         teacher, _, _ = trial.train(arm, given, self.config.length, task.seed, callbacks)
         with atomic(self._network(task)) as draft:
@@ -217,20 +232,20 @@ class Tasks:
         self._write(task, {"arm": str(arm)})
 
     def _run_trial(self, task, follower):
-        arm = arms.parse(task.name)
+        arm = self._chosen(arms.parse(task.name))
         dataset = self._cached(task.seed)
         supply = None if arm.model is None else self._supply(arm, dataset, task.seed)
         file = self._file(task)
         file.parent.mkdir(parents=True, exist_ok=True)
         found = trial.run_trial(
-            self._resolved(arm),
+            arm,
             self._given(dataset, task, supply),
             self.config.length,
             seed=task.seed,
             csv_log=file.with_suffix(".csv"),
             callbacks=[follower.following(str(task))],
         )
-        self._write(task, {"arm": task.name, **found})
+        self._write(task, found)
 
     def _given(self, dataset, task, supply=None):
         full = functools.partial(self._full, task.seed)
@@ -258,15 +273,18 @@ class Tasks:
         )
 
     def _resolved(self, arm: Arm) -> Arm:
-        """The arm with the augmentation that was chosen in the place of `auto`."""
-        if arm.augmentation != "auto":
-            return arm
-        tried = self.augmentation()
+        """The arm with the augmentation that was chosen in the place of `auto`, if one was yet."""
+        tried = self.augmentation() if arm.augmentation == AUTO else None
         if tried is None:
+            return arm
+        best, rest = arms.parse(next(iter(tried))), arm.without(AUTO)
+        return dataclasses.replace(rest, modifiers=(*best.modifiers, *rest.modifiers))
+
+    def _chosen(self, arm: Arm) -> Arm:
+        resolved = self._resolved(arm)
+        if resolved.augmentation == AUTO:
             raise TrainingFailed("not all augmentations that +auto chooses from were tried")
-        best = arms.parse(next(iter(tried)))
-        others = tuple(name for name in arm.modifiers if name != "auto")
-        return dataclasses.replace(arm, modifiers=(*best.modifiers, *others))
+        return resolved
 
     def _network(self, task: Task) -> Path:
         return self._file(task).with_suffix(".keras")

@@ -13,7 +13,7 @@ from kerasaug.data import augment, mixture
 from kerasaug.data.dataset import ImageDataset, collect
 from kerasaug.errors import InputError
 from kerasaug.files import atomic
-from kerasaug.models.classifier import build_classifier
+from kerasaug.models.classifier import adjust_logits, build_classifier
 from kerasaug.reproducibility import make_reproducible
 from kerasaug.study import metrics
 from kerasaug.study.arms import VARIED, Arm
@@ -95,7 +95,7 @@ def train(
     of the epoch with the lowest *training* loss.
 
     Args:
-        arm: What to train on; its augmentation is not `auto`.
+        arm: What to train on; its augmentation is not `auto`, and whether it `adjusts` is not asked.
         given: What to take it from.
         length: How long.
         seed: Of the initial weights and the order of the data.
@@ -157,8 +157,9 @@ def run_trial(
 
     Returns:
         `seed`, the scores of `metrics.score`, `validation` (the same on images held out of the
-        training split, or None if there are none), `kept_shares` (share of generated images that
-        the teacher let pass, by class), `kept_epoch`, `history` (lists by curve) and `seconds`.
+        training split, or None if there are none), `adjusted` (both once more, after
+        `adjust_logits`), `kept_shares` (share of generated images that the teacher let pass, by
+        class), `kept_epoch`, `history` (lists by curve) and `seconds`.
     """
     start = time.perf_counter()
     dataset = given.dataset
@@ -166,11 +167,13 @@ def run_trial(
     with atomic(csv_log) as draft:
         callbacks = [keras.callbacks.CSVLogger(draft), *callbacks]
         classifier, history, epoch = train(arm, given, length, seed, callbacks, tests)
-    held_out = dataset.validation
+    plain = _scores(classifier, dataset)
+    learned = given.full() if arm.mixture == "full" else dataset
+    adjust_logits(classifier, learned.class_counts)
     return {
         "seed": seed,
-        **score(classifier, dataset, dataset.test),
-        "validation": None if held_out is None else score(classifier, dataset, held_out),
+        **plain,
+        "adjusted": _scores(classifier, dataset),
         "kept_shares": {} if given.supply is None else given.supply.kept_shares,
         "kept_epoch": epoch,
         "history": {
@@ -199,6 +202,15 @@ def score(
     _, labels = collect(images)
     logits = classifier.predict(mixture.to_model_input(images.batch(TEST_BATCH)), verbose=0)
     return metrics.score(labels, logits.argmax(axis=1), dataset.num_classes, dataset.rare_classes)
+
+
+def _scores(classifier, dataset):
+    """Of the test images, and as `validation` of those held out, if there are any."""
+    held_out = dataset.validation
+    return {
+        **score(classifier, dataset, dataset.test),
+        "validation": None if held_out is None else score(classifier, dataset, held_out),
+    }
 
 
 def _class_weights(dataset: ImageDataset) -> dict[int, float]:

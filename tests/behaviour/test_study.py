@@ -275,7 +275,8 @@ def test_nothing_that_trains_or_chooses_sees_the_test_split(tiny, tmp_path, monk
     }
     clean = run(tiny, tmp_path / "clean", **options)
     other = run(dataclasses.replace(tiny, test=poisoned), tmp_path / "poisoned", **options)
-    for path in (f"generators/{model}-seed0/model.keras", "teachers/balanced+auto-seed0.keras"):
+    (teacher,) = (tmp_path / "clean" / "teachers").glob("*.keras")
+    for path in (f"generators/{model}-seed0/model.keras", f"teachers/{teacher.name}"):
         ours, theirs = (
             keras.models.load_model(tmp_path / name / path) for name in ("clean", "poisoned")
         )
@@ -316,6 +317,34 @@ def test_every_repetition_has_a_split_of_its_own_that_all_arms_share(tiny, tmp_p
                 study.tasks.perform(Task(TRIAL, arm, seed), Silent())
     assert all(len(prints) == 1 for prints in seen.values())
     assert len(set.union(*seen.values())) == 3
+
+
+def test_arms_of_one_training_are_trained_once(tiny, tmp_path, monkeypatch):
+    trained = []
+    real = trial.run_trial
+
+    def record(arm, *arguments, **options):
+        trained.append(str(arm))
+        return real(arm, *arguments, **options)
+
+    monkeypatch.setattr(trial, "run_trial", record)
+    augmented = [f"balanced+{name}" for name in arms.AUGMENTATIONS]
+    wanted = ("balanced", *augmented, "balanced+auto+adjusted", "balanced+adjusted")
+    found = run(tiny, tmp_path, arms=wanted, seeds=1)
+    assert sorted(trained) == sorted({"balanced", *augmented} - {"balanced+auto"})
+    chosen = next(iter(found["augmentation"]))
+    (auto,), (same,), (adjusted,), (plain,), (raised,) = (
+        found["arms"][name]["trials"]
+        for name in ("balanced+auto", chosen, "balanced+auto+adjusted")
+        + ("balanced", "balanced+adjusted")
+    )
+    assert {**auto, "arm": chosen} == same
+    assert adjusted["history"] == auto["history"]
+    # Nothing but the rare class is said more often, and here it is.
+    (rare,) = found["data"]["rare_classes"]
+    before, after = (np.sum(each["confusion_matrix"], axis=0)[rare] for each in (plain, raised))
+    assert after > before
+    assert list(found["arms"]) == list(wanted)
 
 
 def test_another_study_in_the_folder_is_refused(finished, tiny):

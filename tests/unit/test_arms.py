@@ -17,6 +17,7 @@ from kerasaug.study import arms, trial
         ("conditional-vae:symmetric+auto", ("conditional-vae", None, "symmetric", ("auto",))),
         ("conditional-vae:varied+affine", ("conditional-vae", None, "varied", ("affine",))),
         ("wgan:7+affine+mixup+teacher", ("wgan", 7, None, ("affine", "mixup", "teacher"))),
+        ("balanced+affine+adjusted", ("balanced", None, None, ("affine", "adjusted"))),
     ],
 )
 def test_arms_are_read_and_written(text, expected):
@@ -27,6 +28,12 @@ def test_arms_are_read_and_written(text, expected):
 
 def test_the_order_of_modifiers_does_not_matter():
     assert arms.parse("wgan:7+teacher+affine") == arms.parse("wgan:7+affine+teacher")
+
+
+def test_a_modifier_can_be_left_out():
+    arm = arms.parse("balanced+affine+adjusted")
+    assert (arm.adjusts, str(arm.without("adjusted"))) == (True, "balanced+affine")
+    assert not arm.without("adjusted").adjusts
 
 
 @pytest.mark.parametrize(
