@@ -68,8 +68,8 @@ STUDY_PRESETS = {
     ),
     "quick": StudyPreset(
         arms=(
-            "none,oversample,crop-rotate,balanced+affine,conditional-wgan,"
-            "conditional-vae:varied+affine"
+            "none,oversample,crop-rotate,balanced+affine,balanced+affine+adjusted,"
+            "conditional-wgan,conditional-vae:varied+affine,conditional-vae:varied+affine+adjusted"
         ),
         seeds=3,
         steps=400,
@@ -79,10 +79,11 @@ STUDY_PRESETS = {
     ),
     "paper": StudyPreset(
         arms=(
-            "none,oversample,crop-rotate,balanced+affine,balanced+auto,"
+            "none,none+adjusted,oversample,crop-rotate,balanced+auto,balanced+auto+adjusted,"
             "conditional-wgan:100,conditional-wgan:1000,conditional-wgan:2000,"
-            "conditional-wgan:4500,gan:4500,vae:4500,wgan:4500,progressive-wgan:4500,"
-            "conditional-vae:symmetric+auto,conditional-vae:varied+auto,full+auto"
+            "conditional-wgan:4500,conditional-wgan:4500+adjusted,gan:4500,vae:4500,wgan:4500,"
+            "progressive-wgan:4500,conditional-vae:symmetric+auto,conditional-vae:varied+auto,"
+            "conditional-vae:varied+auto+adjusted,full+auto"
         ),
         seeds=5,
         steps=1000,

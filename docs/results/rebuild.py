@@ -25,7 +25,11 @@ PAGE = HERE.parent / "study.md"
 TABLE = re.compile(
     r"(<!-- table: (worth )?(\S+) -->\n)(?:(?!<!-- ).)*(<!-- end of table -->)", re.DOTALL
 )
-CONTROL, RECIPE = "balanced+affine", "conditional-vae:varied+affine"
+PAIRS = [
+    (f"balanced+affine{adjusted}", f"conditional-vae:varied+affine{adjusted}")
+    for adjusted in ("", "+adjusted")
+]
+"""Controls and recipes; a recipe is worth as many real images as its control needs to do as well."""
 
 
 def load(name: str) -> dict[str, Any]:
@@ -41,32 +45,33 @@ def load(name: str) -> dict[str, Any]:
 
 
 def arm_table(name: str) -> str:
-    """The arms of a study: scores, and verdicts against doing nothing and against their controls.
+    """The arms of a study: scores, and verdicts against doing nothing and against two controls.
 
-    The control of an arm is `balanced` with the arm's augmentation if that was run, else `CONTROL`.
+    The controls of an arm are `balanced` with the arm's augmentation, or with that which most arms
+    have, once as it is and once adjusted.
     """
     results = load(name)
+    augmentations = [arms.parse(arm).augmentation for arm in results["arms"]]
+    usual = max(filter(None, augmentations), key=augmentations.count)
     rows = [
-        ["arm", "recall", "precision", "F1", "balanced accuracy"]
-        + ["F1 − F1 of its control", f"against `{BASELINE}`", "against its control"]
+        ["arm", "recall", "precision", "F1", "balanced accuracy", f"against `{BASELINE}`"]
+        + ["F1 − F1 of its control", "F1 − F1 of its control, adjusted"]
     ]
     for arm, found in results["arms"].items():
         summary = found["summary"]
-        own = f"balanced+{arms.parse(arm).augmentation}"
-        against = found["versus"].get(own, found["versus"].get(CONTROL))
+        control = f"balanced+{arms.parse(arm).augmentation or usual}"
         rows.append(
             [f"`{arm}`"]
             + [_with_half(summary[f"rare_{each}"]) for each in ("recall", "precision", "f1")]
-            + [_with_half(summary["balanced_accuracy"], 4)]
-            + [_difference(against["rare_f1"]) if against else ""]
-            + [found["verdict"] or "", metrics.verdict(against) if against else ""]
+            + [_with_half(summary["balanced_accuracy"], 4), found["verdict"] or ""]
+            + [_against(found["versus"].get(each)) for each in (control, f"{control}+adjusted")]
         )
     return _markdown(rows)
 
 
 def worth_curves(prefix: str) -> dict[str, dict[int, dict[str, float | None]]]:
-    """F1 of the rare class with its interval, of control and recipe, by number of images kept."""
-    curves = {CONTROL: {}, RECIPE: {}}
+    """F1 of the rare class with its interval, of controls and recipes, by number of images kept."""
+    curves = {arm: {} for pair in PAIRS for arm in pair}
     for path in HERE.glob(f"{prefix}-*.json"):
         count = int(path.stem.removeprefix(f"{prefix}-"))
         for arm, found in load(path.stem)["arms"].items():
@@ -96,24 +101,27 @@ def images_needed(curve: dict[int, dict[str, float | None]], f1: float) -> float
 
 
 def worth_table(prefix: str) -> str:
-    """How many images the control needs for the F1 that the recipe reaches with fewer."""
+    """How many images the controls need for the F1 that the recipes reach with fewer."""
     curves = worth_curves(prefix)
-    control, recipe = curves[CONTROL], curves[RECIPE]
-    most = max(control)
-    rows = [["images kept", "F1 of the control", "F1 of the recipe", "images the control needs"]]
-    for count in sorted({*control, *recipe}):
-        row = [str(count), *(_with_half(c[count]) if count in c else "" for c in (control, recipe))]
-        needed = images_needed(control, recipe[count]["mean"]) if count in recipe else None
-        if needed is None:
-            words = ""
-        elif needed == 0:
-            words = f"fewer than {min(control)}"
-        elif needed > most:
-            words = f"more than {most}: over {most / count:.1f}×"
-        else:
-            words = f"{needed:.0f}: {needed / count:.1f}×"
-        rows.append([*row, words])
+    rows = [["images kept"]]
+    for control, recipe in PAIRS:
+        rows[0] += [f"`{control}`", f"`{recipe}`", "images that the control needs for it"]
+    for count in sorted(set().union(*curves.values())):
+        row = [str(count)]
+        for control, recipe in ((curves[a], curves[b]) for a, b in PAIRS):
+            row += [_with_half(each[count]) if count in each else "" for each in (control, recipe)]
+            row.append(_needed(control, count, recipe[count]["mean"]) if count in recipe else "")
+        rows.append(row)
     return _markdown(rows)
+
+
+def _needed(control: dict[int, dict[str, float | None]], count: int, f1: float) -> str:
+    needed, most = images_needed(control, f1), max(control)
+    if needed == 0:
+        return f"fewer than {min(control)}"
+    if needed > most:
+        return f"more than {most}: over {most / count:.1f}×"
+    return f"{needed:.0f}: {needed / count:.1f}×"
 
 
 def save_worth(prefix: str) -> None:
@@ -140,8 +148,12 @@ def _with_half(score: dict[str, float | None], digits: int = 3) -> str:
     return f"{score['mean']:.{digits}f} ± {half:.{digits}f}"
 
 
-def _difference(score: dict[str, float | None]) -> str:
-    return f"{score['difference']:+.4f} ({score['low']:+.4f} to {score['high']:+.4f})"
+def _against(differences: dict[str, dict[str, float | None]] | None) -> str:
+    if differences is None:
+        return ""
+    f1 = differences["rare_f1"]
+    interval = f"{f1['low']:+.4f} to {f1['high']:+.4f}"
+    return f"{f1['difference']:+.4f} ({interval}): {metrics.verdict(differences)}"
 
 
 def _markdown(rows: list[list[str]]) -> str:

@@ -24,6 +24,7 @@ METRIC_NAMES = {
     "rare_f1": "F1",
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
+    "g_mean": "G-mean",
 }
 
 

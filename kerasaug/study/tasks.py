@@ -19,6 +19,7 @@ from kerasaug import training
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import TrainingFailed
 from kerasaug.files import atomic, write_json
+from kerasaug.models.classifier import adjust_logits
 from kerasaug.study import arms, trial
 from kerasaug.study.arms import AUTO, Arm
 from kerasaug.study.config import Follower, StudyConfig
@@ -209,6 +210,7 @@ class Tasks:
         """Makes further classes rare, and scores those on training images that were held out.
 
         Of a class that is rare itself, too few images can be held out to tell augmentations apart.
+        Scores are adjusted, so that it does not decide which augmentation moves the line most.
         """
         held_out = self._cached(task.seed).hold_out(HELD_OUT)
         counts, rare = held_out.class_counts, held_out.rare_classes
@@ -219,6 +221,7 @@ class Tasks:
         callbacks = [follower.following(str(task))]
         arm, given = arms.parse(task.name), self._given(reduced, task)
         classifier, _, _ = trial.train(arm, given, self.config.length, task.seed, callbacks)
+        adjust_logits(classifier, reduced.class_counts)
         f1 = trial.score(classifier, reduced, reduced.validation)["f1"]
         self._write(task, {"f1": float(np.mean([f1[class_id] for class_id in stand_ins]))})
 
