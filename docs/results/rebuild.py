@@ -29,7 +29,7 @@ PAIRS = [
     (f"balanced+affine{adjusted}", f"conditional-vae:varied+affine{adjusted}")
     for adjusted in ("", "+adjusted")
 ]
-"""Controls and recipes; a recipe is worth as many real images as its control needs to do as well."""
+"""Controls and recipes; a recipe is worth the real images that its control needs to do as well."""
 
 
 def load(name: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from kerasaug.models.layers import FusedBatchNormalization
 
 LOGITS = "logits"
 ADJUSTMENT = 0.5
-"""How much of a class's rarity counts; 1 is right for a classifier that drew the classes as they are.
+"""How much rarity counts; 1 is right for a classifier that drew the classes as they are.
 
 One that drew all classes equally often needs none in theory. But it knows its few images of a rare
 class by heart, and takes unseen ones for another class too often.

@@ -95,7 +95,7 @@ def train(
     of the epoch with the lowest *training* loss.
 
     Args:
-        arm: What to train on; its augmentation is not `auto`, and whether it `adjusts` is not asked.
+        arm: What to train on; its augmentation is not `auto`. Whether it `adjusts` is not asked.
         given: What to take it from.
         length: How long.
         seed: Of the initial weights and the order of the data.
