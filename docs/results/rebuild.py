@@ -51,11 +51,11 @@ def arm_table(name: str) -> str:
     have, once as it is and once adjusted.
     """
     results = load(name)
-    augmentations = [arms.parse(arm).augmentation for arm in results["arms"]]
-    usual = max(filter(None, augmentations), key=augmentations.count)
+    augmentations = [arms.parse(arm).augmentation or "affine" for arm in results["arms"]]
+    usual = max(augmentations, key=augmentations.count)
     rows = [
         ["arm", "recall", "precision", "F1", "balanced accuracy", f"against `{BASELINE}`"]
-        + ["F1 − F1 of its control", "F1 − F1 of its control, adjusted"]
+        + ["F1, against its control", "F1, against its control adjusted"]
     ]
     for arm, found in results["arms"].items():
         summary = found["summary"]
@@ -116,6 +116,8 @@ def worth_table(prefix: str) -> str:
 
 
 def _needed(control: dict[int, dict[str, float | None]], count: int, f1: float) -> str:
+    if not control:
+        return ""
     needed, most = images_needed(control, f1), max(control)
     if needed == 0:
         return f"fewer than {min(control)}"

@@ -12,7 +12,7 @@ from kerasaug.errors import InputError, TrainingFailed
 from kerasaug.models.registry import MODELS
 from kerasaug.presets import GENERATOR_PRESETS, STUDY_PRESETS
 from kerasaug.quiet import quiet_tensorflow
-from kerasaug.study.arms import COUNTED, FORMS, MIXTURES, MODIFIERS, SHARES, Arm, parse_list
+from kerasaug.study.arms import ADJUSTING, COUNTED, FORMS, MIXTURES, MODIFIERS, SHARES, Arm, parse_list
 
 
 def _table(rows: dict[str, str]) -> str:
@@ -165,7 +165,9 @@ def evaluate(
             run = ModelFolder(generator).read_run()
         if run is not None:
             # The preset's arms, with the given model in the place of the preset's.
-            parsed = [arm for arm in parsed if arm.model is None] + [Arm(run["config"]["model"])]
+            model = run["config"]["model"]
+            parsed = [arm for arm in parsed if arm.model is None]
+            parsed += [Arm(model), Arm(model, modifiers=(ADJUSTING,))]
     parsed = _swept(parsed, counts)
     whole = common.load(dataset)
     amounts = common.resolve_keep(whole, amounts)
@@ -254,7 +256,7 @@ def _print_results(results):
     console = rich.console.Console()
     console.print(table)
     note = results["config"]["generator_note"]
-    for sentence in [*headlines(results), *([note] if note else [])]:
+    for sentence in [*headlines(results).first, *([note] if note else [])]:
         console.print(sentence, highlight=False, markup=False)
 
 

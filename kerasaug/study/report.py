@@ -124,7 +124,8 @@ def _draw(results: dict[str, Any], figures: Path) -> None:
         plots.save_figure(
             plots.confusion_matrix(matrix, names, f"{arm}{mean_of}"), figures / matrix_file(arm)
         )
-        curves = plots.learning_curves([trial["history"] for trial in trials], arm)
+        title = f"{arm}: before the scores are adjusted" if parse(arm).adjusts else arm
+        curves = plots.learning_curves([trial["history"] for trial in trials], title)
         plots.save_figure(curves, figures / curves_file(arm))
     for metric, title in (("rare_recall", "recall"), ("rare_f1", "F1")):
         values = {

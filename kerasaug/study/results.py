@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -75,18 +75,30 @@ def summarise(
     }
 
 
-def headlines(results: dict[str, Any]) -> list[str]:
+class Headlines(NamedTuple):
+    """What a study found, in sentences.
+
+    Attributes:
+        first: The verdict on every generative arm, and what else has to be known.
+        further: Further comparisons.
+    """
+
+    first: list[str]
+    further: list[str]
+
+
+def headlines(results: dict[str, Any]) -> Headlines:
     """Says in a few sentences what was found, the verdict on the generated images first.
 
-    Every generative arm is held against doing nothing and against two controls that are chosen by
-    name, never by their scores: `oversample` and the first of `STRONGEST_CONTROLS` that was run;
-    where none of these was run, the last control listed.
+    Every generative arm is held against the strongest control, which is chosen by name, never by
+    its scores: the first of `STRONGEST_CONTROLS` that was run, else the last control listed, else
+    doing nothing. An arm that is adjusted is not held against a control that is not.
 
     Args:
         results: What `summarise` gave.
 
     Returns:
-        One sentence each.
+        The sentences.
     """
     found = results["arms"]
     classes = results["data"]["class_names"]
@@ -96,21 +108,25 @@ def headlines(results: dict[str, Any]) -> list[str]:
         for name in found
         if name != BASELINE and arms.parse(name).model is None and not _is_ceiling(name)
     ]
-    strongest = [name for name in STRONGEST_CONTROLS if name in controls][:1]
-    chosen = [name for name in controls if name == SIMPLEST_CONTROL] + strongest
-    sentences = []
+    ranked = [name for name in STRONGEST_CONTROLS if name in controls] + controls[:-2:-1]
+    sentences, further = [], []
     for name, arm in found.items():
-        if arms.parse(name).model is not None:
-            if BASELINE in arm["versus"]:
-                sentences.append(_against_nothing(name, arm))
-            against = [c for c in chosen or controls[-1:] if c in arm["versus"]]
-            sentences += [_against_control(name, arm, control) for control in against]
+        if arms.parse(name).model is None:
+            continue
+        fair = [c for c in controls if arms.parse(c).adjusts or not arms.parse(name).adjusts]
+        strongest = next((c for c in ranked if c in fair and c in arm["versus"]), None)
+        if strongest is not None:
+            sentences.append(_against_control(name, arm, strongest))
+        if BASELINE in arm["versus"]:
+            (further if strongest else sentences).append(_against_nothing(name, arm))
+        if SIMPLEST_CONTROL in fair and SIMPLEST_CONTROL in arm["versus"]:
+            further.append(_against_control(name, arm, SIMPLEST_CONTROL))
     if BASELINE in found:
         recall = found[BASELINE]["summary"]["rare_recall"]["mean"]
         sentences.append(
             f"With nothing done, the classifier finds {recall:.1%} of the test images of {rare}."
         )
-        sentences += [
+        further += [
             _against_nothing(name, found[name])
             for name in controls
             if BASELINE in found[name]["versus"]
@@ -129,7 +145,7 @@ def headlines(results: dict[str, Any]) -> list[str]:
     if results["augmentation"]:
         best = next(iter(results["augmentation"]))
         sentences.append(f"For +auto, held-out training images choose {best}.")
-    return sentences
+    return Headlines(sentences, further)
 
 
 def _is_ceiling(name: str) -> bool:

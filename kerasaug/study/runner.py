@@ -78,7 +78,7 @@ class Study:
             write_json(self.run_file, {"schema": SCHEMA, "config": self.tasks.base_config})
             read = len(self._finished_trials())
             if read:
-                follower.say(f"{read} finished trials were read from {self.output / 'trials'}")
+                follower.say(f"{read} finished results were read from {self.output / 'trials'}")
             failures = [
                 failure for stage in self.tasks.stages() for failure in perform(self.tasks, stage)
             ]
@@ -101,7 +101,10 @@ class Study:
         return found
 
     def units(self) -> float:
-        """The work that is left, in units of one classifier step, roughly."""
+        """The work that is left, in units of one classifier step, roughly.
+
+        Until `+auto` has chosen, its arms count as trainings of their own.
+        """
         return sum(self.tasks.cost(task) for stage in self.tasks.stages() for task in stage)
 
     @property

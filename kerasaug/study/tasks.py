@@ -4,6 +4,7 @@ A piece is a pure function of the study's configuration, so it may run in any pr
 machine that sees the study's folder, and one that is finished is never run again.
 """
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -31,6 +32,8 @@ CANDIDATES = ["balanced"] + [f"balanced+{n}" for n in arms.AUGMENTATIONS if n !=
 MOST_POOLED = 5000
 HELD_OUT = 0.2
 """Share of every class that is held out of the training images to choose by."""
+FORMAT = 2
+"""Of the files that tasks leave; those of an earlier one are not read."""
 STAND_IN_STEP = 2
 """Every which of the common classes is made rare to choose an augmentation by.
 
@@ -86,11 +89,11 @@ class Tasks:
 
     def stages(self) -> Iterator[list[Task]]:
         """What is left to do, in groups; each needs those before it, and nothing of its own."""
-        if self._chooses:
+        if self._uses_auto:
             yield self._missing(Task(CANDIDATE, name) for name in CANDIDATES)
         trials = self._missing(
             dict.fromkeys(
-                Task(TRIAL, str(self._trained(arm)), seed)
+                Task(TRIAL, str(self._training_of(arm)), seed)
                 for seed in range(self.config.seeds)
                 for arm in self.config.parsed_arms
             )
@@ -167,7 +170,7 @@ class Tasks:
             arm: The arm.
             seed: Number of the repetition.
         """
-        found = self._read(Task(TRIAL, str(self._trained(arm)), seed))
+        found = self._read(Task(TRIAL, str(self._training_of(arm)), seed))
         if found is None:
             return None
         adjusted = found.pop("adjusted")
@@ -179,7 +182,7 @@ class Tasks:
         Returns:
             Scores by candidate; None if no arm asks for it, or if not all were tried.
         """
-        if not self._chooses:
+        if not self._uses_auto:
             return None
         found = {name: self._read(Task(CANDIDATE, name)) for name in CANDIDATES}
         if None in found.values():
@@ -188,13 +191,15 @@ class Tasks:
         return dict(sorted(scores.items(), key=lambda pair: -pair[1]))
 
     @property
-    def _chooses(self) -> bool:
+    def _uses_auto(self) -> bool:
         """Whether an arm asks for the best augmentation."""
         return any(arm.augmentation == AUTO for arm in self.config.parsed_arms)
 
-    def _trained(self, arm: Arm) -> Arm:
+    def _training_of(self, arm: Arm) -> Arm:
         """The arm whose training is this one's too, so that equal ones are done once."""
-        return self._resolved(arm).without(arms.ADJUSTING)
+        with contextlib.suppress(TrainingFailed):  # Its trial will say so.
+            arm = self._resolved(arm)
+        return arm.without(arms.ADJUSTING)
 
     def _missing(self, tasks) -> list[Task]:
         return [task for task in tasks if not self.done(task)]
@@ -227,7 +232,7 @@ class Tasks:
 
     def _train_teacher(self, task, follower):
         callbacks = [follower.following(str(task))]
-        arm = self._chosen(arms.parse(task.name))
+        arm = self._resolved(arms.parse(task.name))
         given = self._given(self._cached(task.seed), task)
         teacher, _, _ = trial.train(arm, given, self.config.length, task.seed, callbacks)
         with atomic(self._network(task)) as draft:
@@ -235,7 +240,7 @@ class Tasks:
         self._write(task, {"arm": str(arm)})
 
     def _run_trial(self, task, follower):
-        arm = self._chosen(arms.parse(task.name))
+        arm = self._resolved(arms.parse(task.name))
         dataset = self._cached(task.seed)
         supply = None if arm.model is None else self._supply(arm, dataset, task.seed)
         file = self._file(task)
@@ -276,18 +281,14 @@ class Tasks:
         )
 
     def _resolved(self, arm: Arm) -> Arm:
-        """The arm with the augmentation that was chosen in the place of `auto`, if one was yet."""
-        tried = self.augmentation() if arm.augmentation == AUTO else None
-        if tried is None:
+        """The arm with the augmentation that was chosen in the place of `auto`."""
+        if arm.augmentation != AUTO:
             return arm
+        tried = self.augmentation()
+        if tried is None:
+            raise TrainingFailed("not all augmentations that +auto chooses from were tried")
         best, rest = arms.parse(next(iter(tried))), arm.without(AUTO)
         return dataclasses.replace(rest, modifiers=(*best.modifiers, *rest.modifiers))
-
-    def _chosen(self, arm: Arm) -> Arm:
-        resolved = self._resolved(arm)
-        if resolved.augmentation == AUTO:
-            raise TrainingFailed("not all augmentations that +auto chooses from were tried")
-        return resolved
 
     def _network(self, task: Task) -> Path:
         return self._file(task).with_suffix(".keras")
@@ -308,7 +309,13 @@ class Tasks:
 
     def _key(self, task: Task) -> str:
         """Tells a result from that of other options, data or versions."""
-        facts = [self.base_config, task, self._fingerprint(task.seed), training.versions()]
+        facts = [
+            FORMAT,
+            self.base_config,
+            task,
+            self._fingerprint(task.seed),
+            training.versions(),
+        ]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
     @functools.cached_property

@@ -38,10 +38,14 @@ def test_the_table_has_every_arm():
     assert forms == set(FORMS)
 
 
-def test_every_linked_file_exists():
+def test_every_linked_file_and_section_exists():
     for page in [ROOT / "README.md", *ROOT.glob("docs/*.md"), ROOT / "saved_models/README.md"]:
-        for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
+        for target, anchor in re.findall(r"\]\((?!http)([^)#]+)#?([^)]*)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+            if anchor:
+                titles = re.findall(r"^#+ (.*)", (page.parent / target).read_text(), re.MULTILINE)
+                slugs = [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles]
+                assert anchor in slugs, f"{page.name}: {target}#{anchor}"
 
 
 def test_the_table_has_the_arms_of_the_quick_study():

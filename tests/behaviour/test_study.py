@@ -13,7 +13,7 @@ from kerasaug import training
 from kerasaug.data.dataset import collect
 from kerasaug.errors import InputError, TrainingFailed
 from kerasaug.presets import GeneratorPreset
-from kerasaug.study import arms, generators, report, supply, trial
+from kerasaug.study import arms, generators, report, supply, tasks, trial
 from kerasaug.study import results as results_module
 from kerasaug.study.config import StudyConfig
 from kerasaug.study.metrics import METRICS, verdict
@@ -108,6 +108,7 @@ def test_pictures_and_a_page_that_needs_no_other_file(finished):
     for image in page.split("<img")[1:]:
         assert 'alt="' in image.split(">")[0]
     assert page.index('class="verdict"') < page.index("<table")
+    assert "conditional-wgan:10+affine" in page.split("Further comparisons")[1].split("<table")[0]
 
 
 def test_the_report_says_how_good_the_images_are(finished):
@@ -160,6 +161,8 @@ def test_a_finished_trial_is_not_run_again(finished, tiny, monkeypatch):
         ]
         assert missing == Task(TRIAL, "none", seed=1)
     kept.write_text(good)
+    monkeypatch.setattr(tasks, "FORMAT", tasks.FORMAT - 1)
+    assert Study(CONFIG, tiny, output).units() > 0
 
 
 def test_a_trial_that_fails_does_not_stop_the_others(tiny, tmp_path, monkeypatch):
@@ -268,7 +271,7 @@ def test_nothing_that_trains_or_chooses_sees_the_test_split(tiny, tmp_path, monk
     poisoned = tf.data.Dataset.from_tensor_slices((255 - images, labels[::-1].copy()))
     model = "conditional-vae"
     options = {
-        "arms": ("none", f"{model}:symmetric+auto", f"{model}:varied", f"{model}:4", f"{model}:9"),
+        "arms": ("none+adjusted", f"{model}:symmetric+auto", f"{model}:varied", f"{model}:4", f"{model}:9"),
         "seeds": 1,
         "hold_out": 0.2,
         "keep": {"bottom": 6},
@@ -330,7 +333,7 @@ def test_arms_of_one_training_are_trained_once(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(trial, "run_trial", record)
     augmented = [f"balanced+{name}" for name in arms.AUGMENTATIONS]
     wanted = ("balanced", *augmented, "balanced+auto+adjusted", "balanced+adjusted")
-    found = run(tiny, tmp_path, arms=wanted, seeds=1)
+    found = run(tiny, tmp_path, arms=wanted, seeds=1, hold_out=0.2)
     assert sorted(trained) == sorted({"balanced", *augmented} - {"balanced+auto"})
     chosen = next(iter(found["augmentation"]))
     (auto,), (same,), (adjusted,), (plain,), (raised,) = (
@@ -340,11 +343,20 @@ def test_arms_of_one_training_are_trained_once(tiny, tmp_path, monkeypatch):
     )
     assert {**auto, "arm": chosen} == same
     assert adjusted["history"] == auto["history"]
-    # Nothing but the rare class is said more often, and here it is.
     (rare,) = found["data"]["rare_classes"]
-    before, after = (np.sum(each["confusion_matrix"], axis=0)[rare] for each in (plain, raised))
-    assert after > before
+    for scores in (lambda each: each, lambda each: each["validation"]):
+        before, after = (
+            np.sum(scores(each)["confusion_matrix"], axis=0)[rare] for each in (plain, raised)
+        )
+        assert after > before
     assert list(found["arms"]) == list(wanted)
+
+
+def test_scores_are_adjusted_by_what_an_arm_learned_from(tiny, tmp_path, monkeypatch):
+    counts = []
+    monkeypatch.setattr(trial, "adjust_logits", lambda _, found: counts.append(found))
+    run(tiny, tmp_path, arms=("none", "full"), seeds=1)
+    assert counts == [[40, 40, 3], [40, 40, 12]]
 
 
 def test_another_study_in_the_folder_is_refused(finished, tiny):
@@ -457,7 +469,18 @@ def test_names_from_the_data_are_escaped(finished, tmp_path):
     assert "<script>" not in (tmp_path / "report.html").read_text()
 
 
-def test_auto_chooses_also_where_a_single_image_is_left(tiny, tmp_path):
+def test_auto_chooses_by_adjusted_scores_also_where_a_single_image_is_left(
+    tiny, tmp_path, monkeypatch
+):
+    counts = []
+    real = tasks.adjust_logits
+
+    def record(classifier, found):
+        counts.append(found)
+        real(classifier, found)
+
+    monkeypatch.setattr(tasks, "adjust_logits", record)
     found = run(tiny, tmp_path, keep={"bottom": 1}, arms=("balanced+auto",), seeds=1)
     assert set(found["augmentation"]) >= {"balanced", "balanced+affine"}
+    assert len(counts) == len(found["augmentation"])
     assert not found["failures"]

@@ -32,18 +32,37 @@ def test_of_equal_amounts_the_smallest_is_chosen():
 
 def test_the_ceiling_is_no_control_however_it_is_augmented():
     for full in ("full", "full+auto"):
-        sentences = headlines(study({"none": (0.5, 0), full: (0.9, 0), "gan": (0.6, 0)}))
+        found = headlines(study({"none": (0.5, 0), full: (0.9, 0), "gan": (0.6, 0)}))
+        sentences = [*found.first, *found.further]
         assert not any("the control" in each or each.startswith("full") for each in sentences)
         assert f"With all images of bottom that there are ({full}), its F1 is 0.910." in sentences
 
 
 def test_the_baseline_augmented_is_a_control():
-    sentences = headlines(study({"none": (0.5, 0), "none+affine": (0.9, 0)}))
-    assert any(each.startswith("none+affine helps") for each in sentences)
+    found = headlines(study({"none": (0.5, 0), "none+affine": (0.9, 0)}))
+    assert any(each.startswith("none+affine helps") for each in found.further)
 
 
 def test_controls_are_chosen_by_name_not_by_score():
     scores = {"none": (0.5, 0), "smote": (0.9, 0), "balanced+affine": (0.6, 0), "gan": (0.7, 0)}
-    against = [each for each in headlines(study(scores)) if "the control" in each]
+    found = headlines(study(scores))
+    against = [each for each in [*found.first, *found.further] if "the control" in each]
     assert len(against) == 1
     assert "gan beats the control balanced+affine" in against[0]
+    assert against[0] == found.first[0]
+
+
+def test_the_strongest_control_is_an_adjusted_one():
+    scores = {"balanced+affine": (0.5, 0), "balanced+affine+adjusted": (0.7, 0), "gan": (0.6, 0)}
+    first = headlines(study(scores)).first[0]
+    assert first.startswith("gan falls behind the control balanced+affine+adjusted")
+
+
+def test_an_adjusted_arm_is_held_against_adjusted_controls_alone():
+    scores = {"none": (0.5, 0), "balanced+affine": (0.6, 0), "gan+adjusted": (0.7, 0)}
+    found = headlines(study(scores))
+    assert not any("the control" in each for each in [*found.first, *found.further])
+    assert found.first[0].startswith("gan+adjusted helps")
+    found = headlines(study({**scores, "balanced+affine+adjusted": (0.6, 0)}))
+    assert found.first[0].startswith("gan+adjusted beats the control balanced+affine+adjusted")
+    assert found.further[0].startswith("gan+adjusted helps")
