@@ -11,12 +11,7 @@ from kerasaug.study import arms, metrics
 SCHEMA = 1
 BASELINE, CEILING = "none", "full"
 SIMPLEST_CONTROL = "oversample"
-STRONGEST_CONTROLS = (
-    "balanced+auto+adjusted",
-    "balanced+affine+adjusted",
-    "balanced+auto",
-    "balanced+affine",
-)
+STRONGEST_CONTROLS = ("balanced+auto", "balanced+affine")
 
 
 def summarise(
@@ -90,9 +85,10 @@ class Headlines(NamedTuple):
 def headlines(results: dict[str, Any]) -> Headlines:
     """Says in a few sentences what was found, the verdict on the generated images first.
 
-    Every generative arm is held against the strongest control, which is chosen by name, never by
-    its scores: the first of `STRONGEST_CONTROLS` that was run, else the last control listed, else
-    doing nothing. An arm that is adjusted is not held against a control that is not.
+    Every generative arm is first held against the strongest control, which is chosen by name, never
+    by its scores: the first of `STRONGEST_CONTROLS` that was run, adjusted for an arm that is; else
+    the last control listed, else doing nothing. An arm that is adjusted is never held against a
+    control that is not while no adjusted one was run.
 
     Args:
         results: What `summarise` gave.
@@ -108,19 +104,25 @@ def headlines(results: dict[str, Any]) -> Headlines:
         for name in found
         if name != BASELINE and arms.parse(name).model is None and not _is_ceiling(name)
     ]
-    ranked = [name for name in STRONGEST_CONTROLS if name in controls] + controls[:-2:-1]
+    adjusted, plain = (
+        [c for c in controls if arms.parse(c).adjusts == adjusts] for adjusts in (True, False)
+    )
     sentences, further = [], []
     for name, arm in found.items():
         if arms.parse(name).model is None:
             continue
-        fair = [c for c in controls if arms.parse(c).adjusts or not arms.parse(name).adjusts]
-        strongest = next((c for c in ranked if c in fair and c in arm["versus"]), None)
-        if strongest is not None:
-            sentences.append(_against_control(name, arm, strongest))
+        alike, others = (adjusted, plain) if arms.parse(name).adjusts else (plain, adjusted)
+        against = _strongest(alike) + _strongest(others)
+        if arms.parse(name).adjusts and not adjusted:
+            against = []
+        elif SIMPLEST_CONTROL in controls:
+            against.append(SIMPLEST_CONTROL)
+        against = [c for c in dict.fromkeys(against) if c in arm["versus"]]
+        said = [_against_control(name, arm, control) for control in against]
         if BASELINE in arm["versus"]:
-            (further if strongest else sentences).append(_against_nothing(name, arm))
-        if SIMPLEST_CONTROL in fair and SIMPLEST_CONTROL in arm["versus"]:
-            further.append(_against_control(name, arm, SIMPLEST_CONTROL))
+            said.append(_against_nothing(name, arm))
+        sentences += said[:1]
+        further += said[1:]
     if BASELINE in found:
         recall = found[BASELINE]["summary"]["rare_recall"]["mean"]
         sentences.append(
@@ -146,6 +148,17 @@ def headlines(results: dict[str, Any]) -> Headlines:
         best = next(iter(results["augmentation"]))
         sentences.append(f"For +auto, held-out training images choose {best}.")
     return Headlines(sentences, further)
+
+
+def _strongest(controls: list[str]) -> list[str]:
+    """The strongest of some controls, by name; empty if there are none."""
+    ranked = [
+        control
+        for strong in STRONGEST_CONTROLS
+        for control in controls
+        if control in (strong, f"{strong}+{arms.ADJUSTING}")
+    ]
+    return (ranked or controls[::-1])[:1]
 
 
 def _is_ceiling(name: str) -> bool:
