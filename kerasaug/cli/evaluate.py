@@ -12,7 +12,16 @@ from kerasaug.errors import InputError, TrainingFailed
 from kerasaug.models.registry import MODELS
 from kerasaug.presets import GENERATOR_PRESETS, STUDY_PRESETS
 from kerasaug.quiet import quiet_tensorflow
-from kerasaug.study.arms import ADJUSTING, COUNTED, FORMS, MIXTURES, MODIFIERS, SHARES, Arm, parse_list
+from kerasaug.study.arms import (
+    ADJUSTING,
+    COUNTED,
+    FORMS,
+    MIXTURES,
+    MODIFIERS,
+    SHARES,
+    Arm,
+    parse_list,
+)
 
 
 def _table(rows: dict[str, str]) -> str:

@@ -14,14 +14,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
-import numpy as np
 
 from kerasaug import training
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import TrainingFailed
 from kerasaug.files import atomic, write_json
-from kerasaug.models.classifier import adjust_logits
-from kerasaug.study import arms, trial
+from kerasaug.study import arms, stand_ins, trial
 from kerasaug.study.arms import AUTO, Arm
 from kerasaug.study.config import Follower, StudyConfig
 from kerasaug.study.generators import MAP_STEP_COST, STEP_COST, Generators
@@ -34,11 +32,6 @@ HELD_OUT = 0.2
 """Share of every class that is held out of the training images to choose by."""
 FORMAT = 2
 """Of the files that tasks leave; those of an earlier one are not read."""
-STAND_IN_STEP = 2
-"""Every which of the common classes is made rare to choose an augmentation by.
-
-Every third would leave three of Fashion-MNIST's, of which a single one could decide.
-"""
 
 
 class Task(NamedTuple):
@@ -212,23 +205,10 @@ class Tasks:
         self.generators.draw_latent_map(self._cached(0), follower)
 
     def _try_candidate(self, task, follower):
-        """Makes further classes rare, and scores those on training images that were held out.
-
-        Of a class that is rare itself, too few images can be held out to tell augmentations apart.
-        Scores are adjusted, so that it does not decide which augmentation moves the line most.
-        """
         held_out = self._cached(task.seed).hold_out(HELD_OUT)
-        counts, rare = held_out.class_counts, held_out.rare_classes
-        common = [c for c, count in enumerate(counts) if count and c not in rare]
-        stand_ins = common[::STAND_IN_STEP]
-        least = min(count for count in counts if count)
-        reduced = held_out.reduce(dict.fromkeys(stand_ins, least), task.seed).cache()
-        callbacks = [follower.following(str(task))]
-        arm, given = arms.parse(task.name), self._given(reduced, task)
-        classifier, _, _ = trial.train(arm, given, self.config.length, task.seed, callbacks)
-        adjust_logits(classifier, reduced.class_counts)
-        f1 = trial.score(classifier, reduced, reduced.validation)["f1"]
-        self._write(task, {"f1": float(np.mean([f1[class_id] for class_id in stand_ins]))})
+        arm, callbacks = arms.parse(task.name), [follower.following(str(task))]
+        f1 = stand_ins.mean_f1(arm, held_out, self.config.length, task.seed, callbacks)
+        self._write(task, {"f1": f1})
 
     def _train_teacher(self, task, follower):
         callbacks = [follower.following(str(task))]

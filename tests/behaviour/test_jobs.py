@@ -12,7 +12,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 # No teacher: it confirms nothing that so short a training makes, and then its arm fails.
-STUDY = "--preset smoke --steps 4 --arms none,balanced+affine+adjusted,conditional-vae:varied+affine"
+ARMS = "none,balanced+affine+adjusted,conditional-vae:varied+affine"
+STUDY = f"--preset smoke --steps 4 --arms {ARMS}"
 
 pytestmark = pytest.mark.slow
 

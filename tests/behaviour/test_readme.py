@@ -44,7 +44,7 @@ def test_every_linked_file_and_section_exists():
             assert (page.parent / target).exists(), f"{page.name}: {target}"
             if anchor:
                 titles = re.findall(r"^#+ (.*)", (page.parent / target).read_text(), re.MULTILINE)
-                slugs = [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles]
+                slugs = [re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in titles]
                 assert anchor in slugs, f"{page.name}: {target}#{anchor}"
 
 

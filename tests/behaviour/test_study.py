@@ -13,7 +13,7 @@ from kerasaug import training
 from kerasaug.data.dataset import collect
 from kerasaug.errors import InputError, TrainingFailed
 from kerasaug.presets import GeneratorPreset
-from kerasaug.study import arms, generators, report, supply, tasks, trial
+from kerasaug.study import arms, generators, report, stand_ins, supply, tasks, trial
 from kerasaug.study import results as results_module
 from kerasaug.study.config import StudyConfig
 from kerasaug.study.metrics import METRICS, verdict
@@ -271,7 +271,8 @@ def test_nothing_that_trains_or_chooses_sees_the_test_split(tiny, tmp_path, monk
     poisoned = tf.data.Dataset.from_tensor_slices((255 - images, labels[::-1].copy()))
     model = "conditional-vae"
     options = {
-        "arms": ("none+adjusted", f"{model}:symmetric+auto", f"{model}:varied", f"{model}:4", f"{model}:9"),
+        "arms": ("none+adjusted", f"{model}:symmetric+auto", f"{model}:varied")
+        + (f"{model}:4", f"{model}:9"),
         "seeds": 1,
         "hold_out": 0.2,
         "keep": {"bottom": 6},
@@ -473,13 +474,13 @@ def test_auto_chooses_by_adjusted_scores_also_where_a_single_image_is_left(
     tiny, tmp_path, monkeypatch
 ):
     counts = []
-    real = tasks.adjust_logits
+    real = stand_ins.adjust_logits
 
     def record(classifier, found):
         counts.append(found)
         real(classifier, found)
 
-    monkeypatch.setattr(tasks, "adjust_logits", record)
+    monkeypatch.setattr(stand_ins, "adjust_logits", record)
     found = run(tiny, tmp_path, keep={"bottom": 1}, arms=("balanced+auto",), seeds=1)
     assert set(found["augmentation"]) >= {"balanced", "balanced+affine"}
     assert len(counts) == len(found["augmentation"])
