@@ -4,7 +4,8 @@
 
 The table of a study stands between `<!-- table: NAME -->` and `<!-- end of table -->`;
 `worth PREFIX` takes all studies `PREFIX-COUNT`, which differ in how many images of the rare class
-were kept, and draws `docs/images/worth-PREFIX.png`. Verdicts and differences are worked out anew
+were kept, and draws `docs/images/worth-PREFIX.png`. For a study with several amounts of generated
+images, `docs/images/amounts-NAME.png` is drawn. Verdicts and differences are worked out anew
 from the trials, by the package's present rule.
 """
 
@@ -17,7 +18,7 @@ import numpy as np
 
 from kerasaug import plots
 from kerasaug.files import atomic
-from kerasaug.study import arms, metrics
+from kerasaug.study import arms, metrics, report
 from kerasaug.study.results import BASELINE, summarise
 
 HERE = Path(__file__).parent
@@ -168,9 +169,13 @@ def main() -> None:
     page = PAGE.read_text(encoding="utf-8")
     with atomic(PAGE) as draft:
         draft.write_text(rebuilt(page), encoding="utf-8")
-    for _, worth, prefix, _ in TABLE.findall(page):
+    for _, worth, name, _ in TABLE.findall(page):
         if worth:
-            save_worth(prefix)
+            save_worth(name)
+        elif load(name)["amounts"]:
+            title = f"{name}: F1 of the rare class, 95 % interval"
+            figure = report.amount_figure(load(name), "rare_f1", title)
+            plots.save_figure(figure, HERE.parent / "images" / f"amounts-{name}.png")
 
 
 if __name__ == "__main__":

@@ -135,11 +135,22 @@ def _draw(results: dict[str, Any], figures: Path) -> None:
         figure = plots.arm_comparison(values, f"{title} of the rare class: each repetition, mean")
         plots.save_figure(figure, figures / f"{metric}.png")
         if results["amounts"]:
-            figure = _draw_amounts(results, metric, f"{title} of the rare class, 95 % interval")
+            figure = amount_figure(results, metric, f"{title} of the rare class, 95 % interval")
             plots.save_figure(figure, figures / f"amounts-{metric}.png")
 
 
-def _draw_amounts(results: dict[str, Any], metric: str, title: str) -> Figure:
+def amount_figure(results: dict[str, Any], metric: str, title: str) -> Figure:
+    """Draws a score over how many images were added.
+
+    Args:
+        results: What `results.summarise` gave, with arms that differ in their count alone.
+        metric: One of `metrics.METRICS`.
+        title: Above the picture.
+
+    Returns:
+        A curve with its band for every entry of `amounts`, and lines across for arms that add no
+        certain number.
+    """
     found = results["arms"]
     curves = {
         family: {int(n): found[arm]["summary"][metric] for n, arm in each["arms"].items()}
