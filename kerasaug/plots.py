@@ -172,7 +172,7 @@ def amount_curves(
     Returns:
         The figure, with a logarithmic axis of numbers.
     """
-    figure = Figure(figsize=(7.0, 4.2), layout="constrained")
+    figure = Figure(figsize=(8.6, 4.2), layout="constrained")
     axes = figure.subplots()
     for name, points in curves.items():
         counts = sorted(points)
@@ -181,8 +181,8 @@ def amount_curves(
             low, high = ([points[c][end] for c in counts] for end in ("low", "high"))
             axes.fill_between(counts, low, high, color=line.get_color(), alpha=0.15)
     styles = itertools.cycle(["--", ":", "-."])
-    for (name, level), style in zip(levels.items(), styles, strict=False):
-        axes.axhline(level, color="grey", linestyle=style, linewidth=1.2, label=name)
+    for number, (name, level) in enumerate(levels.items(), len(curves)):
+        axes.axhline(level, color=f"C{number}", linestyle=next(styles), linewidth=1.2, label=name)
     axes.set_xscale("log")
     ticks = sorted({count for points in curves.values() for count in points})
     axes.set_xticks(ticks, [str(count) for count in ticks])
@@ -190,7 +190,7 @@ def amount_curves(
     axes.set_xlabel(axis)
     axes.set_title(title, fontsize=11)
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
+    figure.legend(fontsize=8, loc="outside right upper")
     return figure
 
 

@@ -52,8 +52,8 @@ def arm_table(name: str) -> str:
     have, once as it is and once adjusted.
     """
     results = load(name)
-    augmentations = [arms.parse(arm).augmentation or "affine" for arm in results["arms"]]
-    usual = max(augmentations, key=augmentations.count)
+    found = [arms.parse(arm).augmentation for arm in results["arms"]]
+    usual = max([name for name in found if name] or ["affine"], key=found.count)
     rows = [
         ["arm", "recall", "precision", "F1", "balanced accuracy", f"against `{BASELINE}`"]
         + ["F1, against its control", "F1, against its control adjusted"]
