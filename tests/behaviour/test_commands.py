@@ -173,7 +173,7 @@ def test_train_gan_leaves_a_saved_model_that_makes_images(script, monkeypatch, c
     assert again.returncode == 2
     assert "holds a finished training; use --fresh" in again.stderr
     assert call(monkeypatch, "evaluate --dry-run --generator", folder) == 0
-    assert "balanced+affine, wgan\n" in capfd.readouterr().out
+    assert "balanced+affine+adjusted, wgan, wgan+adjusted\n" in capfd.readouterr().out
 
 
 @pytest.mark.slow
