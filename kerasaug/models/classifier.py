@@ -84,8 +84,8 @@ def adjust_logits(classifier: keras.Model, class_counts: Sequence[int]) -> None:
         class_counts: Training images of each class; one without any is taken to have one.
 
     Reference:
-        Menon et al. 2021, "Long-tail learning via logit adjustment", arXiv 2007.07314: the form that
-        is applied after the training, whose tau is `ADJUSTMENT`.
+        Menon et al. 2021, "Long-tail learning via logit adjustment", arXiv 2007.07314: the form
+        that is applied after the training, whose tau is `ADJUSTMENT`.
     """
     bias = classifier.get_layer(LOGITS).bias
     bias.assign(bias - ADJUSTMENT * np.log(np.maximum(class_counts, 1)))
