@@ -172,9 +172,9 @@ def main() -> None:
     for _, worth, name, _ in TABLE.findall(page):
         if worth:
             save_worth(name)
-        elif load(name)["amounts"]:
+        elif (results := load(name))["amounts"]:
             title = f"{name}: F1 of the rare class, 95 % interval"
-            figure = report.amount_figure(load(name), "rare_f1", title)
+            figure = report.amount_figure(results, "rare_f1", title)
             plots.save_figure(figure, HERE.parent / "images" / f"amounts-{name}.png")
 
 

@@ -76,6 +76,7 @@ def render(results: dict[str, Any], figures: Path) -> str:
         picture=lambda name: _embedded(figures / name),
         matrix_file=matrix_file,
         curves_file=curves_file,
+        adjusts=lambda name: parse(name).adjusts,
     )
 
 

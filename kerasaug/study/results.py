@@ -109,11 +109,12 @@ def headlines(results: dict[str, Any]) -> Headlines:
     )
     sentences, further = [], []
     for name, arm in found.items():
-        if arms.parse(name).model is None:
+        parsed = arms.parse(name)
+        if parsed.model is None:
             continue
-        alike, others = (adjusted, plain) if arms.parse(name).adjusts else (plain, adjusted)
+        alike, others = (adjusted, plain) if parsed.adjusts else (plain, adjusted)
         against = _strongest(alike) + _strongest(others)
-        if arms.parse(name).adjusts and not adjusted:
+        if parsed.adjusts and not adjusted:
             against = []
         elif SIMPLEST_CONTROL in controls:
             against.append(SIMPLEST_CONTROL)
