@@ -1,14 +1,13 @@
 """`ImageDataset`: labelled training and test images as streams."""
 
 import dataclasses
-import functools
 import hashlib
 from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
 
-from kerasaug.data import imbalance, mixture
+from kerasaug.data import imbalance, mixture, sampling
 from kerasaug.errors import InputError
 
 
@@ -30,7 +29,8 @@ class ImageDataset:
         image_shape: `(height, width, channels)`.
         train_labels: int32 array (n,), the labels of `train` in its order.
         indices: int64 array (n,), where each image of `train` stands in the unreduced split.
-        class_streams: `train` taken apart by class, once cached.
+        class_images: Once cached, the images of `train` by class: uint8 arrays (n, height, width,
+            channels).
         validation: Training images that were held out to choose by, as a stream like `train`; None
             if there are none.
     """
@@ -43,7 +43,7 @@ class ImageDataset:
     image_shape: tuple[int, int, int]
     train_labels: np.ndarray
     indices: np.ndarray
-    class_streams: tuple[tf.data.Dataset, ...] | None = None
+    class_images: tuple[np.ndarray, ...] | None = None
     validation: tf.data.Dataset | None = None
 
     @property
@@ -125,7 +125,7 @@ class ImageDataset:
             train=train.map(lambda _, element: element),
             train_labels=self.train_labels[positions],
             indices=self.indices[positions],
-            class_streams=None,
+            class_images=None,
         )
 
     def without(self, indices: np.ndarray) -> "ImageDataset":
@@ -148,21 +148,18 @@ class ImageDataset:
         Returns:
             The same data set in memory, the training images in the order of their classes.
         """
-        if self.class_streams is not None:
+        if self.class_images is not None:
             return self
-        images, _ = collect(self.train)
-        streams = tuple(
-            mixture.stream(images[self.train_labels == class_id], class_id)
-            for class_id in range(self.num_classes)
-        )
-        by_class = np.argsort(self.train_labels, kind="stable")
+        images, labels = collect(self.train)
+        by_class = np.argsort(labels, kind="stable")
+        images, labels = images[by_class], labels[by_class]
         return dataclasses.replace(
             self,
-            train=functools.reduce(tf.data.Dataset.concatenate, streams),
+            train=tf.data.Dataset.from_tensor_slices((images, labels)),
             test=tf.data.Dataset.from_tensor_slices(collect(self.test)),
-            train_labels=self.train_labels[by_class],
+            train_labels=labels,
             indices=self.indices[by_class],
-            class_streams=streams,
+            class_images=tuple(np.split(images, np.cumsum(self.class_counts)[:-1])),
             validation=self.validation
             and tf.data.Dataset.from_tensor_slices(collect(self.validation)),
         )
@@ -176,8 +173,8 @@ class ImageDataset:
         Returns:
             A finite stream of `(image, label)`.
         """
-        if self.class_streams is not None:
-            return self.class_streams[class_id]
+        if self.class_images is not None:
+            return sampling.stream(self.class_images[class_id], class_id)
         return self.train.filter(lambda _, label: label == class_id)
 
     def batches(
@@ -187,7 +184,7 @@ class ImageDataset:
         balanced: bool = False,
         class_id: int | None = None,
         seed: int = 0,
-        augment: mixture.Augmentation | None = None,
+        augment: sampling.Augmentation | None = None,
     ) -> tf.data.Dataset:
         """Endless shuffled training batches, for a generative model's or a classifier's `fit`.
 

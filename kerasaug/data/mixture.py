@@ -5,52 +5,20 @@ with a probability proportional to its weight. Leaving the data as it is, balanc
 repeating a rare class and adding generated images are the same thing with other weights.
 """
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 
+from kerasaug.data import sampling
+from kerasaug.data.sampling import Augmentation, Part
 from kerasaug.images import to_float
 
 if TYPE_CHECKING:
     from kerasaug.data.dataset import ImageDataset
 
-Augmentation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
-"""`(images uint8 (n, height, width, channels), seed int64 (2,)) -> images`, a pure function."""
-
 SHUFFLE_BUFFER = 10_000
-AUGMENT_BATCH = 64
-
-
-class Part(NamedTuple):
-    """One ingredient of a mixture.
-
-    Attributes:
-        images: Finite stream of `(image uint8, label int32)`.
-        count: How many images the stream holds.
-        weight: How often it is drawn from, relative to the other parts.
-        augment: What is done to this part's images alone, anew at every draw.
-    """
-
-    images: tf.data.Dataset
-    count: int
-    weight: float
-    augment: Augmentation | None = None
-
-
-def stream(images: np.ndarray, class_id: int) -> tf.data.Dataset:
-    """Makes images of one class a stream.
-
-    Args:
-        images: uint8 array (n, height, width, channels).
-        class_id: Their label.
-
-    Returns:
-        A finite stream of `(image, label)`.
-    """
-    labels = np.full(len(images), class_id, np.int32)
-    return tf.data.Dataset.from_tensor_slices((images, labels))
 
 
 def natural(dataset: "ImageDataset") -> list[Part]:
@@ -62,7 +30,7 @@ def natural(dataset: "ImageDataset") -> list[Part]:
     Returns:
         Parts whose weights sum to the number of training images.
     """
-    if dataset.class_streams is None:
+    if dataset.class_images is None:
         # Read from disk, one pass over the split is cheaper than one per class.
         count = len(dataset.train_labels)
         return [Part(dataset.train, count, float(count))]
@@ -80,6 +48,8 @@ def balanced(dataset: "ImageDataset") -> list[Part]:
     """
     return [
         Part(dataset.class_stream(class_id), count, 1.0)
+        if dataset.class_images is None
+        else Part(dataset.class_images[class_id], count, 1.0, class_id)
         for class_id, count in enumerate(dataset.class_counts)
     ]
 
@@ -98,9 +68,7 @@ def repeated(
     Returns:
         The part to add.
     """
-    return Part(
-        dataset.class_stream(class_id), dataset.class_counts[class_id], float(count), augment
-    )
+    return balanced(dataset)[class_id]._replace(weight=float(count), augment=augment)
 
 
 def added(images: np.ndarray, class_id: int) -> Part:
@@ -113,7 +81,7 @@ def added(images: np.ndarray, class_id: int) -> Part:
     Returns:
         The part to add to those of `natural`.
     """
-    return Part(stream(images, class_id), len(images), float(len(images)))
+    return Part(images, len(images), float(len(images)), class_id)
 
 
 def symmetric(dataset: "ImageDataset", generated: Sequence[np.ndarray], share: float) -> list[Part]:
@@ -131,10 +99,7 @@ def symmetric(dataset: "ImageDataset", generated: Sequence[np.ndarray], share: f
         Two parts per class.
     """
     real = [part._replace(weight=1.0 - share) for part in balanced(dataset)]
-    made = [
-        Part(stream(images, class_id), len(images), share)
-        for class_id, images in enumerate(generated)
-    ]
+    made = [Part(images, len(images), share, class_id) for class_id, images in enumerate(generated)]
     return real + made
 
 
@@ -187,40 +152,27 @@ def batches(
 ) -> tf.data.Dataset:
     """Draws endless batches from a mixture.
 
-    Every part is shuffled and repeated on its own. Memory is bounded by twice `shuffle_buffer`
-    images, and not by the data: the buffer is shared among the parts by their size, and parts that
-    fit into an equal share of it are read only once.
+    Where all images are in memory, whole batches are drawn at a time; else image by image, with
+    memory bounded by `shuffle_buffer` and not by the data.
 
     Args:
         parts: The ingredients; those of weight 0 are left out.
         batch_size: Images per batch.
         seed: Same parts and seed, and same `tf.random.set_seed` if that was called: same batches.
         augment: What is done to every image of every batch.
-        shuffle_buffer: Images held back for shuffling, over all parts.
+        shuffle_buffer: Images held back for shuffling, over all parts that are streams.
 
     Returns:
         A stream of `(images, labels)`: float32 `(batch_size, height, width, channels)` in [-1, 1]
         and int32 `(batch_size,)`.
     """
     parts = [part for part in parts if part.weight > 0 and part.count > 0]
-    total = sum(part.count for part in parts)
-    streams = []
-    for number, part in enumerate(parts):
-        images = part.images
-        if part.count <= shuffle_buffer // len(parts):
-            # A rare class would otherwise be looked for in the whole split again and again.
-            images = images.cache()
-        buffer = min(part.count, -(-shuffle_buffer * part.count // total))
-        endless = images.shuffle(buffer, seed=seed + number).repeat()
-        if part.augment is not None:
-            grouped = endless.batch(AUGMENT_BATCH)
-            endless = _augmented(grouped, part.augment, seed + number).unbatch()
-        streams.append(endless)
-    weights = np.array([part.weight for part in parts])
-    mixed = tf.data.Dataset.sample_from_datasets(streams, weights / weights.sum(), seed=seed)
-    mixed = mixed.batch(batch_size, drop_remainder=True)
+    if all(part.class_id is not None for part in parts):
+        mixed = sampling.from_memory(parts, batch_size, seed)
+    else:
+        mixed = sampling.from_streams(parts, batch_size, seed, shuffle_buffer)
     if augment is not None:
-        mixed = _augmented(mixed, augment, seed)
+        mixed = sampling.augmented(mixed, augment, seed)
     return to_model_input(mixed)
 
 
@@ -235,15 +187,3 @@ def to_model_input(batched: tf.data.Dataset) -> tf.data.Dataset:
     """
     converted = batched.map(lambda images, labels: (to_float(images), labels))
     return converted.prefetch(tf.data.AUTOTUNE)
-
-
-def _augmented(batched: tf.data.Dataset, augment: Augmentation, seed: int) -> tf.data.Dataset:
-    # The number of the batch is part of the seed: parallel calls then need no shared state.
-    return batched.enumerate().map(
-        lambda number, element: (
-            augment(element[0], tf.stack([tf.constant(seed, tf.int64), number])),
-            element[1],
-        ),
-        num_parallel_calls=tf.data.AUTOTUNE,
-        deterministic=True,
-    )

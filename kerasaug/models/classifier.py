@@ -8,12 +8,6 @@ import numpy as np
 from kerasaug.models.layers import FusedBatchNormalization
 
 LOGITS = "logits"
-ADJUSTMENT = 0.5
-"""How much rarity counts; 1 is right for a classifier that drew the classes as they are.
-
-One that drew all classes equally often needs none in theory. But it knows its few images of a rare
-class by heart, and takes unseen ones for another class too often.
-"""
 
 
 def build_classifier(
@@ -76,16 +70,21 @@ def build_classifier(
     return classifier
 
 
-def adjust_logits(classifier: keras.Model, class_counts: Sequence[int]) -> None:
-    """Lowers the logit of every class by `ADJUSTMENT` times the logarithm of its size.
+def adjusted_logits(logits: np.ndarray, class_counts: Sequence[int], strength: float) -> np.ndarray:
+    """Lowers the logit of every class by the logarithm of its size.
 
     Args:
-        classifier: What `build_classifier` made, trained; its last bias changes.
+        logits: float array (n, num_classes), of a trained classifier.
         class_counts: Training images of each class; one without any is taken to have one.
+        strength: What the logarithm is multiplied by. In theory, 1 for a classifier that drew the
+            classes as they are, and 0 for one that drew all equally often. But that one knows its
+            few images of a rare class by heart, and takes unseen ones for another class too often.
+
+    Returns:
+        An array like `logits`.
 
     Reference:
         Menon et al. 2021, "Long-tail learning via logit adjustment", arXiv 2007.07314: the form
-        that is applied after the training, whose tau is `ADJUSTMENT`.
+        that is applied after the training, whose tau is `strength`.
     """
-    bias = classifier.get_layer(LOGITS).bias
-    bias.assign(bias - ADJUSTMENT * np.log(np.maximum(class_counts, 1)))
+    return logits - strength * np.log(np.maximum(class_counts, 1))

@@ -20,6 +20,7 @@ def summarise(
     trials: Sequence[dict[str, Any]],
     fidelity: dict[str, list[dict[str, Any] | None]] | None = None,
     augmentation: dict[str, float] | None = None,
+    adjustment: dict[str, dict[str, Any]] | None = None,
     failures: Sequence[dict[str, str]] = (),
 ) -> dict[str, Any]:
     """Puts the trials of a study together.
@@ -29,7 +30,8 @@ def summarise(
         data: What `training.describe` says of the data.
         trials: Results of `run_trial`; an arm may lack those that failed.
         fidelity: By model, what `Judge.measure` gave in each repetition.
-        augmentation: What `Tasks.augmentation` gave, if an arm asked for it.
+        augmentation: What `Choices.augmentation` gave.
+        adjustment: What `Choices.adjustment` gave.
         failures: Tasks that did not end well, as `task` and `error`.
 
     Returns:
@@ -65,6 +67,7 @@ def summarise(
         "arms": summaries,
         "amounts": _amounts(by_arm),
         "augmentation": augmentation,
+        "adjustment": adjustment or {},
         "fidelity": fidelity or {},
         "failures": list(failures),
     }
@@ -148,6 +151,14 @@ def headlines(results: dict[str, Any]) -> Headlines:
     if results["augmentation"]:
         best = next(iter(results["augmentation"]))
         sentences.append(f"For +auto, held-out training images choose {best}.")
+    strengths: dict[float, list[str]] = {}
+    for name, made in results["adjustment"].items():
+        strengths.setdefault(made["chosen"], []).append(name)
+    for strength, names in strengths.items():
+        sentences.append(
+            f"As the strength of +adjusted, held-out training images choose {strength:g} for "
+            f"{', '.join(names)}."
+        )
     return Headlines(sentences, further)
 
 

@@ -91,7 +91,8 @@ class Study:
             training.describe(self.generators.reduced(0)),
             trials,
             self._fidelity(),
-            self.tasks.augmentation(),
+            self.tasks.choices.augmentation(),
+            self.tasks.choices.adjustment(),
             [{"task": str(each.task), "error": each.error} for each in failures],
         )
         write_json(self.output / "results.json", found)

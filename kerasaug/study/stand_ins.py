@@ -9,7 +9,6 @@ import keras
 import numpy as np
 
 from kerasaug.data.dataset import ImageDataset
-from kerasaug.models.classifier import adjust_logits
 from kerasaug.study import trial
 from kerasaug.study.arms import Arm
 from kerasaug.study.config import Length
@@ -27,10 +26,8 @@ def mean_f1(
     length: Length,
     seed: int,
     callbacks: Sequence[keras.callbacks.Callback] = (),
-) -> float:
+) -> dict[str, float]:
     """Trains an arm with some common classes cut down, and scores those on held-out images.
-
-    The scores are adjusted, so that it does not decide which arm moves the line most.
 
     Args:
         arm: What to train on; needs no generated images.
@@ -40,14 +37,16 @@ def mean_f1(
         callbacks: Further Keras callbacks, for progress.
 
     Returns:
-        The mean F1 of the classes that stood in, in [0, 1].
+        The mean F1 of the classes that stood in, in [0, 1], by one of `trial.STRENGTHS`.
     """
     counts, rare = dataset.class_counts, dataset.rare_classes
     common = [c for c, count in enumerate(counts) if count and c not in rare]
     chosen, least = common[::STEP], min(count for count in counts if count)
     reduced = dataset.reduce(dict.fromkeys(chosen, least), seed).cache()
-    given = trial.Ingredients(reduced, reduced.cache)
+    given = trial.Ingredients(reduced, dataset.cache)
     classifier, _, _ = trial.train(arm, given, length, seed, callbacks)
-    adjust_logits(classifier, reduced.class_counts)
-    f1 = trial.score(classifier, reduced, reduced.validation)["f1"]
-    return float(np.mean([f1[class_id] for class_id in chosen]))
+    found = trial.score(classifier, arm, given, reduced.validation)
+    return {
+        strength: float(np.mean([scores["f1"][class_id] for class_id in chosen]))
+        for strength, scores in found.items()
+    }

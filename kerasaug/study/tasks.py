@@ -4,8 +4,6 @@ A piece is a pure function of the study's configuration, so it may run in any pr
 machine that sees the study's folder, and one that is finished is never run again.
 """
 
-import contextlib
-import dataclasses
 import functools
 import hashlib
 import json
@@ -20,17 +18,17 @@ from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import TrainingFailed
 from kerasaug.files import atomic, write_json
 from kerasaug.study import arms, stand_ins, trial
-from kerasaug.study.arms import AUTO, Arm
+from kerasaug.study.arms import Arm
+from kerasaug.study.choices import Choices
 from kerasaug.study.config import Follower, StudyConfig
 from kerasaug.study.generators import MAP_STEP_COST, STEP_COST, Generators
 from kerasaug.study.supply import Supply
 
 CANDIDATE, GENERATOR, TEACHER, MAP, TRIAL = "candidate", "generator", "teacher", "map", "trial"
-CANDIDATES = ["balanced"] + [f"balanced+{n}" for n in arms.AUGMENTATIONS if n != AUTO]
 MOST_POOLED = 5000
 HELD_OUT = 0.2
 """Share of every class that is held out of the training images to choose by."""
-FORMAT = 2
+FORMAT = 3
 """Of the files that tasks leave; those of an earlier one are not read."""
 
 
@@ -78,15 +76,16 @@ class Tasks:
         # The data of a repetition are read once, though all of its arms need them.
         self._cached = functools.lru_cache(1)(lambda seed: self.generators.reduced(seed).cache())
         self._full = functools.lru_cache(1)(lambda seed: self.generators.full(seed).cache())
+        self.choices = Choices(config.parsed_arms, lambda name: self._read(Task(CANDIDATE, name)))
         self._fingerprint = functools.cache(lambda seed: self.generators.reduced(seed).fingerprint)
 
     def stages(self) -> Iterator[list[Task]]:
         """What is left to do, in groups; each needs those before it, and nothing of its own."""
-        if self._uses_auto:
-            yield self._missing(Task(CANDIDATE, name) for name in CANDIDATES)
+        yield self._missing(Task(CANDIDATE, name) for name in self.choices.for_augmentation())
+        yield self._missing(Task(CANDIDATE, name) for name in self.choices.for_strength())
         trials = self._missing(
             dict.fromkeys(
-                Task(TRIAL, str(self._training_of(arm)), seed)
+                Task(TRIAL, str(self.choices.training_of(arm)), seed)
                 for seed in range(self.config.seeds)
                 for arm in self.config.parsed_arms
             )
@@ -147,13 +146,15 @@ class Tasks:
             task: A finished one.
         """
         if task.kind == CANDIDATE:
-            return f"{task}: F1 {self._read(task)['f1']:.4f} of the classes that stood in"
+            f1 = max(self._read(task).values())
+            return f"{task}: F1 {f1:.4f} of the classes that stood in"
         if task.kind != TRIAL:
             return f"{task}: done"
         found = self._read(task)
+        scores = found["scores"][trial.UNADJUSTED]
         return (
-            f"{task}: recall {found['rare_recall']:.3f}, precision {found['rare_precision']:.3f} "
-            f"of the rare class, accuracy {found['accuracy']:.4f} ({found['seconds']:.0f} s)"
+            f"{task}: recall {scores['rare_recall']:.3f}, precision {scores['rare_precision']:.3f} "
+            f"of the rare class, accuracy {scores['accuracy']:.4f} ({found['seconds']:.0f} s)"
         )
 
     def result(self, arm: Arm, seed: int) -> dict[str, Any] | None:
@@ -163,36 +164,12 @@ class Tasks:
             arm: The arm.
             seed: Number of the repetition.
         """
-        found = self._read(Task(TRIAL, str(self._training_of(arm)), seed))
-        if found is None:
+        found = self._read(Task(TRIAL, str(self.choices.training_of(arm)), seed))
+        strength = self.choices.strength(arm)
+        if found is None or strength is None:
             return None
-        adjusted = found.pop("adjusted")
-        return {**found, **(adjusted if arm.adjusts else {}), "arm": str(arm)}
-
-    def augmentation(self) -> dict[str, float] | None:
-        """F1 of the classes that stood in for the rare ones, by candidate for `auto`, best first.
-
-        Returns:
-            Scores by candidate; None if no arm asks for it, or if not all were tried.
-        """
-        if not self._uses_auto:
-            return None
-        found = {name: self._read(Task(CANDIDATE, name)) for name in CANDIDATES}
-        if None in found.values():
-            return None
-        scores = {name: score["f1"] for name, score in found.items()}
-        return dict(sorted(scores.items(), key=lambda pair: -pair[1]))
-
-    @property
-    def _uses_auto(self) -> bool:
-        """Whether an arm asks for the best augmentation."""
-        return any(arm.augmentation == AUTO for arm in self.config.parsed_arms)
-
-    def _training_of(self, arm: Arm) -> Arm:
-        """The arm whose training is this one's too, so that equal ones are done once."""
-        with contextlib.suppress(TrainingFailed):  # Its trial will say so.
-            arm = self._resolved(arm)
-        return arm.without(arms.ADJUSTING)
+        scores = found.pop("scores")
+        return {**scores[strength], **found, "arm": str(arm)}
 
     def _missing(self, tasks) -> list[Task]:
         return [task for task in tasks if not self.done(task)]
@@ -208,11 +185,11 @@ class Tasks:
         held_out = self._cached(task.seed).hold_out(HELD_OUT)
         arm, callbacks = arms.parse(task.name), [follower.following(str(task))]
         f1 = stand_ins.mean_f1(arm, held_out, self.config.length, task.seed, callbacks)
-        self._write(task, {"f1": f1})
+        self._write(task, f1)
 
     def _train_teacher(self, task, follower):
         callbacks = [follower.following(str(task))]
-        arm = self._resolved(arms.parse(task.name))
+        arm = self.choices.resolved(arms.parse(task.name))
         given = self._given(self._cached(task.seed), task)
         teacher, _, _ = trial.train(arm, given, self.config.length, task.seed, callbacks)
         with atomic(self._network(task)) as draft:
@@ -220,7 +197,7 @@ class Tasks:
         self._write(task, {"arm": str(arm)})
 
     def _run_trial(self, task, follower):
-        arm = self._resolved(arms.parse(task.name))
+        arm = self.choices.resolved(arms.parse(task.name))
         dataset = self._cached(task.seed)
         supply = None if arm.model is None else self._supply(arm, dataset, task.seed)
         file = self._file(task)
@@ -259,16 +236,6 @@ class Tasks:
             self.config.threshold,
             seed,
         )
-
-    def _resolved(self, arm: Arm) -> Arm:
-        """The arm with the augmentation that was chosen in the place of `auto`."""
-        if arm.augmentation != AUTO:
-            return arm
-        tried = self.augmentation()
-        if tried is None:
-            raise TrainingFailed("not all augmentations that +auto chooses from were tried")
-        best, rest = arms.parse(next(iter(tried))), arm.without(AUTO)
-        return dataclasses.replace(rest, modifiers=(*best.modifiers, *rest.modifiers))
 
     def _network(self, task: Task) -> Path:
         return self._file(task).with_suffix(".keras")

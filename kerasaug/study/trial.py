@@ -11,9 +11,10 @@ import tensorflow as tf
 
 from kerasaug.data import augment, mixture
 from kerasaug.data.dataset import ImageDataset, collect
+from kerasaug.data.sampling import Part
 from kerasaug.errors import InputError
 from kerasaug.files import atomic
-from kerasaug.models.classifier import adjust_logits, build_classifier
+from kerasaug.models.classifier import adjusted_logits, build_classifier
 from kerasaug.reproducibility import make_reproducible
 from kerasaug.study import metrics
 from kerasaug.study.arms import VARIED, Arm
@@ -22,6 +23,9 @@ from kerasaug.study.supply import Supply
 
 TEST_BATCH = 1000
 SMOTE_NEIGHBOURS = 5
+UNADJUSTED = "0"
+STRENGTHS = ("0.5", "0.25", "0.75", UNADJUSTED, "1")
+"""What `+adjusted` chooses from; of equals, the first."""
 
 
 class Ingredients(NamedTuple):
@@ -40,7 +44,7 @@ class Ingredients(NamedTuple):
     share: float = 0.0
 
 
-def parts(arm: Arm, given: Ingredients, seed: int = 0) -> list[mixture.Part]:
+def parts(arm: Arm, given: Ingredients, seed: int = 0) -> list[Part]:
     """Turns an arm into the parts of its training stream.
 
     Args:
@@ -156,10 +160,10 @@ def run_trial(
         callbacks: Further Keras callbacks, for progress.
 
     Returns:
-        `seed`, the scores of `metrics.score`, `validation` (the same on images held out of the
-        training split, or None if there are none), `adjusted` (both once more, after
-        `adjust_logits`), `kept_shares` (share of generated images that the teacher let pass, by
-        class), `kept_epoch`, `history` (lists by curve) and `seconds`.
+        `seed`, `scores` (by strength of the adjustment, one of `STRENGTHS`: those of
+        `metrics.score`, and as `validation` the same on images held out of the training split, or
+        None if there are none), `kept_shares` (share of generated images that the teacher let
+        pass, by class), `kept_epoch`, `history` (lists by curve) and `seconds`.
     """
     start = time.perf_counter()
     dataset = given.dataset
@@ -167,13 +171,14 @@ def run_trial(
     with atomic(csv_log) as draft:
         callbacks = [keras.callbacks.CSVLogger(draft), *callbacks]
         classifier, history, epoch = train(arm, given, length, seed, callbacks, tests)
-    plain = _scores(classifier, dataset)
-    learned = given.full() if arm.mixture == "full" else dataset
-    adjust_logits(classifier, learned.class_counts)
+    scores = score(classifier, arm, given, dataset.test)
+    held_out = dataset.validation and score(classifier, arm, given, dataset.validation)
     return {
         "seed": seed,
-        **plain,
-        "adjusted": _scores(classifier, dataset),
+        "scores": {
+            strength: {**found, "validation": held_out and held_out[strength]}
+            for strength, found in scores.items()
+        },
         "kept_shares": {} if given.supply is None else given.supply.kept_shares,
         "kept_epoch": epoch,
         "history": {
@@ -187,29 +192,31 @@ def run_trial(
 
 
 def score(
-    classifier: keras.Model, dataset: ImageDataset, images: tf.data.Dataset
-) -> dict[str, Any]:
-    """Scores a classifier.
+    classifier: keras.Model, arm: Arm, given: Ingredients, images: tf.data.Dataset
+) -> dict[str, dict[str, Any]]:
+    """Scores a classifier, once with every strength of the adjustment.
 
     Args:
         classifier: From float32 images in [-1, 1] to logits.
-        dataset: Knows the classes, and which are rare.
+        arm: What it was trained on.
+        given: What that was taken from.
         images: Finite stream of `(image, label)`, uint8 and int32.
 
     Returns:
-        See `metrics.score`.
+        By one of `STRENGTHS`, what `metrics.score` gives.
     """
+    dataset = given.dataset
+    learned = given.full() if arm.mixture == "full" else dataset
     _, labels = collect(images)
     logits = classifier.predict(mixture.to_model_input(images.batch(TEST_BATCH)), verbose=0)
-    return metrics.score(labels, logits.argmax(axis=1), dataset.num_classes, dataset.rare_classes)
-
-
-def _scores(classifier, dataset):
-    """Of the test images, and as `validation` of those held out, if there are any."""
-    held_out = dataset.validation
     return {
-        **score(classifier, dataset, dataset.test),
-        "validation": None if held_out is None else score(classifier, dataset, held_out),
+        strength: metrics.score(
+            labels,
+            adjusted_logits(logits, learned.class_counts, float(strength)).argmax(axis=1),
+            dataset.num_classes,
+            dataset.rare_classes,
+        )
+        for strength in STRENGTHS
     }
 
 

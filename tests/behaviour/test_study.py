@@ -289,7 +289,8 @@ def test_nothing_that_trains_or_chooses_sees_the_test_split(tiny, tmp_path, monk
     middle = len(verdicts) // 2
     assert middle > 0
     np.testing.assert_array_equal(verdicts[:middle], verdicts[middle:])
-    assert clean["augmentation"] == other["augmentation"]
+    for chosen in ("augmentation", "adjustment"):
+        assert clean[chosen] == other[chosen] != {}
     assert clean["amounts"] == other["amounts"]
     assert clean["amounts"][model]["chosen"] in (4, 9)
     scored_differently = False
@@ -344,20 +345,31 @@ def test_arms_of_one_training_are_trained_once(tiny, tmp_path, monkeypatch):
     )
     assert {**auto, "arm": chosen} == same
     assert adjusted["history"] == auto["history"]
-    (rare,) = found["data"]["rare_classes"]
-    for scores in (lambda each: each, lambda each: each["validation"]):
-        before, after = (
-            np.sum(scores(each)["confusion_matrix"], axis=0)[rare] for each in (plain, raised)
-        )
-        assert after > before
+    assert raised["history"] == plain["history"]
     assert list(found["arms"]) == list(wanted)
 
 
-def test_scores_are_adjusted_by_what_an_arm_learned_from(tiny, tmp_path, monkeypatch):
+def test_scores_are_adjusted_by_the_chosen_strength_and_what_an_arm_learned_from(
+    tiny, tmp_path, monkeypatch
+):
     counts = []
-    monkeypatch.setattr(trial, "adjust_logits", lambda _, found: counts.append(found))
-    run(tiny, tmp_path, arms=("none", "full"), seeds=1)
-    assert counts == [[40, 40, 3], [40, 40, 12]]
+
+    def adjusted_logits(logits, class_counts, strength):
+        counts.append(class_counts)
+        return logits + 1e6 * np.eye(3)[{0.0: 0, 1.0: 2}.get(strength, 1)]
+
+    monkeypatch.setattr(trial, "adjusted_logits", adjusted_logits)
+    scores = {**dict.fromkeys(trial.STRENGTHS, 0.5), "1": 0.9}
+    monkeypatch.setattr(stand_ins, "mean_f1", lambda *_: scores)
+    wanted = ("none", "none+adjusted", "full", "full+adjusted")
+    found = run(tiny, tmp_path, arms=wanted, seeds=1, hold_out=0.2)
+    for arm, said in zip(wanted, (0, 2, 0, 2), strict=True):
+        (each,) = found["arms"][arm]["trials"]
+        for scored in (each, each["validation"]):
+            matrix = np.array(scored["confusion_matrix"])
+            assert matrix[:, said].sum() == matrix.sum()
+    assert {made["chosen"] for made in found["adjustment"].values()} == {1.0}
+    assert np.unique(counts, axis=0).tolist() == [[32, 32, 2], [32, 32, 11]]
 
 
 def test_another_study_in_the_folder_is_refused(finished, tiny):
@@ -470,18 +482,9 @@ def test_names_from_the_data_are_escaped(finished, tmp_path):
     assert "<script>" not in (tmp_path / "report.html").read_text()
 
 
-def test_auto_chooses_by_adjusted_scores_also_where_a_single_image_is_left(
-    tiny, tmp_path, monkeypatch
-):
-    counts = []
-    real = stand_ins.adjust_logits
-
-    def record(classifier, found):
-        counts.append(found)
-        real(classifier, found)
-
-    monkeypatch.setattr(stand_ins, "adjust_logits", record)
-    found = run(tiny, tmp_path, keep={"bottom": 1}, arms=("balanced+auto",), seeds=1)
+def test_choices_are_made_also_where_a_single_image_is_left(tiny, tmp_path):
+    wanted = ("balanced+auto", "none+adjusted")
+    found = run(tiny, tmp_path, keep={"bottom": 1}, arms=wanted, seeds=1)
     assert set(found["augmentation"]) >= {"balanced", "balanced+affine"}
-    assert len(counts) == len(found["augmentation"])
+    assert set(found["adjustment"]) == {"none+adjusted"}
     assert not found["failures"]

@@ -91,7 +91,7 @@ class Black:
 def weights(text, dataset, full=None, supply=None):
     by_class = [0.0] * dataset.num_classes
     for part in trial.parts(arms.parse(text), trial.Ingredients(dataset, lambda: full, supply)):
-        _, label = next(iter(part.images))
+        _, label = next(iter(part.as_stream()))
         by_class[int(label)] += part.weight
     return by_class
 
@@ -117,7 +117,7 @@ def test_what_each_arm_trains_on(tiny):
     for text in ("conditional-wgan:symmetric", "conditional-vae:varied"):
         parts = trial.parts(arms.parse(text), trial.Ingredients(reduced, None, black, 0.25))
         assert sum(part.weight for part in parts[3:]) == 0.75
-        assert all(not image.numpy().any() for part in parts[3:] for image, _ in part.images)
+        assert all(not image.numpy().any() for part in parts[3:] for image, _ in part.as_stream())
 
 
 def test_smote_makes_images_between_two_real_ones(tiny):

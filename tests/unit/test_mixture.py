@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasaug.data import mixture
+from kerasaug.data import augment, mixture
 
 
 def draw(parts, count=4000, **options):
@@ -32,10 +32,53 @@ def test_added_images_appear_as_often_as_they_should(tiny):
 
 
 def test_a_part_is_augmented_alone(tiny):
-    images, labels = draw([*mixture.natural(tiny), mixture.repeated(tiny, 2, 92, whitened)])
-    white = (images == 1.0).all(axis=(1, 2, 3))
-    assert (labels[white] == 2).all()
-    assert white.mean() == pytest.approx(0.5, abs=0.03)
+    for dataset in (tiny, tiny.cache()):
+        parts = [*mixture.natural(dataset), mixture.repeated(dataset, 2, 92, whitened)]
+        images, labels = draw(parts)
+        white = (images == 1.0).all(axis=(1, 2, 3))
+        assert (labels[white] == 2).all()
+        assert white.mean() == pytest.approx(0.5, abs=0.03)
+
+
+def painted(images, seed):
+    return tf.cast(tf.random.stateless_uniform(tf.shape(images), seed, 0, 256, tf.int32), tf.uint8)
+
+
+def test_a_part_and_the_batch_are_not_augmented_by_the_same_random_numbers(tiny):
+    for dataset in (tiny, tiny.cache()):
+        part = mixture.repeated(dataset, 2, 1, painted)
+        images, _ = draw([part], 16, augment=lambda images, seed: images - painted(images, seed))
+        assert len(np.unique(images)) > 200
+
+
+@pytest.mark.parametrize("change", [augment.shift, augment.flip_shift, augment.affine])
+def test_what_is_drawn_says_nothing_of_how_it_is_augmented(change):
+    """Images with a gradient show how they were moved; on average both classes are moved alike."""
+    image = np.tile(np.linspace(0, 255, 32).astype(np.uint8)[None, :, None], (32, 1, 1))
+    parts = [mixture.added(image[None], class_id) for class_id in (0, 1)]
+    images, labels = draw(parts, 2000, augment=change)
+    left = images[:, 14:18, 6:10].mean(axis=(1, 2, 3))
+    means = [left[labels == class_id].mean() for class_id in (0, 1)]
+    assert abs(means[0] - means[1]) < 4 * left.std() * np.sqrt(2 / 1000)
+
+
+def test_all_images_are_drawn_before_one_is_drawn_again_and_in_another_order(tiny):
+    images = np.arange(40, dtype=np.uint8).reshape(40, 1, 1, 1) * np.ones((1, 8, 8, 1), np.uint8)
+    stream = mixture.batches([mixture.added(images, 0)], 10, seed=1)
+    drawn = np.concatenate([batch.numpy()[:, 0, 0, 0] for batch, _ in stream.take(8)])
+    first, second = np.split(drawn, 2)
+    assert len(set(first)) == len(set(second)) == 40
+    assert (first != second).mean() > 0.8
+    assert (np.argsort(first) != np.arange(40)).mean() > 0.8
+
+
+def test_in_memory_and_streamed_alike_every_class_is_drawn_as_often_as_it_should(tiny):
+    for dataset in (tiny, tiny.cache()):
+        _, labels = draw(mixture.balanced(dataset))
+        np.testing.assert_allclose(np.bincount(labels) / 4000, 1 / 3, atol=0.03)
+        _, labels = draw(mixture.natural(dataset))
+        expected = np.array(dataset.class_counts) / sum(dataset.class_counts)
+        np.testing.assert_allclose(np.bincount(labels) / 4000, expected, atol=0.03)
 
 
 def test_augmenting_everything_reaches_every_image_and_is_deterministic(tiny):

@@ -1,0 +1,160 @@
+"""How batches are drawn from images of several sources: out of memory, or from streams."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+Augmentation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+"""`(images uint8 (n, height, width, channels), seed int64 (2,)) -> images`, a pure function."""
+
+AUGMENT_BATCH = 64
+SHUFFLE_ROUNDS = 8
+"""Of the cipher that puts indices in another order; with 4, some seeds leave most in place."""
+
+
+class Part(NamedTuple):
+    """One ingredient of a mixture.
+
+    Attributes:
+        images: Finite stream of `(image uint8, label int32)`; or, in memory, a uint8 array
+            (count, height, width, channels) of images of one class.
+        count: How many images these are.
+        weight: How often they are drawn from, relative to the other parts.
+        class_id: The label of images in memory; None for a stream.
+        augment: What is done to this part's images alone, anew at every draw.
+    """
+
+    images: tf.data.Dataset | np.ndarray
+    count: int
+    weight: float
+    class_id: int | None = None
+    augment: Augmentation | None = None
+
+    def as_stream(self) -> tf.data.Dataset:
+        """The images as a finite stream of `(image, label)`."""
+        if self.class_id is None:
+            return self.images
+        return stream(self.images, self.class_id)
+
+
+def stream(images: np.ndarray, class_id: int) -> tf.data.Dataset:
+    """Makes images of one class a stream.
+
+    Args:
+        images: uint8 array (n, height, width, channels).
+        class_id: Their label.
+
+    Returns:
+        A finite stream of `(image, label)`.
+    """
+    labels = np.full(len(images), class_id, np.int32)
+    return tf.data.Dataset.from_tensor_slices((images, labels))
+
+
+def from_memory(parts: Sequence[Part], batch_size: int, seed: int) -> tf.data.Dataset:
+    """Draws endless batches from images in memory, a whole batch at a time.
+
+    Of every part, all images are drawn once before one is drawn again, each time in another order.
+
+    Args:
+        parts: The ingredients, all of them in memory, none of weight 0. Their images are copied.
+        batch_size: Images per batch.
+        seed: Same parts and seed, same batches.
+
+    Returns:
+        A stream of `(images, labels)`: uint8 (batch_size, height, width, channels) and int32.
+    """
+    images = tf.constant(np.concatenate([part.images for part in parts]))
+    labels = tf.constant([part.class_id for part in parts], tf.int32)
+    counts = tf.constant([part.count for part in parts], tf.int64)
+    first = tf.cumsum(counts, exclusive=True)
+    log_weights = tf.math.log(tf.constant([[part.weight for part in parts]]))
+
+    def draw(drawn, number):
+        seeds = tf.stack([tf.constant(seed, tf.int64), number])
+        # What augments the batch later is given the same seed and number, and splits them.
+        own = tf.random.fold_in(seeds, len(parts))
+        chosen = tf.random.stateless_categorical(log_weights, batch_size, own, tf.int64)[0]
+        marked = tf.one_hot(chosen, len(parts), dtype=tf.int64)
+        before = tf.reduce_sum(marked * tf.cumsum(marked, exclusive=True), axis=1)
+        turn, count = tf.gather(drawn, chosen) + before, tf.gather(counts, chosen)
+        # `tf.random.experimental.index_shuffle` pads a batch of seeds along the wrong axis.
+        position = tf.raw_ops.RandomIndexShuffle(
+            index=turn % count,
+            seed=tf.stack([tf.fill((batch_size,), seeds[0]), chosen, turn // count], axis=1),
+            max_index=count - 1,
+            rounds=SHUFFLE_ROUNDS,
+        )
+        batch = tf.gather(images, tf.gather(first, chosen) + position)
+        for index, part in enumerate(parts):
+            if part.augment is not None:
+                changed = _with_own_seed(part.augment, index)(batch, seeds)
+                batch = tf.where(tf.reshape(chosen == index, (-1, 1, 1, 1)), changed, batch)
+        return drawn + tf.reduce_sum(marked, axis=0), (batch, tf.gather(labels, chosen))
+
+    nothing = tf.zeros((len(parts),), tf.int64)
+    return tf.data.Dataset.counter().scan(nothing, draw)
+
+
+def from_streams(
+    parts: Sequence[Part], batch_size: int, seed: int, shuffle_buffer: int
+) -> tf.data.Dataset:
+    """Draws endless batches from streams, image by image, each shuffled and repeated on its own.
+
+    Memory is bounded by twice `shuffle_buffer` images, and not by the data: the buffer is shared
+    among the parts by their size, and parts that fit into an equal share of it are read only once.
+
+    Args:
+        parts: The ingredients, none of weight 0.
+        batch_size: Images per batch.
+        seed: Same parts and seed, and same `tf.random.set_seed` if that was called: same batches.
+        shuffle_buffer: Images held back for shuffling, over all parts.
+
+    Returns:
+        A stream like that of `from_memory`.
+    """
+    total = sum(part.count for part in parts)
+    streams = []
+    for number, part in enumerate(parts):
+        images = part.as_stream()
+        if part.count <= shuffle_buffer // len(parts):
+            # A rare class would otherwise be looked for in the whole split again and again.
+            images = images.cache()
+        buffer = min(part.count, -(-shuffle_buffer * part.count // total))
+        endless = images.shuffle(buffer, seed=seed + number).repeat()
+        if part.augment is not None:
+            grouped = endless.batch(AUGMENT_BATCH)
+            endless = augmented(grouped, _with_own_seed(part.augment, number), seed).unbatch()
+        streams.append(endless)
+    weights = np.array([part.weight for part in parts])
+    mixed = tf.data.Dataset.sample_from_datasets(streams, weights / weights.sum(), seed=seed)
+    return mixed.batch(batch_size, drop_remainder=True)
+
+
+def augmented(batched: tf.data.Dataset, augment: Augmentation, seed: int) -> tf.data.Dataset:
+    """Augments every batch of a stream.
+
+    Args:
+        batched: A stream of uint8 images and labels.
+        augment: What is done to the images.
+        seed: Same stream and seed, same result.
+
+    Returns:
+        A stream like `batched`.
+    """
+    # The number of the batch is part of the seed: parallel calls then need no shared state.
+    return batched.enumerate().map(
+        lambda number, element: (
+            augment(element[0], tf.stack([tf.constant(seed, tf.int64), number])),
+            element[1],
+        ),
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    )
+
+
+def _with_own_seed(augment: Augmentation, index: int) -> Augmentation:
+    """Makes it draw other numbers than what augments the whole batch, by the same seed, does."""
+    return lambda images, seed: augment(images, tf.random.fold_in(seed, index))
