@@ -1,15 +1,14 @@
-"""How much a rare class's scores should be raised: what `+adjusted` takes its strength from.
+"""How far scores should be adjusted, and how far `+adjusted` does.
 
 Trains the control `balanced+affine` on data of which a sixth of the training images, with all
 images of the rare class that are among them, is held out, and scores those with the logits lowered
-by tau times the logarithm of the class's size. No test image is read.
+by tau times the logarithm of the class's size. Then chooses tau as a study does, with classes that
+stand in for the rare one, of whose images it uses none. No test image is read.
 
     python benchmarks/adjustment.py
 """
 
 import argparse
-
-import numpy as np
 
 from kerasaug.presets import STUDY_PRESETS
 from kerasaug.quiet import quiet_tensorflow
@@ -17,12 +16,11 @@ from kerasaug.quiet import quiet_tensorflow
 CASES = ("mnist 5=54", "mnist 8=54", "mnist 3=20")
 CASES += ("fashion_mnist Shirt=60", "fashion_mnist Coat=60", "fashion_mnist Pullover=20")
 SPLIT = 20
-STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 HELD_OUT = 1 / 6
 
 
 def main() -> None:
-    """Prints a table of F1 and balanced accuracy by case and strength."""
+    """Prints a table of F1 and balanced accuracy by case and strength, and what is chosen."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("cases", nargs="*", default=CASES, help=f"such as {CASES[0]!r}")
     options = parser.parse_args()
@@ -31,51 +29,47 @@ def main() -> None:
 
     from kerasaug import precision
     from kerasaug.study import parallel
+    from kerasaug.study.trial import STRENGTHS
 
     parallel.limit_threads()
     keras.config.set_dtype_policy(precision.best_dtype_policy())
-    print("| F1, balanced accuracy | " + " | ".join(f"{tau:g}" for tau in STRENGTHS) + " |")
-    print("|---" * (len(STRENGTHS) + 1) + "|")
+    strengths = sorted(STRENGTHS, key=float)
+    print("| F1, balanced accuracy | " + " | ".join(strengths) + " | chosen |")
+    print("|---" * (len(strengths) + 2) + "|")
     for case in options.cases:
-        scores = measure(*case.split())
-        cells = (f"{found['rare_f1']:.3f}, {found['balanced_accuracy']:.4f}" for found in scores)
-        print(f"| {case} | " + " | ".join(cells) + " |", flush=True)
+        scores, chosen = measure(*case.split())
+        found = [scores[strength] for strength in strengths]
+        cells = [f"{each['rare_f1']:.3f}, {each['balanced_accuracy']:.4f}" for each in found]
+        print(f"| {case} | " + " | ".join([*cells, chosen]) + " |", flush=True)
 
 
-def measure(dataset: str, keep: str) -> list[dict]:
-    """Trains one classifier, and scores it with each of the strengths.
+def measure(dataset: str, keep: str) -> tuple[dict[str, dict], str]:
+    """Trains one classifier, scores it with each strength, and chooses one by stand-ins.
 
     Args:
         dataset: What `data.load` takes.
         keep: The rare class and how many of its images are kept, as in `5=54`.
 
     Returns:
-        What `metrics.score` gives, for every one of `STRENGTHS`.
+        By strength, what `metrics.score` gives; and the strength that is chosen.
     """
     from kerasaug import data
-    from kerasaug.data.dataset import collect
-    from kerasaug.images import to_float
-    from kerasaug.study import arms, metrics, trial
+    from kerasaug.study import arms, stand_ins, tasks, trial
+    from kerasaug.study.choices import Choices
     from kerasaug.study.config import Length
 
     name, count = keep.split("=")
-    held_out = data.load(dataset).hold_out(HELD_OUT, SPLIT)
-    reduced = held_out.reduce({name: int(count)}, SPLIT).cache()
+    amounts = {name: int(count)}
+    arm, adjusted = arms.parse("balanced+affine"), arms.parse("balanced+affine+adjusted")
     preset = STUDY_PRESETS["paper"]
     length = Length(preset.steps, preset.batch_size, preset.epochs)
+    reduced = data.load(dataset).hold_out(HELD_OUT, SPLIT).reduce(amounts, SPLIT).cache()
     given = trial.Ingredients(reduced, reduced.cache)
-    classifier, _, _ = trial.train(arms.parse("balanced+affine"), given, length, SPLIT)
-    images, labels = collect(reduced.validation)
-    logits = classifier.predict(to_float(images), batch_size=trial.TEST_BATCH, verbose=0)
-    return [
-        metrics.score(
-            labels,
-            (logits - tau * np.log(reduced.class_counts)).argmax(axis=1),
-            reduced.num_classes,
-            reduced.rare_classes,
-        )
-        for tau in STRENGTHS
-    ]
+    classifier, _, _ = trial.train(arm, given, length, SPLIT)
+    scores = trial.score(classifier, arm, given, reduced.validation)
+    kept = data.load(dataset).reduce(amounts, SPLIT).hold_out(tasks.HELD_OUT).cache()
+    tried = stand_ins.mean_f1(arm, kept, length, SPLIT)
+    return scores, Choices([adjusted], lambda _: tried).strength(adjusted)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ MODIFIERS = {
     **AUGMENTATIONS,
     BLENDING: "pairs of images and of labels blended",
     FILTERING: "only those generated images whose label a classifier confirms",
-    ADJUSTING: "a class's score raised after the training, the rarer it is the more",
+    ADJUSTING: "scores raised after the training, the rarer the class the more; how far is chosen",
 }
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kerasaug.models.classifier import adjusted_logits, build_classifier
+from kerasaug.models.classifier import adjusted_logits
 
 
 def test_logits_are_lowered_by_the_logarithm_of_the_size_of_the_class():
