@@ -3,7 +3,7 @@
 Trains the control `balanced+affine` on data of which a sixth of the training images, with all
 images of the rare class that are among them, is held out, and scores those with the logits lowered
 by tau times the logarithm of the class's size. Then chooses tau as a study does, with classes that
-stand in for the rare one, of whose images it uses none. No test image is read.
+stand in for the rare one, by other training images. No test image is read.
 
     python benchmarks/adjustment.py
 """
@@ -64,11 +64,10 @@ def measure(dataset: str, keep: str) -> tuple[dict[str, dict], str]:
     preset = STUDY_PRESETS["paper"]
     length = Length(preset.steps, preset.batch_size, preset.epochs)
     reduced = data.load(dataset).hold_out(HELD_OUT, SPLIT).reduce(amounts, SPLIT).cache()
-    given = trial.Ingredients(reduced, reduced.cache)
+    given = trial.Ingredients(reduced)
     classifier, _, _ = trial.train(arm, given, length, SPLIT)
     scores = trial.score(classifier, arm, given, reduced.validation)
-    kept = data.load(dataset).reduce(amounts, SPLIT).hold_out(tasks.HELD_OUT).cache()
-    tried = stand_ins.mean_f1(arm, kept, length, SPLIT)
+    tried = stand_ins.mean_f1(arm, reduced.hold_out(tasks.HELD_OUT), length, SPLIT)
     return scores, Choices([adjusted], lambda _: tried).strength(adjusted)
 
 

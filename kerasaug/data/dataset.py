@@ -33,6 +33,8 @@ class ImageDataset:
             channels).
         validation: Training images that were held out to choose by, as a stream like `train`; None
             if there are none.
+        named_rare: Indices of the classes that are to count as rare; None for those that do by
+            their size.
     """
 
     name: str
@@ -45,6 +47,7 @@ class ImageDataset:
     indices: np.ndarray
     class_images: tuple[np.ndarray, ...] | None = None
     validation: tf.data.Dataset | None = None
+    named_rare: tuple[int, ...] | None = None
 
     @property
     def num_classes(self) -> int:
@@ -58,7 +61,9 @@ class ImageDataset:
 
     @property
     def rare_classes(self) -> list[int]:
-        """The classes that have too few images; see `imbalance.rare_classes`."""
+        """The classes that have too few images: those named, or see `imbalance.rare_classes`."""
+        if self.named_rare is not None:
+            return sorted(self.named_rare)
         return imbalance.rare_classes(self.class_counts)
 
     @property
@@ -143,7 +148,8 @@ class ImageDataset:
         """Reads both splits once and keeps the decoded images in memory.
 
         Training then draws from memory instead of decoding again, at the price of one byte per
-        pixel and channel of both splits.
+        pixel and channel of both splits, and as much again for the images that are drawn from
+        while it lasts.
 
         Returns:
             The same data set in memory, the training images in the order of their classes.
@@ -152,14 +158,15 @@ class ImageDataset:
             return self
         images, labels = collect(self.train)
         by_class = np.argsort(labels, kind="stable")
-        images, labels = images[by_class], labels[by_class]
+        # The stream and the arrays share their memory.
+        held, labels = tf.constant(images[by_class]), labels[by_class]
         return dataclasses.replace(
             self,
-            train=tf.data.Dataset.from_tensor_slices((images, labels)),
+            train=tf.data.Dataset.from_tensor_slices((held, labels)),
             test=tf.data.Dataset.from_tensor_slices(collect(self.test)),
             train_labels=labels,
             indices=self.indices[by_class],
-            class_images=tuple(np.split(images, np.cumsum(self.class_counts)[:-1])),
+            class_images=tuple(np.split(held.numpy(), np.cumsum(self.class_counts)[:-1])),
             validation=self.validation
             and tf.data.Dataset.from_tensor_slices(collect(self.validation)),
         )

@@ -1,6 +1,6 @@
 """How images meet in one training stream.
 
-A mixture is a list of parts, each a stream with a weight: an image of the batch comes from a part
+A mixture is a list of parts, each with a weight: an image of the batch comes from a part
 with a probability proportional to its weight. Leaving the data as it is, balancing the classes,
 repeating a rare class and adding generated images are the same thing with other weights.
 """

@@ -12,6 +12,8 @@ Augmentation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 AUGMENT_BATCH = 64
 SHUFFLE_ROUNDS = 8
 """Of the cipher that puts indices in another order; with 4, some seeds leave most in place."""
+LEAST_PASS = 4096
+"""The cipher's cost grows as a pass gets shorter: it works on blocks of 65,536 indices."""
 
 
 class Part(NamedTuple):
@@ -56,7 +58,9 @@ def stream(images: np.ndarray, class_id: int) -> tf.data.Dataset:
 def from_memory(parts: Sequence[Part], batch_size: int, seed: int) -> tf.data.Dataset:
     """Draws endless batches from images in memory, a whole batch at a time.
 
-    Of every part, all images are drawn once before one is drawn again, each time in another order.
+    Of every part, all images are drawn before one is drawn again, in another order each of 256
+    times; a part of fewer than `LEAST_PASS` images is repeated until it has as many, which are
+    drawn like that.
 
     Args:
         parts: The ingredients, all of them in memory, none of weight 0. Their images are copied.
@@ -68,34 +72,41 @@ def from_memory(parts: Sequence[Part], batch_size: int, seed: int) -> tf.data.Da
     """
     images = tf.constant(np.concatenate([part.images for part in parts]))
     labels = tf.constant([part.class_id for part in parts], tf.int32)
-    counts = tf.constant([part.count for part in parts], tf.int64)
-    first = tf.cumsum(counts, exclusive=True)
+    counts = np.array([part.count for part in parts])
+    first = tf.constant(np.cumsum(counts) - counts)
+    counts, passes = tf.constant(counts), tf.constant(counts * -(-LEAST_PASS // counts))
     log_weights = tf.math.log(tf.constant([[part.weight for part in parts]]))
+    key = tf.constant(seed, tf.int64)
+    augmentations = dict.fromkeys(part.augment for part in parts if part.augment is not None)
 
-    def draw(drawn, number):
-        seeds = tf.stack([tf.constant(seed, tf.int64), number])
+    def choose(drawn, number):
         # What augments the batch later is given the same seed and number, and splits them.
-        own = tf.random.fold_in(seeds, len(parts))
-        chosen = tf.random.stateless_categorical(log_weights, batch_size, own, tf.int64)[0]
+        seeds = tf.random.fold_in(_seeds(seed, number), len(parts))
+        chosen = tf.random.stateless_categorical(log_weights, batch_size, seeds, tf.int64)[0]
         marked = tf.one_hot(chosen, len(parts), dtype=tf.int64)
         before = tf.reduce_sum(marked * tf.cumsum(marked, exclusive=True), axis=1)
-        turn, count = tf.gather(drawn, chosen) + before, tf.gather(counts, chosen)
+        turn, length = tf.gather(drawn, chosen) + before, tf.gather(passes, chosen)
         # `tf.random.experimental.index_shuffle` pads a batch of seeds along the wrong axis.
-        position = tf.raw_ops.RandomIndexShuffle(
-            index=turn % count,
-            seed=tf.stack([tf.fill((batch_size,), seeds[0]), chosen, turn // count], axis=1),
-            max_index=count - 1,
+        shuffled = tf.raw_ops.RandomIndexShuffle(
+            index=turn % length,
+            seed=tf.stack([tf.fill((batch_size,), key), chosen, turn // length], axis=1),
+            max_index=length - 1,
             rounds=SHUFFLE_ROUNDS,
         )
-        batch = tf.gather(images, tf.gather(first, chosen) + position)
-        for index, part in enumerate(parts):
-            if part.augment is not None:
-                changed = _with_own_seed(part.augment, index)(batch, seeds)
-                batch = tf.where(tf.reshape(chosen == index, (-1, 1, 1, 1)), changed, batch)
-        return drawn + tf.reduce_sum(marked, axis=0), (batch, tf.gather(labels, chosen))
+        position = tf.gather(first, chosen) + shuffled % tf.gather(counts, chosen)
+        return drawn + tf.reduce_sum(marked, axis=0), (number, chosen, position)
+
+    def gather(number, chosen, position):
+        batch = tf.gather(images, position)
+        for index, augment in enumerate(augmentations):
+            own = tf.gather(tf.constant([part.augment is augment for part in parts]), chosen)
+            changed = _with_own_seed(augment, index)(batch, _seeds(seed, number))
+            batch = tf.where(own[:, None, None, None], changed, batch)
+        return batch, tf.gather(labels, chosen)
 
     nothing = tf.zeros((len(parts),), tf.int64)
-    return tf.data.Dataset.counter().scan(nothing, draw)
+    indices = tf.data.Dataset.counter().scan(nothing, choose)
+    return indices.map(gather, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
 
 def from_streams(
@@ -147,12 +158,16 @@ def augmented(batched: tf.data.Dataset, augment: Augmentation, seed: int) -> tf.
     # The number of the batch is part of the seed: parallel calls then need no shared state.
     return batched.enumerate().map(
         lambda number, element: (
-            augment(element[0], tf.stack([tf.constant(seed, tf.int64), number])),
+            augment(element[0], _seeds(seed, number)),
             element[1],
         ),
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=True,
     )
+
+
+def _seeds(seed: int, number: tf.Tensor) -> tf.Tensor:
+    return tf.stack([tf.constant(seed, tf.int64), number])
 
 
 def _with_own_seed(augment: Augmentation, index: int) -> Augmentation:

@@ -7,8 +7,6 @@ import numpy as np
 
 from kerasaug.models.layers import FusedBatchNormalization
 
-LOGITS = "logits"
-
 
 def build_classifier(
     image_shape: tuple[int, int, int],
@@ -49,7 +47,7 @@ def build_classifier(
     features = keras.layers.Dense(4 * width, use_bias=False)(features)
     features = FusedBatchNormalization()(features)
     features = keras.layers.ReLU(name="features")(features)
-    logits = keras.layers.Dense(num_classes, dtype="float32", name=LOGITS)(features)
+    logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")(features)
     classifier = keras.Model(images, logits, name="classifier")
     schedule = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=learning_rate / 40,

@@ -9,9 +9,10 @@ import dataclasses
 from kerasaug.errors import InputError
 from kerasaug.models.registry import MODELS
 
+BASELINE, CEILING = "none", "full"
 MIXTURES = {
-    "none": "the imbalanced data as they are",
-    "full": "the data before any class was cut down: the ceiling",
+    BASELINE: "the imbalanced data as they are",
+    CEILING: "the data before any class was cut down: the ceiling",
     "class-weight": "the imbalanced data, rare classes weighing more in the loss",
     "mixup": "the imbalanced data, pairs of images and of labels blended",
     "oversample": "copies of the rare class's images added",

@@ -7,7 +7,7 @@ from typing import Any
 
 from kerasaug.errors import TrainingFailed
 from kerasaug.study import arms
-from kerasaug.study.arms import ADJUSTING, AUTO, FILTERING, Arm
+from kerasaug.study.arms import ADJUSTING, AUTO, BASELINE, CEILING, FILTERING, Arm
 from kerasaug.study.trial import STRENGTHS, UNADJUSTED
 
 AUGMENTED = ["balanced"] + [f"balanced+{name}" for name in arms.AUGMENTATIONS if name != AUTO]
@@ -112,15 +112,18 @@ class Choices:
 
 
 def likeness(arm: Arm) -> Arm:
-    """An arm that needs no generator, and draws the classes as often as a given one does.
+    """An arm that can be tried with stand-ins, and draws rare classes as often as a given one does.
 
     Args:
         arm: Its augmentation is not `auto`.
 
     Returns:
-        The arm with copies of real images in the place of generated ones, not adjusted.
+        The arm, not adjusted, with copies of real images in the place of generated ones; in the
+        place of `full`, which has no rare class, `none`.
     """
     modifiers = tuple(name for name in arm.modifiers if name not in (ADJUSTING, FILTERING))
     if arm.form:
         return Arm("balanced", modifiers=modifiers)
+    if arm.mixture == CEILING:
+        return Arm(BASELINE, modifiers=modifiers)
     return Arm("oversample" if arm.model else arm.mixture, arm.count, modifiers=modifiers)

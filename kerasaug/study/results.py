@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kerasaug.study import arms, metrics
+from kerasaug.study.arms import BASELINE, CEILING
 
 SCHEMA = 1
-BASELINE, CEILING = "none", "full"
 SIMPLEST_CONTROL = "oversample"
 STRONGEST_CONTROLS = ("balanced+auto", "balanced+affine")
 

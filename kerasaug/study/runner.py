@@ -14,7 +14,7 @@ from kerasaug.study import parallel, report, results
 from kerasaug.study.arms import VARIED
 from kerasaug.study.config import Follower, StudyConfig
 from kerasaug.study.supply import Supply
-from kerasaug.study.tasks import Tasks
+from kerasaug.study.tasks import HELD_OUT, Tasks
 
 SCHEMA = 1
 PICTURED = 36
@@ -104,7 +104,8 @@ class Study:
     def units(self) -> float:
         """The work that is left, in units of one classifier step, roughly.
 
-        Until `+auto` has chosen, its arms count as trainings of their own.
+        Until `+auto` has chosen, its arms count as trainings of their own, and what is tried to
+        adjust them does not count.
         """
         return sum(self.tasks.cost(task) for stage in self.tasks.stages() for task in stage)
 
@@ -115,8 +116,9 @@ class Study:
 
     def _check_enough(self) -> None:
         """Refuses what would fail for want of images after hours of training."""
+        reduced = self.generators.reduced(0)
         parted = [
-            (f"arm {arm}", self.generators.reduced(0))
+            (f"arm {arm}", reduced.hold_out(HELD_OUT) if arm.adjusts else reduced)
             for arm in self.config.parsed_arms
             if arm.mixture == "smote"
         ]

@@ -1,8 +1,10 @@
 """Common classes that are made as rare as a rare one, to choose by.
 
-Of a class that is rare itself, too few images can be held out to tell augmentations apart.
+Of a class that is rare itself, too few images can be held out to choose an augmentation or a
+strength of adjustment by.
 """
 
+import dataclasses
 from collections.abc import Sequence
 
 import keras
@@ -30,7 +32,7 @@ def mean_f1(
     """Trains an arm with some common classes cut down, and scores those on held-out images.
 
     Args:
-        arm: What to train on; needs no generated images.
+        arm: What to train on; needs neither generated images nor the data before they were reduced.
         dataset: The imbalanced data, with training images held out.
         length: How long.
         seed: Of which images are left, of the initial weights and the order of the data.
@@ -43,7 +45,9 @@ def mean_f1(
     common = [c for c, count in enumerate(counts) if count and c not in rare]
     chosen, least = common[::STEP], min(count for count in counts if count)
     reduced = dataset.reduce(dict.fromkeys(chosen, least), seed).cache()
-    given = trial.Ingredients(reduced, dataset.cache)
+    # By size alone they would not be, where the smallest class is no tenth of the largest one.
+    reduced = dataclasses.replace(reduced, named_rare=(*rare, *chosen))
+    given = trial.Ingredients(reduced)
     classifier, _, _ = trial.train(arm, given, length, seed, callbacks)
     found = trial.score(classifier, arm, given, reduced.validation)
     return {

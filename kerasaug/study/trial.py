@@ -17,7 +17,7 @@ from kerasaug.files import atomic
 from kerasaug.models.classifier import adjusted_logits, build_classifier
 from kerasaug.reproducibility import make_reproducible
 from kerasaug.study import metrics
-from kerasaug.study.arms import VARIED, Arm
+from kerasaug.study.arms import CEILING, VARIED, Arm
 from kerasaug.study.config import Length
 from kerasaug.study.supply import Supply
 
@@ -39,7 +39,7 @@ class Ingredients(NamedTuple):
     """
 
     dataset: ImageDataset
-    full: Callable[[], ImageDataset]
+    full: Callable[[], ImageDataset] | None = None
     supply: Supply | None = None
     share: float = 0.0
 
@@ -59,7 +59,7 @@ def parts(arm: Arm, given: Ingredients, seed: int = 0) -> list[Part]:
         InputError: If there are too few images for the arm.
     """
     dataset = given.dataset
-    if arm.mixture == "full":
+    if arm.mixture == CEILING:
         return mixture.natural(given.full())
     if arm.mixture == "balanced":
         return mixture.balanced(dataset)
@@ -206,7 +206,7 @@ def score(
         By one of `STRENGTHS`, what `metrics.score` gives.
     """
     dataset = given.dataset
-    learned = given.full() if arm.mixture == "full" else dataset
+    learned = given.full() if arm.mixture == CEILING else dataset
     _, labels = collect(images)
     logits = classifier.predict(mixture.to_model_input(images.batch(TEST_BATCH)), verbose=0)
     return {

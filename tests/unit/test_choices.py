@@ -24,6 +24,7 @@ def choices(text, tried):
         ("conditional-wgan:100+affine+teacher+adjusted", "oversample:100+affine"),
         ("conditional-vae:varied+affine+mixup+adjusted", "balanced+affine+mixup"),
         ("conditional-vae:symmetric", "balanced"),
+        ("full+affine+adjusted", "none+affine"),
     ],
 )
 def test_an_arm_is_like_one_with_copies_in_the_place_of_generated_images(arm, like):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasaug.data import augment, mixture
+from kerasaug.data import augment, mixture, sampling
 
 
 def draw(parts, count=4000, **options):
@@ -62,7 +62,8 @@ def test_what_is_drawn_says_nothing_of_how_it_is_augmented(change):
     assert abs(means[0] - means[1]) < 4 * left.std() * np.sqrt(2 / 1000)
 
 
-def test_all_images_are_drawn_before_one_is_drawn_again_and_in_another_order(tiny):
+def test_all_images_are_drawn_before_one_is_drawn_again_and_in_another_order(monkeypatch):
+    monkeypatch.setattr(sampling, "LEAST_PASS", 1)
     images = np.arange(40, dtype=np.uint8).reshape(40, 1, 1, 1) * np.ones((1, 8, 8, 1), np.uint8)
     stream = mixture.batches([mixture.added(images, 0)], 10, seed=1)
     drawn = np.concatenate([batch.numpy()[:, 0, 0, 0] for batch, _ in stream.take(8)])
@@ -70,6 +71,14 @@ def test_all_images_are_drawn_before_one_is_drawn_again_and_in_another_order(tin
     assert len(set(first)) == len(set(second)) == 40
     assert (first != second).mean() > 0.8
     assert (np.argsort(first) != np.arange(40)).mean() > 0.8
+
+
+def test_few_images_are_drawn_equally_often():
+    images = np.arange(40, dtype=np.uint8).reshape(40, 1, 1, 1) * np.ones((1, 8, 8, 1), np.uint8)
+    repeats = -(-sampling.LEAST_PASS // 40)
+    drawn, _ = draw([mixture.added(images, 0)], 40 * repeats)
+    _, times = np.unique(drawn[:, 0, 0, 0], return_counts=True)
+    assert times.tolist() == [repeats] * 40
 
 
 def test_in_memory_and_streamed_alike_every_class_is_drawn_as_often_as_it_should(tiny):
