@@ -41,12 +41,17 @@ def load(name: str) -> dict[str, Any]:
     """
     results = json.loads((HERE / f"{name}.json").read_text(encoding="utf-8"))
     trials = [trial for arm in results["arms"].values() for trial in arm["trials"]]
-    augmentation = results["augmentation"]
-    return summarise(results["config"], results["data"], trials, augmentation=augmentation)
+    return summarise(
+        results["config"],
+        results["data"],
+        trials,
+        augmentation=results["augmentation"],
+        adjustment=results.get("adjustment"),
+    )
 
 
 def arm_table(name: str) -> str:
-    """The arms of a study: scores, and verdicts against doing nothing and against two controls.
+    """The arms of a study: scores, verdicts against doing nothing and two controls, and strengths.
 
     The controls of an arm are `balanced` with the arm's augmentation, or with that which most arms
     have, once as it is and once adjusted.
@@ -67,7 +72,15 @@ def arm_table(name: str) -> str:
             + [_with_half(summary["balanced_accuracy"], 4), found["verdict"] or ""]
             + [_against(found["versus"].get(each)) for each in (control, f"{control}+adjusted")]
         )
-    return _markdown(rows)
+    return _markdown(rows) + _strengths(results["adjustment"])
+
+
+def _strengths(adjustment: dict[str, dict[str, Any]]) -> str:
+    by_strength: dict[float, list[str]] = {}
+    for arm, made in adjustment.items():
+        by_strength.setdefault(made["chosen"], []).append(f"`{arm}`")
+    said = [f"{each:g} for {', '.join(arms)}" for each, arms in sorted(by_strength.items())]
+    return f"\n\nStrength that was chosen: {'; '.join(said)}." if said else ""
 
 
 def worth_curves(prefix: str) -> dict[str, dict[int, dict[str, float | None]]]:
