@@ -82,7 +82,8 @@ STUDY_PRESETS = {
             "none,none+adjusted,oversample,crop-rotate,balanced+auto,balanced+auto+adjusted,"
             "conditional-wgan:100,conditional-wgan:1000,conditional-wgan:2000,"
             "conditional-wgan:4500,conditional-wgan:4500+adjusted,gan:100,gan:1000,gan:2000,gan:4500,"
-            "gan:4500+adjusted,vae:4500,wgan:4500,progressive-wgan:4500,conditional-vae:symmetric+auto,conditional-vae:varied+auto,"
+            "gan:4500+adjusted,vae:4500,wgan:4500,progressive-wgan:4500,"
+            "conditional-vae:symmetric+auto,conditional-vae:varied+auto,"
             "conditional-vae:varied+auto+adjusted,full+auto"
         ),
         seeds=5,
