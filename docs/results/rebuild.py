@@ -5,8 +5,9 @@
 The table of a study stands between `<!-- table: NAME -->` and `<!-- end of table -->`;
 `worth PREFIX` takes all studies `PREFIX-COUNT`, which differ in how many images of the rare class
 were kept, and draws `docs/images/worth-PREFIX.png`. For a study with several amounts of generated
-images, `docs/images/amounts-NAME.png` is drawn. Verdicts and differences are worked out anew
-from the trials, by the package's present rule.
+images, `docs/images/amounts-NAME.png` is drawn, and for one in which nothing was done too, what the
+classifier does then: `confusion-NAME.png` and `curves-NAME.png`. Verdicts and differences are
+worked out anew from the trials, by the package's present rule.
 """
 
 import json
@@ -22,7 +23,7 @@ from kerasaug.study import arms, metrics, report
 from kerasaug.study.results import BASELINE, summarise
 
 HERE = Path(__file__).parent
-PAGE = HERE.parent / "study.md"
+PAGE, IMAGES = HERE.parent / "study.md", HERE.parent / "images"
 TABLE = re.compile(
     r"(<!-- table: (worth )?(\S+) -->\n)(?:(?!<!-- ).)*(<!-- end of table -->)", re.DOTALL
 )
@@ -144,7 +145,24 @@ def save_worth(prefix: str) -> None:
     """Draws the curves behind `worth_table`."""
     title = f"{prefix}: F1 of the rare class by how many of its images there are"
     figure = plots.amount_curves(worth_curves(prefix), {}, title, "real images of the rare class")
-    plots.save_figure(figure, HERE.parent / "images" / f"worth-{prefix}.png")
+    plots.save_figure(figure, IMAGES / f"worth-{prefix}.png")
+
+
+def save_figures(name: str) -> None:
+    """Draws what the page shows of a study beside its table."""
+    results = load(name)
+    if results["amounts"]:
+        title = f"{name}: F1 of the rare class, 95 % interval"
+        figure = report.amount_figure(results, "rare_f1", title)
+        plots.save_figure(figure, IMAGES / f"amounts-{name}.png")
+    if BASELINE in results["arms"]:
+        trials = results["arms"][BASELINE]["trials"]
+        matrix = np.mean([trial["confusion_matrix"] for trial in trials], axis=0)
+        title = f"{BASELINE}, mean of {len(trials)}"
+        figure = plots.confusion_matrix(matrix, results["data"]["class_names"], title)
+        plots.save_figure(figure, IMAGES / f"confusion-{name}.png")
+        figure = plots.learning_curves([trial["history"] for trial in trials], BASELINE)
+        plots.save_figure(figure, IMAGES / f"curves-{name}.png")
 
 
 def rebuilt(page: str) -> str:
@@ -185,10 +203,8 @@ def main() -> None:
     for _, worth, name, _ in TABLE.findall(page):
         if worth:
             save_worth(name)
-        elif (results := load(name))["amounts"]:
-            title = f"{name}: F1 of the rare class, 95 % interval"
-            figure = report.amount_figure(results, "rare_f1", title)
-            plots.save_figure(figure, HERE.parent / "images" / f"amounts-{name}.png")
+        else:
+            save_figures(name)
 
 
 if __name__ == "__main__":

@@ -107,26 +107,23 @@ def headlines(results: dict[str, Any]) -> Headlines:
         for name in found
         if name != BASELINE and arms.parse(name).model is None and not _is_ceiling(name)
     ]
-    adjusted, plain = (
-        [c for c in controls if arms.parse(c).adjusts == adjusts] for adjusts in (True, False)
-    )
-    sentences, further = [], []
+    sentences, further, ahead, held = [], [], [], 0
     for name, arm in found.items():
-        parsed = arms.parse(name)
-        if parsed.model is None:
+        if arms.parse(name).model is None:
             continue
-        alike, others = (adjusted, plain) if parsed.adjusts else (plain, adjusted)
-        against = _strongest(alike) + _strongest(others)
-        if parsed.adjusts and not adjusted:
-            against = []
-        elif SIMPLEST_CONTROL in controls:
-            against.append(SIMPLEST_CONTROL)
-        against = [c for c in dict.fromkeys(against) if c in arm["versus"]]
+        against = [control for control in _held_against(name, controls) if control in arm["versus"]]
         said = [_against_control(name, arm, control) for control in against]
         if BASELINE in arm["versus"]:
             said.append(_against_nothing(name, arm))
         sentences += said[:1]
         further += said[1:]
+        held += bool(against)
+        ahead += [name for control in against[:1] if _beats(arm, control)]
+    if held > 1:
+        names, verb = ", ".join(ahead) or "none", "are" if len(ahead) > 1 else "is"
+        sentences.insert(
+            0, f"Of {held} arms with generated images, {names} {verb} shown to beat the control."
+        )
     if BASELINE in found:
         recall = found[BASELINE]["summary"]["rare_recall"]["mean"]
         sentences.append(
@@ -143,23 +140,37 @@ def headlines(results: dict[str, Any]) -> Headlines:
             sentences.append(
                 f"With all images of {rare} that there are ({name}), its F1 is {f1:.3f}."
             )
-    for family, amounts in results["amounts"].items():
-        if amounts["chosen"] is not None:
-            sentences.append(
-                f"Of the amounts of {family}, held-out training images choose {amounts['chosen']}."
-            )
+    return Headlines([*sentences, *_choices(results)], further)
+
+
+def _held_against(name: str, controls: list[str]) -> list[str]:
+    """The controls that a generative arm is held against, the first of which is its own."""
+    adjusts = arms.parse(name).adjusts
+    alike = [control for control in controls if arms.parse(control).adjusts == adjusts]
+    others = [control for control in controls if control not in alike]
+    if adjusts and not alike:
+        return []
+    simplest = [control for control in controls if control == SIMPLEST_CONTROL]
+    return list(dict.fromkeys(_strongest(alike) + _strongest(others) + simplest))
+
+
+def _choices(results: dict[str, Any]) -> list[str]:
+    """What held-out training images chose, in sentences."""
+    by_images = "held-out training images choose"
+    sentences = [
+        f"Of the amounts of {family}, {by_images} {amounts['chosen']}."
+        for family, amounts in results["amounts"].items()
+        if amounts["chosen"] is not None
+    ]
     if results["augmentation"]:
-        best = next(iter(results["augmentation"]))
-        sentences.append(f"For +auto, held-out training images choose {best}.")
+        sentences.append(f"For +auto, {by_images} {next(iter(results['augmentation']))}.")
     strengths: dict[float, list[str]] = {}
     for name, made in results["adjustment"].items():
         strengths.setdefault(made["chosen"], []).append(name)
-    for strength, names in strengths.items():
-        sentences.append(
-            f"As the strength of +adjusted, held-out training images choose {strength:g} for "
-            f"{', '.join(names)}."
-        )
-    return Headlines(sentences, further)
+    return sentences + [
+        f"As the strength of +adjusted, {by_images} {strength:g} for {', '.join(names)}."
+        for strength, names in strengths.items()
+    ]
 
 
 def _strongest(controls: list[str]) -> list[str]:
@@ -171,6 +182,10 @@ def _strongest(controls: list[str]) -> list[str]:
         if control in (strong, f"{strong}+{arms.ADJUSTING}")
     ]
     return (ranked or controls[::-1])[:1]
+
+
+def _beats(arm: dict[str, Any], control: str) -> bool:
+    return metrics.verdict(arm["versus"][control]) == "helps"
 
 
 def _is_ceiling(name: str) -> bool:
