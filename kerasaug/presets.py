@@ -84,6 +84,7 @@ STUDY_PRESETS = {
             "conditional-wgan:4500,conditional-wgan:4500+adjusted,gan:100,gan:1000,gan:2000,gan:4500,"
             "gan:4500+adjusted,vae:4500,wgan:4500,progressive-wgan:4500,"
             "conditional-vae:symmetric+auto,conditional-vae:symmetric+auto+adjusted,"
+            "conditional-vae-wgan:symmetric+auto,conditional-vae-wgan:symmetric+auto+adjusted,"
             "conditional-vae:varied+auto,conditional-vae:varied+auto+adjusted,full+auto"
         ),
         seeds=5,

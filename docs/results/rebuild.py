@@ -27,11 +27,13 @@ PAGE, IMAGES = HERE.parent / "study.md", HERE.parent / "images"
 TABLE = re.compile(
     r"(<!-- table: (worth )?(\S+) -->\n)(?:(?!<!-- ).)*(<!-- end of table -->)", re.DOTALL
 )
-PAIRS = [
-    (f"balanced+affine{adjusted}", f"conditional-vae:varied+affine{adjusted}")
+RECIPES = {
+    f"balanced+auto{adjusted}": [
+        f"conditional-vae:{form}+auto{adjusted}" for form in ("symmetric", "varied")
+    ]
     for adjusted in ("", "+adjusted")
-]
-"""Controls and recipes; a recipe is worth the real images that its control needs to do as well."""
+}
+"""By control; a recipe is worth the real images that its control needs to do as well."""
 
 
 def load(name: str) -> dict[str, Any]:
@@ -85,14 +87,28 @@ def _strengths(adjustment: dict[str, dict[str, Any]]) -> str:
 
 
 def worth_curves(prefix: str) -> dict[str, dict[int, dict[str, float | None]]]:
-    """F1 of the rare class with its interval, of controls and recipes, by number of images kept."""
-    curves = {arm: {} for pair in PAIRS for arm in pair}
-    for path in HERE.glob(f"{prefix}-*.json"):
-        count = int(path.stem.removeprefix(f"{prefix}-"))
-        for arm, found in load(path.stem)["arms"].items():
-            if arm in curves:
-                curves[arm][count] = found["summary"]["rare_f1"]
-    return {name: dict(sorted(curve.items())) for name, curve in curves.items()}
+    """F1 of the rare class with its interval, of controls and recipes, by number of images kept.
+
+    Where a study of the prefix chose an augmentation, the others are taken to name it.
+    """
+    studies = {
+        int(path.stem.removeprefix(f"{prefix}-")): load(path.stem)
+        for path in HERE.glob(f"{prefix}-*.json")
+    }
+    (chosen,) = {
+        arms.parse(next(iter(study["augmentation"]))).augmentation
+        for study in studies.values()
+        if study["augmentation"]
+    }
+    curves = {}
+    for arm in [arm for control, recipes in RECIPES.items() for arm in (control, *recipes)]:
+        named = arm.replace(arms.AUTO, chosen)
+        curves[arm] = {
+            count: study["arms"][name]["summary"]["rare_f1"]
+            for count, study in sorted(studies.items())
+            for name in {arm, named} & set(study["arms"])
+        }
+    return curves
 
 
 def images_needed(curve: dict[int, dict[str, float | None]], f1: float) -> float:
@@ -118,21 +134,16 @@ def images_needed(curve: dict[int, dict[str, float | None]], f1: float) -> float
 def worth_table(prefix: str) -> str:
     """How many images the controls need for the F1 that the recipes reach with fewer."""
     curves = worth_curves(prefix)
-    rows = [["images kept"]]
-    for control, recipe in PAIRS:
-        rows[0] += [f"`{control}`", f"`{recipe}`", "images that the control needs for it"]
-    for count in sorted(set().union(*curves.values())):
-        row = [str(count)]
-        for control, recipe in ((curves[a], curves[b]) for a, b in PAIRS):
-            row += [_with_half(each[count]) if count in each else "" for each in (control, recipe)]
-            row.append(_needed(control, count, recipe[count]["mean"]) if count in recipe else "")
-        rows.append(row)
+    rows = [["arm", "images kept", "F1", "images that its control needs for that F1"]]
+    for control, recipes in RECIPES.items():
+        for arm in (control, *recipes):
+            for count, f1 in curves[arm].items():
+                needed = "" if arm == control else _needed(curves[control], count, f1["mean"])
+                rows.append([f"`{arm}`", str(count), _with_half(f1), needed])
     return _markdown(rows)
 
 
 def _needed(control: dict[int, dict[str, float | None]], count: int, f1: float) -> str:
-    if not control:
-        return ""
     needed, most = images_needed(control, f1), max(control)
     if needed == 0:
         return f"fewer than {min(control)}"
