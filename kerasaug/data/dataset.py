@@ -21,8 +21,8 @@ class ImageDataset:
 
     Attributes:
         name: What it was loaded from.
-        content: Tells the images of one data set from those of another: name and version, or a
-            hash of the pixels.
+        content: Tells one data set from another: name and version, or a hash of the pixels and of
+            the test labels.
         train: The training stream.
         test: The test stream. Nothing that trains or chooses may read it.
         class_names: Names in the order of the labels.

@@ -109,11 +109,12 @@ def from_arrays(
         split: tf.data.Dataset.from_tensor_slices((images, labels.astype(np.int32)))
         for split, (images, labels) in splits.items()
     }
+    digest = hashlib.sha256(str(train_images.shape).encode())
+    for array in (train_images, test_images, test_labels.astype(np.int32)):
+        digest.update(np.ascontiguousarray(array))
     return ImageDataset(
         name=name,
-        content=hashlib.sha256(
-            train_images.tobytes() + str(train_images.shape).encode()
-        ).hexdigest(),
+        content=digest.hexdigest(),
         **streams,
         class_names=tuple(names),
         image_shape=train_images.shape[1:],

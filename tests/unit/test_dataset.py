@@ -51,6 +51,18 @@ def test_a_cached_set_holds_the_same_images(tiny):
         np.testing.assert_array_equal(collect(ours)[0], collect(theirs)[0])
 
 
+def test_a_fingerprint_depends_on_the_images_and_the_labels_of_both_splits():
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (2, 6, 8, 8, 1), np.uint8)
+    labels = np.array([[0, 1, 2, 0, 1, 2]] * 2)
+    prints = {data.from_arrays(images[0], labels[0], images[1], labels[1]).fingerprint}
+    for which in range(4):
+        arrays = [images[0].copy(), labels[0].copy(), images[1].copy(), labels[1].copy()]
+        arrays[which][0] = (arrays[which][0] + 1) % 3
+        prints.add(data.from_arrays(*arrays).fingerprint)
+    assert len(prints) == 5
+
+
 def test_fingerprint_tells_splits_apart(tiny):
     prints = {tiny.reduce({2: 5}, seed).fingerprint for seed in range(3)}
     assert len(prints | {tiny.fingerprint}) == 4
