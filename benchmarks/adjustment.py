@@ -10,8 +10,6 @@ stand in for the rare one, by other training images. No test image is read.
 
 import argparse
 
-import numpy as np
-
 from kerasaug.presets import STUDY_PRESETS
 from kerasaug.quiet import quiet_tensorflow
 
@@ -69,13 +67,8 @@ def measure(dataset: str, keep: str) -> tuple[dict[str, dict], str]:
     given = trial.Ingredients(reduced)
     classifier, _, _ = trial.train(arm, given, length, SPLIT)
     scores = trial.score(classifier, arm, given, reduced.validation)
-    held_out = reduced.hold_out(tasks.HELD_OUT)
-    tried = [
-        stand_ins.f1_by_strength(arm, stand_in, held_out, length, SPLIT + number)
-        for number, stand_in in enumerate(stand_ins.choose(reduced))
-    ]
-    means = {each: np.mean([f1[each] for f1 in tried]) for each in trial.STRENGTHS}
-    return scores, Choices([adjusted], lambda _: means).strength(adjusted)
+    tried = stand_ins.mean_f1(arm, reduced.hold_out(tasks.HELD_OUT), length, SPLIT)
+    return scores, Choices([adjusted], lambda _: tried).strength(adjusted)
 
 
 if __name__ == "__main__":

@@ -19,8 +19,7 @@ class Choices:
 
     Args:
         parsed_arms: The arms.
-        tried: By the name of an arm, the mean F1 of its stand-ins by strength; None if it was not
-            tried with all of them.
+        tried: By the name of an arm, what `stand_ins.mean_f1` gave; None if it was not tried.
     """
 
     def __init__(self, parsed_arms: Sequence[Arm], tried: Callable[[str], dict[str, float] | None]):

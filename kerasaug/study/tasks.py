@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
-import numpy as np
 
 from kerasaug import training
 from kerasaug.data.dataset import ImageDataset
@@ -39,7 +38,7 @@ class Task(NamedTuple):
     Attributes:
         kind: Which kind.
         name: Of the arm or of the model; empty where the kind says it all.
-        seed: Number of the repetition, or of the class that stands in.
+        seed: Number of the repetition.
     """
 
     kind: str
@@ -77,13 +76,13 @@ class Tasks:
         # The data of a repetition are read once, though all of its arms need them.
         self._cached = functools.lru_cache(1)(lambda seed: self.generators.reduced(seed).cache())
         self._full = functools.lru_cache(1)(lambda seed: self.generators.full(seed).cache())
-        self.choices = Choices(config.parsed_arms, self._tried)
+        self.choices = Choices(config.parsed_arms, lambda name: self._read(Task(CANDIDATE, name)))
         self._fingerprint = functools.cache(lambda seed: self.generators.reduced(seed).fingerprint)
 
     def stages(self) -> Iterator[list[Task]]:
         """What is left to do, in groups; each needs those before it, and nothing of its own."""
-        yield self._missing(self._candidates(self.choices.for_augmentation()))
-        yield self._missing(self._candidates(self.choices.for_strength()))
+        yield self._missing(Task(CANDIDATE, name) for name in self.choices.for_augmentation())
+        yield self._missing(Task(CANDIDATE, name) for name in self.choices.for_strength())
         trials = self._missing(
             dict.fromkeys(
                 Task(TRIAL, str(self.choices.training_of(arm)), seed)
@@ -147,9 +146,8 @@ class Tasks:
             task: A finished one.
         """
         if task.kind == CANDIDATE:
-            f1, dataset = max(self._read(task).values()), self.generators.dataset
-            stand_in = dataset.class_names[self._stand_ins[task.seed]]
-            return f"{task}: F1 {f1:.4f} of {stand_in}, which stood in"
+            f1 = max(self._read(task).values())
+            return f"{task}: F1 {f1:.4f} of the classes that stood in"
         if task.kind != TRIAL:
             return f"{task}: done"
         found = self._read(task)
@@ -173,21 +171,6 @@ class Tasks:
         scores = found.pop("scores")
         return {**scores[strength], **found, "arm": str(arm)}
 
-    @functools.cached_property
-    def _stand_ins(self) -> list[int]:
-        return stand_ins.choose(self.generators.reduced(0))
-
-    def _candidates(self, names: list[str]) -> list[Task]:
-        numbers = range(len(self._stand_ins))
-        return [Task(CANDIDATE, name, number) for name in names for number in numbers]
-
-    def _tried(self, name: str) -> dict[str, float] | None:
-        """Mean F1 of the stand-ins, each tried on the split of the repetition of its number."""
-        found = [self._read(task) for task in self._candidates([name])]
-        if None in found:
-            return None
-        return {each: float(np.mean([f1[each] for f1 in found])) for each in trial.STRENGTHS}
-
     def _missing(self, tasks) -> list[Task]:
         return [task for task in tasks if not self.done(task)]
 
@@ -201,9 +184,8 @@ class Tasks:
     def _try_candidate(self, task, follower):
         held_out = self._cached(task.seed).hold_out(HELD_OUT)
         arm, callbacks = arms.parse(task.name), [follower.following(str(task))]
-        stand_in, length = self._stand_ins[task.seed], self.config.length
-        found = stand_ins.f1_by_strength(arm, stand_in, held_out, length, task.seed, callbacks)
-        self._write(task, found)
+        f1 = stand_ins.mean_f1(arm, held_out, self.config.length, task.seed, callbacks)
+        self._write(task, f1)
 
     def _train_teacher(self, task, follower):
         callbacks = [follower.following(str(task))]

@@ -360,7 +360,7 @@ def test_scores_are_adjusted_by_the_chosen_strength_and_what_an_arm_learned_from
 
     monkeypatch.setattr(trial, "adjusted_logits", adjusted_logits)
     scores = {**dict.fromkeys(trial.STRENGTHS, 0.5), "1": 0.9}
-    monkeypatch.setattr(stand_ins, "f1_by_strength", lambda *_: scores)
+    monkeypatch.setattr(stand_ins, "mean_f1", lambda *_: scores)
     wanted = ("none", "none+adjusted", "full", "full+adjusted")
     found = run(tiny, tmp_path, arms=wanted, seeds=1, hold_out=0.2)
     for arm, said in zip(wanted, (0, 2, 0, 2), strict=True):
