@@ -27,13 +27,13 @@ PAGE, IMAGES = HERE.parent / "study.md", HERE.parent / "images"
 TABLE = re.compile(
     r"(<!-- table: (worth )?(\S+) -->\n)(?:(?!<!-- ).)*(<!-- end of table -->)", re.DOTALL
 )
-RECIPES = {
-    f"balanced+auto{adjusted}": [
-        f"conditional-vae:{form}+auto{adjusted}" for form in ("symmetric", "varied")
-    ]
+CONTROLS = [f"balanced+auto{adjusted}" for adjusted in ("", "+adjusted")]
+RECIPES = [
+    f"conditional-vae:{form}+auto{adjusted}"
+    for form in ("symmetric", "varied")
     for adjusted in ("", "+adjusted")
-}
-"""By control; a recipe is worth the real images that its control needs to do as well."""
+]
+"""A recipe is worth the real images that a control needs to do as well."""
 
 
 def load(name: str) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def worth_curves(prefix: str) -> dict[str, dict[int, dict[str, float | None]]]:
         if study["augmentation"]
     }
     curves = {}
-    for arm in [arm for control, recipes in RECIPES.items() for arm in (control, *recipes)]:
+    for arm in (*CONTROLS, *RECIPES):
         named = arm.replace(arms.AUTO, chosen)
         curves[arm] = {
             count: study["arms"][name]["summary"]["rare_f1"]
@@ -134,12 +134,16 @@ def images_needed(curve: dict[int, dict[str, float | None]], f1: float) -> float
 def worth_table(prefix: str) -> str:
     """How many images the controls need for the F1 that the recipes reach with fewer."""
     curves = worth_curves(prefix)
-    rows = [["arm", "images kept", "F1", "images that its control needs for that F1"]]
-    for control, recipes in RECIPES.items():
-        for arm in (control, *recipes):
-            for count, f1 in curves[arm].items():
-                needed = "" if arm == control else _needed(curves[control], count, f1["mean"])
-                rows.append([f"`{arm}`", str(count), _with_half(f1), needed])
+    rows = [
+        ["arm", "images kept", "F1", *(f"images that `{each}` needs for it" for each in CONTROLS)]
+    ]
+    for arm, curve in curves.items():
+        for count, f1 in curve.items():
+            row = [f"`{arm}`", str(count), _with_half(f1)]
+            for control in CONTROLS:
+                own = arm in CONTROLS
+                row.append("" if own else _needed(curves[control], count, f1["mean"]))
+            rows.append(row)
     return _markdown(rows)
 
 
