@@ -19,7 +19,7 @@ STEP = 2
 """Every which of the common classes stands in, all at once.
 
 Every third would leave three of Fashion-MNIST's, of which a single one could decide. A training for
-each chose the same strength on MNIST, at five times the cost.
+each chose the same strength on MNIST and Fashion-MNIST, at five times the cost.
 """
 
 
