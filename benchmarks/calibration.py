@@ -66,8 +66,9 @@ def score(arm: str, split: int, seed: int, output: Path) -> dict[str, float]:
     whole = data.load("mnist")
     given = trial.Ingredients(whole.reduce({5: 54}, split).cache(), whole.cache)
     length = Length(preset.steps, preset.batch_size, preset.epochs)
-    classifier, _, _ = trial.train(arms.parse(arm), given, length, seed)
-    scored = trial.score(classifier, given.dataset, given.dataset.test)
+    parsed = arms.parse(arm)
+    classifier, _, _ = trial.train(parsed, given, length, seed)
+    scored = trial.score(classifier, parsed, given, given.dataset.test)[trial.UNADJUSTED]
     found = {metric: scored[metric] for metric in METRICS}
     write_json(file, found)
     return found

@@ -20,7 +20,7 @@ import numpy as np
 from kerasaug import plots
 from kerasaug.files import atomic
 from kerasaug.study import arms, metrics, report
-from kerasaug.study.results import BASELINE, summarise
+from kerasaug.study.results import BASELINE, arms_by_strength, summarise
 
 HERE = Path(__file__).parent
 PAGE, IMAGES = HERE.parent / "study.md", HERE.parent / "images"
@@ -79,10 +79,10 @@ def arm_table(name: str) -> str:
 
 
 def _strengths(adjustment: dict[str, dict[str, Any]]) -> str:
-    by_strength: dict[float, list[str]] = {}
-    for arm, made in adjustment.items():
-        by_strength.setdefault(made["chosen"], []).append(f"`{arm}`")
-    said = [f"{each:g} for {', '.join(arms)}" for each, arms in sorted(by_strength.items())]
+    said = [
+        f"{strength:g} for {', '.join(f'`{name}`' for name in names)}"
+        for strength, names in sorted(arms_by_strength(adjustment).items())
+    ]
     return f"\n\nStrength that was chosen: {'; '.join(said)}." if said else ""
 
 
@@ -139,11 +139,11 @@ def worth_table(prefix: str) -> str:
     ]
     for arm, curve in curves.items():
         for count, f1 in curve.items():
-            row = [f"`{arm}`", str(count), _with_half(f1)]
-            for control in CONTROLS:
-                own = arm in CONTROLS
-                row.append("" if own else _needed(curves[control], count, f1["mean"]))
-            rows.append(row)
+            needed = [
+                "" if arm in CONTROLS else _needed(curves[control], count, f1["mean"])
+                for control in CONTROLS
+            ]
+            rows.append([f"`{arm}`", str(count), _with_half(f1), *needed])
     return _markdown(rows)
 
 

@@ -117,8 +117,9 @@ def headlines(results: dict[str, Any]) -> Headlines:
             said.append(_against_nothing(name, arm))
         sentences += said[:1]
         further += said[1:]
-        held += bool(against)
-        ahead += [name for control in against[:1] if _beats(arm, control)]
+        if against:
+            held += 1
+            ahead += [name] * (metrics.verdict(arm["versus"][against[0]]) == "helps")
     if held > 1:
         names, verb = ", ".join(ahead) or "none", "are" if len(ahead) > 1 else "is"
         sentences.insert(
@@ -164,13 +165,25 @@ def _choices(results: dict[str, Any]) -> list[str]:
     ]
     if results["augmentation"]:
         sentences.append(f"For +auto, {by_images} {next(iter(results['augmentation']))}.")
-    strengths: dict[float, list[str]] = {}
-    for name, made in results["adjustment"].items():
-        strengths.setdefault(made["chosen"], []).append(name)
     return sentences + [
         f"As the strength of +adjusted, {by_images} {strength:g} for {', '.join(names)}."
-        for strength, names in strengths.items()
+        for strength, names in arms_by_strength(results["adjustment"]).items()
     ]
+
+
+def arms_by_strength(adjustment: dict[str, dict[str, Any]]) -> dict[float, list[str]]:
+    """The adjusted arms by the strength that was chosen for them.
+
+    Args:
+        adjustment: What `Choices.adjustment` gave.
+
+    Returns:
+        Names in the order given.
+    """
+    found: dict[float, list[str]] = {}
+    for name, made in adjustment.items():
+        found.setdefault(made["chosen"], []).append(name)
+    return found
 
 
 def _strongest(controls: list[str]) -> list[str]:
@@ -182,10 +195,6 @@ def _strongest(controls: list[str]) -> list[str]:
         if control in (strong, f"{strong}+{arms.ADJUSTING}")
     ]
     return (ranked or controls[::-1])[:1]
-
-
-def _beats(arm: dict[str, Any], control: str) -> bool:
-    return metrics.verdict(arm["versus"][control]) == "helps"
 
 
 def _is_ceiling(name: str) -> bool:
