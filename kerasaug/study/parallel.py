@@ -20,7 +20,7 @@ from kerasaug import data
 from kerasaug.errors import InputError, TrainingFailed
 from kerasaug.study.config import Follower, StudyConfig
 from kerasaug.study.tasks import Task, Tasks
-from kerasaug.study.worker import work, work_apart
+from kerasaug.study.worker import end_with, work, work_apart
 
 THREADS = 1
 """Threads of an operation. Sums are rounded as threads share them out, so that figures which must
@@ -99,8 +99,7 @@ def _perform_elsewhere(follower, channel, tasks, todo):
     if channel is None:
         calls = (joblib.delayed(work_apart)(config, output, tuple(task)) for task in todo)
     else:
-        sent = (channel, os.getpid())
-        calls = (joblib.delayed(work)(config, output, tuple(task), *sent) for task in todo)
+        calls = (joblib.delayed(work)(config, output, tuple(task), channel) for task in todo)
     for fields, failure in _received(run(calls)):
         task = Task(*fields)
         failure = failure and Failure(task, *failure)
@@ -244,7 +243,12 @@ def _progress_channel(follower: Follower, scheduler: str | None) -> Iterator[Any
 @contextlib.contextmanager
 def _backend(jobs: int, scheduler: str | None) -> Iterator[None]:
     if scheduler is None:
-        with warnings.catch_warnings(), joblib.parallel_config(backend="loky", n_jobs=jobs):
+        # Workers that have not been given work yet end with the study too.
+        ending = {"initializer": end_with, "initargs": (os.getpid(),)}
+        with (
+            warnings.catch_warnings(),
+            joblib.parallel_config(backend="loky", n_jobs=jobs, **ending),
+        ):
             # A worker that has grown large is replaced by a fresh one, and nothing is lost.
             warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
             yield

@@ -14,25 +14,19 @@ from kerasaug.quiet import quiet_tensorflow
 Outcome = tuple[tuple, tuple[str, str] | None]
 """The task, and of one that failed the error and the traceback."""
 
-_watched: set[int] = set()
 
-
-def work(config: dict[str, Any], output: str, task: tuple, channel: Any, study: int) -> Outcome:
-    """Does one task of a study in this process, which ends with the study.
+def work(config: dict[str, Any], output: str, task: tuple, channel: Any) -> Outcome:
+    """Does one task of a study in this process.
 
     Args:
         config: What `StudyConfig.as_dict` gave.
         output: The study's folder.
         task: The fields of a `Task`.
         channel: Where to send progress: the address and key of a listener, or None.
-        study: The process that started this one.
 
     Returns:
         What came of it.
     """
-    if study not in _watched:
-        _watched.add(study)
-        _end_with(study)
     quiet_tensorflow()
     from kerasaug.study import parallel
 
@@ -52,7 +46,7 @@ def work_apart(config: dict[str, Any], output: str, task: tuple) -> Outcome:
     Returns:
         What came of it.
     """
-    order = json.dumps([config, output, task, None, os.getpid()])
+    order = json.dumps([os.getpid(), config, output, task])
     command = [sys.executable, "-m", __name__]
     done = subprocess.run(command, input=order, capture_output=True, text=True)
     if done.returncode != 0:
@@ -61,8 +55,14 @@ def work_apart(config: dict[str, Any], output: str, task: tuple) -> Outcome:
     return task, failure and tuple(failure)
 
 
-def _end_with(study: int) -> None:
-    """A worker whose study was killed must not go on writing into its folder."""
+def end_with(study: int) -> None:
+    """Makes this process end with its study, which may be killed and must not be outlived.
+
+    A worker would otherwise go on writing into the study's folder, or wait for work for minutes.
+
+    Args:
+        study: The process that started this one.
+    """
     # Ctrl-C reaches workers too, but what to do about it is the study's to say.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
@@ -75,4 +75,6 @@ def _end_with(study: int) -> None:
 
 
 if __name__ == "__main__":
-    print(json.dumps(work(*json.load(sys.stdin))[1]))
+    study, *order = json.load(sys.stdin)
+    end_with(study)
+    print(json.dumps(work(*order, channel=None)[1]))
