@@ -27,7 +27,7 @@ def main() -> None:
     if not folders or not all(folder.run_file.exists() for folder in folders):
         sys.exit("give folders of bin/train-gan")
     config = folders[0].read_run()["config"]
-    whole = data.load(config["dataset"])
+    whole = data.load(config["dataset"], **config.get("loading", {}))
     dataset = whole.reduce(config["keep"], config["seed"]).cache()
     rare = dataset.rare_classes[0]
     images, labels = collect(dataset.train)

@@ -7,7 +7,7 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import FunctionTransformer
 
 from kerasaug import plots
-from kerasaug.data.dataset import ImageDataset, collect
+from kerasaug.data.dataset import ImageDataset, collect, first_of_each
 from kerasaug.models.encoding import EncodingModel
 
 MOST_POINTS = 500
@@ -26,8 +26,8 @@ def write(model: EncodingModel, dataset: ImageDataset, folder: Path) -> None:
         dataset: The imbalanced data; at most 500 images of a class are drawn.
         folder: Where `train.png`, `test.png` and `plane.png` go.
     """
-    codes, labels = _codes(model, dataset.train)
-    test_codes, test_labels = _codes(model, dataset.test)
+    codes, labels = _codes(model, dataset.train, dataset.num_classes)
+    test_codes, test_labels = _codes(model, dataset.test, dataset.num_classes)
     rare = dataset.rare_classes
     # A map of two dimensions is drawn as it is.
     projection = FunctionTransformer() if model.latent_dim == 2 else PCA(2)
@@ -47,12 +47,11 @@ def write(model: EncodingModel, dataset: ImageDataset, folder: Path) -> None:
     plots.save_grid(model.decode_codes(plane, rare[0]), folder / PLANE, PLANE_SIDE)
 
 
-def _codes(model, stream):
-    images, labels = collect(stream)
-    chosen = np.concatenate(
-        [np.flatnonzero(labels == class_id)[:MOST_POINTS] for class_id in np.unique(labels)]
-    )
-    return model.encode(images[chosen], labels[chosen])[0], labels[chosen]
+def _codes(model, stream, num_classes):
+    images, labels = collect(first_of_each(stream, MOST_POINTS, num_classes))
+    by_class = np.argsort(labels, kind="stable")
+    images, labels = images[by_class], labels[by_class]
+    return model.encode(images, labels)[0], labels
 
 
 def _grid(limits):

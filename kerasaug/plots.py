@@ -17,7 +17,9 @@ from PIL import Image
 from kerasaug.files import atomic
 
 TRAIN_COLOUR, TEST_COLOUR, REAL_COLOUR = "#4269d0", "#efb118", "#3ca951"
+RARE_COLOUR = "#d62728"
 MAX_TICKS = 25
+MOST_NAMED = 40
 
 
 def save_figure(figure: Figure, path: str | Path) -> None:
@@ -191,6 +193,40 @@ def amount_curves(
     axes.set_title(title, fontsize=11)
     axes.grid(alpha=0.3)
     figure.legend(fontsize=8, loc="outside right upper")
+    return figure
+
+
+def class_counts(
+    class_names: Sequence[str],
+    train: Sequence[int],
+    test: Sequence[int],
+    rare_classes: Sequence[int],
+) -> Figure:
+    """Draws how many images there are of every class.
+
+    Args:
+        class_names: Names in the order of the labels.
+        train: Training images per class.
+        test: Test images per class.
+        rare_classes: Indices of the classes to point out.
+
+    Returns:
+        Bars, one below the other; of more than 40 classes, in the order of their sizes and without
+        the names of those that are not rare.
+    """
+    many = len(class_names) > MOST_NAMED
+    order = np.argsort(train, kind="stable")[::-1] if many else np.arange(len(class_names))
+    figure = Figure(figsize=(7.0, 1.0 + 0.24 * min(len(class_names), MOST_NAMED)))
+    axes = figure.add_subplot()
+    places, rare = np.arange(len(order)), np.isin(order, rare_classes)
+    colours = np.where(rare, RARE_COLOUR, TRAIN_COLOUR)
+    axes.barh(places, np.asarray(train)[order], color=colours, label="to train; red: rare")
+    axes.barh(places, np.asarray(test)[order], height=0.3, color=TEST_COLOUR, label="to test")
+    named = [place for place in places if not many or rare[place]][-MOST_NAMED:]
+    axes.set_yticks(named, [class_names[order[place]] for place in named])
+    axes.invert_yaxis()
+    axes.set_xlabel("images")
+    axes.legend()
     return figure
 
 

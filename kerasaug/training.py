@@ -51,6 +51,7 @@ class GeneratorConfig:
             `models.differentiable_augmentation`, and a conditional autoencoder all images through
             `augment.affine`.
         latent_dim: Length of the latents; None for the model's own.
+        loading: What `data.load` takes beside the name.
     """
 
     model: str
@@ -65,6 +66,7 @@ class GeneratorConfig:
     judge_steps: int = 400
     augment: bool = True
     latent_dim: int | None = None
+    loading: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def train_generator(
@@ -204,7 +206,8 @@ def describe(dataset: ImageDataset) -> dict[str, Any]:
         dataset: The imbalanced data.
 
     Returns:
-        Name, fingerprint, classes, counts, shape, and the indices kept of each rare class.
+        Name, fingerprint, classes, counts, shape, what was found in reading them (with up to 20
+        examples each), and the indices kept of each rare class.
     """
     return {
         "name": dataset.name,
@@ -212,6 +215,8 @@ def describe(dataset: ImageDataset) -> dict[str, Any]:
         "image_shape": list(dataset.image_shape),
         "class_names": list(dataset.class_names),
         "class_counts": dataset.class_counts,
+        "test_counts": list(dataset.test_counts),
+        "notes": [{"text": note.text, "items": list(note.items[:20])} for note in dataset.notes],
         "rare_classes": dataset.rare_classes,
         "kept_indices": {
             dataset.class_names[class_id]: sorted(

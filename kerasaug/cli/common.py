@@ -4,7 +4,7 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -53,18 +53,20 @@ def naming(option: str) -> Iterator[None]:
         raise InputError(f"{option}: {error}") from error
 
 
-def parse_keep(values: tuple[str, ...]) -> dict[str, int | float]:
+def parse_keep(values: tuple[str, ...]) -> dict[str, int | float] | None:
     """Reads `--keep` options.
 
     Args:
         values: Such as `("5=54", "Shirt=1%")`, or `("none",)`.
 
     Returns:
-        Class to a count (int) or a fraction (float).
+        Class to a count (int) or a fraction (float); None if the option was not given.
 
     Raises:
         InputError: If one cannot be read.
     """
+    if not values:
+        return None
     if values == ("none",):
         return {}
     keep: dict[str, int | float] = {}
@@ -85,33 +87,110 @@ def parse_keep(values: tuple[str, ...]) -> dict[str, int | float]:
     return keep
 
 
-def load(name: str) -> Any:
+class Loaded(NamedTuple):
+    """A data set as the options of `data_options` ask for it.
+
+    Attributes:
+        dataset: The whole `ImageDataset`.
+        name: What `data.load` takes.
+        loading: What it takes beside that.
+        title: For folders that are named after it.
+    """
+
+    dataset: Any
+    name: str
+    loading: dict[str, Any]
+    title: str
+
+
+def load(
+    name: str,
+    image_size: str | None,
+    aspect: str,
+    test_split: float | None,
+    rare: tuple[str, ...],
+) -> Loaded:
     """Loads a data set, naming the option that is at fault if that fails.
 
     Args:
         name: `--dataset`.
-
-    Returns:
-        The whole `ImageDataset`.
+        image_size: `--image-size`.
+        aspect: `--aspect`.
+        test_split: `--test-split`.
+        rare: `--rare`.
     """
     from kerasaug import data
+    from kerasaug.data import sources
 
+    loading = {
+        "image_size": parse_image_size(image_size),
+        "aspect": aspect,
+        "test_split": test_split,
+    }
+    # Workers may have another working directory.
+    path = Path(name).resolve() if sources.is_path(name) else None
     with naming(f"--dataset {name}"):
-        return data.load(name)
+        dataset = data.load(path or name, **loading)
+    if rare:
+        with naming(f"--rare {', '.join(rare)}"):
+            dataset = dataset.naming_rare(rare)
+        loading["rare"] = list(rare)
+    # A slash would make a folder of emnist/letters.
+    title = path.stem if path else name.replace("/", "-").replace(":", "-")
+    return Loaded(dataset, str(path or name), loading, title)
 
 
-def resolve_keep(dataset: Any, keep: dict[str, int | float]) -> dict[str, int | float]:
+def parse_image_size(text: str | None) -> list[int] | None:
+    """Reads `--image-size`.
+
+    Args:
+        text: Such as `64` or `48x64`.
+
+    Returns:
+        Height and width.
+
+    Raises:
+        InputError: If it cannot be read.
+    """
+    if text is None:
+        return None
+    sides = text.split("x")
+    if len(sides) > 2 or not all(side.isdecimal() for side in sides):
+        raise InputError(f"--image-size {text}: accepted are SIDE and HEIGHTxWIDTH, as 64 or 48x64")
+    height, width = int(sides[0]), int(sides[-1])
+    if min(height, width) < 8 or max(height, width) > 256:
+        raise InputError(f"--image-size {text}: sides must be from 8 to 256")
+    return [height, width]
+
+
+def print_notes(dataset: Any, most: int = 3) -> None:
+    """Shows what was found in reading a data set.
+
+    Args:
+        dataset: An `ImageDataset`.
+        most: How many examples are shown of each.
+    """
+    for note in dataset.notes:
+        shown = ", ".join(note.items[:most])
+        rest = f" and {len(note.items) - most} more" if len(note.items) > most else ""
+        click.echo(f"Note: {note.text}{': ' if shown else ''}{shown}{rest}")
+
+
+def resolve_keep(loaded: Loaded, keep: dict[str, int | float] | None) -> dict[str, int | float]:
     """Checks what is to be kept against the data, naming the option that is at fault.
 
     Args:
-        dataset: The whole `ImageDataset`.
-        keep: What `parse_keep` gave.
+        loaded: The whole data set.
+        keep: What `parse_keep` gave; None for the default.
 
     Returns:
         The same by the names of the classes.
     """
     from kerasaug.data import imbalance
 
+    dataset = loaded.dataset
+    if keep is None:
+        keep = {"5": 54} if loaded.name == "mnist" else {}
     resolved: dict[str, int | float] = {}
     for name, amount in keep.items():
         shown = f"{amount * 100:g}%" if isinstance(amount, float) else amount
@@ -125,13 +204,13 @@ def resolve_keep(dataset: Any, keep: dict[str, int | float]) -> dict[str, int | 
     return resolved
 
 
-def check_output(path: Path) -> None:
+def check_output(path: Path | None) -> None:
     """Refuses an output path that is no folder, before anything slow begins.
 
     Args:
-        path: `--output`.
+        path: `--output`, if given.
     """
-    for place in (path, *path.parents):
+    for place in (path, *path.parents) if path else ():
         if place.exists() and not place.is_dir():
             raise InputError(f"--output {path}: {place} is a file; a folder is needed")
 
@@ -147,20 +226,64 @@ def print_config(config: dict[str, Any]) -> None:
         click.echo(f"{name:<{width}}  {readable(value)}")
 
 
-DATASET = click.option(
-    "--dataset",
-    default="mnist",
-    show_default=True,
-    metavar="NAME",
-    help="mnist, fashion_mnist, or another image classification set of tensorflow-datasets.",
+_DATA_OPTIONS = (
+    click.option(
+        "--dataset",
+        default="mnist",
+        show_default=True,
+        metavar="NAME|PATH",
+        help="A folder of class folders (with train/ and test/ or without), a file .npz with x and "
+        "y, a folder of IDX files; or mnist, fashion_mnist, or another image classification set of "
+        "tensorflow-datasets.",
+    ),
+    click.option(
+        "--keep",
+        multiple=True,
+        show_default="5=54 of mnist, else none",
+        metavar="CLASS=AMOUNT",
+        help="Keep a count or a percentage of a class's training images, as 5=54 or Shirt=1%; "
+        'repeatable; class by name or index; "none" for the data as they are.',
+    ),
+    click.option(
+        "--rare",
+        multiple=True,
+        metavar="CLASS",
+        show_default="those under a tenth of the largest, else the smallest",
+        help="A class that is to count as rare; repeatable.",
+    ),
+    click.option(
+        "--image-size",
+        metavar="SIDE|HxW",
+        show_default="their own; of mixed ones, their median, at most 64",
+        help="Bring all images to this size, as 64 or 48x64.",
+    ),
+    click.option(
+        "--aspect",
+        type=click.Choice(["pad", "crop"]),
+        default="pad",
+        show_default=True,
+        help="Resized images keep their proportions: the border is repeated around them, or what "
+        "stands over is cut off.",
+    ),
+    click.option(
+        "--test-split",
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        metavar="SHARE",
+        show_default="0.2",
+        help="Share of every class that is kept for testing, of data without a test split.",
+    ),
 )
-KEEP = click.option(
-    "--keep",
-    multiple=True,
-    default=("5=54",),
-    show_default="5=54",
-    metavar="CLASS=AMOUNT",
-    help="Keep a count or a percentage of a class's training images, as 5=54 or Shirt=1%; "
-    'repeatable; class by name or index; "none" for the data as they are.',
-)
+
+
+def data_options(command: Any) -> Any:
+    """Gives a command the options that `load` and `parse_keep` read.
+
+    Args:
+        command: The function.
+    """
+    for option in reversed(_DATA_OPTIONS):
+        command = option(command)
+    return command
+
+
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Print the resolved run and stop.")

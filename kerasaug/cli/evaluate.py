@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from kerasaug.cli import common
+from kerasaug.cli import describe as describing
 from kerasaug.errors import InputError, TrainingFailed
 from kerasaug.models.registry import MODELS
 from kerasaug.presets import GENERATOR_PRESETS, STUDY_PRESETS
@@ -57,12 +58,13 @@ Examples (installed from a wheel, the command is kerasaug-evaluate):
   bin/evaluate --arms balanced+auto,conditional-vae:varied+auto --seeds 5
   bin/evaluate --arms none,conditional-wgan --sweep 100,1000,2000,4500
   bin/evaluate --generator saved_models/fives
+  bin/evaluate --dataset parts --describe
+  bin/evaluate --dataset parts --image-size 64
 """
 
 
 @click.command(epilog=EPILOG)
-@common.DATASET
-@common.KEEP
+@common.data_options
 @click.option("--arms", metavar="LIST", show_default="preset's", help="What to compare; see below.")
 @click.option(
     "--seeds",
@@ -123,10 +125,20 @@ Examples (installed from a wheel, the command is kerasaug-evaluate):
     show_default="runs/TIME-DATASET",
     help="The folder to fill; finished trials that it holds are not run again.",
 )
+@click.option(
+    "--describe",
+    is_flag=True,
+    help="Say what the data are: classes, sizes, copies, unreadable files; and stop. With "
+    "--output, the counts go there as classes.png.",
+)
 @common.DRY_RUN
 def evaluate(
     dataset,
     keep,
+    rare,
+    image_size,
+    aspect,
+    test_split,
     arms,
     seeds,
     generator,
@@ -138,6 +150,7 @@ def evaluate(
     jobs,
     scheduler,
     output,
+    describe,
     dry_run,
 ):
     """Compares ways to help a class that has few images.
@@ -156,8 +169,6 @@ def evaluate(
             raise InputError(f"{option} nan: accepted is a number from 0 to 1")
     if jobs and scheduler:
         raise InputError(f"--jobs {jobs}: does not go together with --scheduler")
-    time = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    output = output or Path("runs") / f"{time}-{dataset}"
     common.check_output(output)
     quiet_tensorflow()
     from kerasaug import precision
@@ -178,11 +189,18 @@ def evaluate(
             parsed = [arm for arm in parsed if arm.model is None]
             parsed += [Arm(model), Arm(model, modifiers=(ADJUSTING,))]
     parsed = _swept(parsed, counts)
-    whole = common.load(dataset)
-    amounts = common.resolve_keep(whole, amounts)
+    loaded = common.load(dataset, image_size, aspect, test_split, rare)
+    whole = loaded.dataset
+    amounts = common.resolve_keep(loaded, amounts)
+    if describe:
+        describing.describe(whole.reduce(amounts), output)
+        return
+    time = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    output = output or Path("runs") / f"{time}-{loaded.title}"
     steps = steps or chosen.steps
     config = StudyConfig(
-        dataset=dataset,
+        dataset=loaded.name,
+        loading=loaded.loading,
         keep=amounts,
         arms=tuple(str(arm) for arm in parsed),
         seeds=seeds or chosen.seeds,
@@ -201,6 +219,7 @@ def evaluate(
     shown = {**study.config.as_dict(), "class counts": study.class_counts, "output": output}
     shown["share"] = _OWN_SHARES if share is None else share
     common.print_config(shown)
+    common.print_notes(whole)
     if dry_run:
         return
     with Progress(study.units()) as progress:

@@ -22,8 +22,7 @@ Examples (installed from a wheel, the command is kerasaug-train-gan):
 @click.option(
     "--model", type=click.Choice(list(MODELS)), default="conditional-wgan", show_default=True
 )
-@common.DATASET
-@common.KEEP
+@common.data_options
 @click.option(
     "--preset",
     type=click.Choice(list(GENERATOR_PRESETS)),
@@ -70,6 +69,10 @@ def train_gan(
     model,
     dataset,
     keep,
+    rare,
+    image_size,
+    aspect,
+    test_split,
     preset,
     steps,
     batch_size,
@@ -87,7 +90,6 @@ def train_gan(
     encoder latent/, and says how good the images are.
     """
     amounts = common.parse_keep(keep)
-    output = output or Path("saved_models") / f"{dataset}-{model}"
     common.check_output(output)
     quiet_tensorflow()
     from kerasaug import precision, training
@@ -96,14 +98,17 @@ def train_gan(
     from kerasaug.study.generators import STEP_COST
     from kerasaug.study.judge import Judge
 
-    whole = common.load(dataset)
-    amounts = common.resolve_keep(whole, amounts)
+    loaded = common.load(dataset, image_size, aspect, test_split, rare)
+    whole = loaded.dataset
+    amounts = common.resolve_keep(loaded, amounts)
+    output = output or Path("saved_models") / f"{loaded.title}-{model}"
     data = whole.reduce(amounts, seed)
     chosen = GENERATOR_PRESETS[preset].of(model)
     given = {"steps": steps, "batch_size": batch_size}
     config = training.GeneratorConfig(
         model=model,
-        dataset=dataset,
+        dataset=loaded.name,
+        loading=loaded.loading,
         keep=amounts,
         seed=seed,
         precision=precision.best_dtype_policy(),
@@ -116,6 +121,7 @@ def train_gan(
     with common.naming(f"--output {output}"):
         config = training.check_folder(ModelFolder(output), config, data, fresh=not resume)
     common.print_config({**config.__dict__, "class counts": data.class_counts, "output": output})
+    common.print_notes(whole)
     if dry_run:
         return
     judging = config.judge_steps / STEP_COST

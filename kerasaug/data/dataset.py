@@ -1,14 +1,31 @@
 """`ImageDataset`: labelled training and test images as streams."""
 
 import dataclasses
+import functools
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from kerasaug.data import imbalance, mixture, sampling
+from kerasaug.data import imbalance, mixture, pictures, sampling
 from kerasaug.errors import InputError
+
+MOST_CACHED = 2**30
+"""The same on every machine, because images from memory are drawn in another order."""
+
+
+class Note(NamedTuple):
+    """Something that was found in reading a data set.
+
+    Attributes:
+        text: In words, such as "3 files left out: unreadable".
+        items: What it is true of, such as paths with reasons; may be empty.
+    """
+
+    text: str
+    items: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,31 +40,43 @@ class ImageDataset:
         name: What it was loaded from.
         content: Tells one data set from another: name and version, or a hash of the pixels and of
             the test labels.
-        train: The training stream.
+        records: The training images as they are stored, such as paths: a stream of `(record,
+            label)`. Images that are left out of a split are not decoded.
         test: The test stream. Nothing that trains or chooses may read it.
         class_names: Names in the order of the labels.
         image_shape: `(height, width, channels)`.
         train_labels: int32 array (n,), the labels of `train` in its order.
         indices: int64 array (n,), where each image of `train` stands in the unreduced split.
+        test_counts: Test images per class, in the order of the labels.
         class_images: Once cached, the images of `train` by class: uint8 arrays (n, height, width,
             channels).
         validation: Training images that were held out to choose by, as a stream like `train`; None
             if there are none.
         named_rare: Indices of the classes that are to count as rare; None for those that do by
             their size.
+        decode: Makes an image of a record; None if the records are images.
+        notes: What was found in reading the data that their user should know.
     """
 
     name: str
     content: str
-    train: tf.data.Dataset
+    records: tf.data.Dataset
     test: tf.data.Dataset
     class_names: tuple[str, ...]
     image_shape: tuple[int, int, int]
     train_labels: np.ndarray
     indices: np.ndarray
+    test_counts: tuple[int, ...] = ()
     class_images: tuple[np.ndarray, ...] | None = None
     validation: tf.data.Dataset | None = None
     named_rare: tuple[int, ...] | None = None
+    decode: Callable[[tf.Tensor], tf.Tensor] | None = None
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def train(self) -> tf.data.Dataset:
+        """The training stream of `(image, label)`."""
+        return self._decoded(self.records)
 
     @property
     def num_classes(self) -> int:
@@ -96,6 +125,37 @@ class ImageDataset:
             by_index[class_id] = amount
         return self._keep(imbalance.keep_indices(self.train_labels, by_index, seed))
 
+    def long_tail(self, ratio: float, seed: int = 0) -> "ImageDataset":
+        """Cuts the classes of the training split down so that their sizes fall exponentially.
+
+        Args:
+            ratio: How many times more is kept of the first class than of the last; see
+                `imbalance.long_tail`.
+            seed: See `reduce`.
+
+        Returns:
+            See `reduce`.
+
+        Raises:
+            InputError: If the ratio is below 1.
+        """
+        return self.reduce(imbalance.long_tail(self.class_counts, ratio), seed)
+
+    def naming_rare(self, names: Sequence[int | str]) -> "ImageDataset":
+        """Says which classes are to count as rare, whatever their size.
+
+        Args:
+            names: Classes, by name or index.
+
+        Returns:
+            The same data set with these as its `rare_classes`.
+
+        Raises:
+            InputError: If there is no such class.
+        """
+        named = {imbalance.class_index(name, self.class_names) for name in names}
+        return dataclasses.replace(self, named_rare=tuple(sorted(named)))
+
     def hold_out(self, share: float, seed: int = 0) -> "ImageDataset":
         """Takes a share of every class out of the training split, to choose by.
 
@@ -120,14 +180,57 @@ class ImageDataset:
         held = np.setdiff1d(np.arange(len(self.train_labels)), kept)
         return dataclasses.replace(self._keep(kept), validation=self._keep(held).train)
 
+    def split_test(self, share: float, seed: int = 0) -> "ImageDataset":
+        """Makes a share of every class the test split, for data that have none.
+
+        Args:
+            share: Of the images of each class, in (0, 1); at least one of every class that has two.
+            seed: Which images these are is a function of this and of the class.
+
+        Returns:
+            A data set whose `train` lacks them and whose `test` they are.
+
+        Raises:
+            InputError: If the share is out of range.
+        """
+        parted = self.hold_out(share, seed)
+        counts = np.subtract(self.class_counts, parted.class_counts)
+        return dataclasses.replace(
+            parted, test=parted.validation, test_counts=tuple(counts.tolist()), validation=None
+        )
+
+    def resized(self, height: int, width: int, aspect: str = "pad") -> "ImageDataset":
+        """Brings all images to one size.
+
+        Args:
+            height: Wanted.
+            width: Wanted.
+            aspect: See `pictures.fit`.
+
+        Returns:
+            A data set with images of that size; before it is cached.
+        """
+        shape = (height, width, self.image_shape[2])
+        if shape == self.image_shape:
+            return self
+        decode = self.decode or (lambda record: record)
+        fit = functools.partial(pictures.fit_tensor, shape=shape, aspect=aspect)
+        return dataclasses.replace(
+            self,
+            content=f"{self.content} {height}x{width} {aspect}",
+            image_shape=shape,
+            decode=lambda record: fit(decode(record)),
+            test=self.test and self.test.map(lambda image, label: (fit(image), label)),
+        )
+
     def _keep(self, positions: np.ndarray) -> "ImageDataset":
         mask = np.zeros(len(self.train_labels), dtype=bool)
         mask[positions] = True
         mask = tf.constant(mask)
-        train = self.train.enumerate().filter(lambda position, _: mask[position])
+        kept = self.records.enumerate().filter(lambda position, _: mask[position])
         return dataclasses.replace(
             self,
-            train=train.map(lambda _, element: element),
+            records=kept.map(lambda _, element: element),
             train_labels=self.train_labels[positions],
             indices=self.indices[positions],
             class_images=None,
@@ -144,17 +247,21 @@ class ImageDataset:
         """
         return self._keep(np.flatnonzero(~np.isin(self.indices, indices)))
 
-    def cache(self) -> "ImageDataset":
-        """Reads both splits once and keeps the decoded images in memory.
+    def cache(self, most_bytes: int = MOST_CACHED) -> "ImageDataset":
+        """Reads both splits once and keeps the decoded images in memory, if they are not too large.
 
         Training then draws from memory instead of decoding again, at the price of one byte per
         pixel and channel of both splits, and as much again for the images that are drawn from
         while it lasts.
 
+        Args:
+            most_bytes: Of decoded images; a larger data set stays as it is.
+
         Returns:
             The same data set in memory, the training images in the order of their classes.
         """
-        if self.class_images is not None:
+        images = len(self.train_labels) + sum(self.test_counts)
+        if self.class_images is not None or images * np.prod(self.image_shape) > most_bytes:
             return self
         images, labels = collect(self.train)
         by_class = np.argsort(labels, kind="stable")
@@ -162,7 +269,8 @@ class ImageDataset:
         held, labels = tf.constant(images[by_class]), labels[by_class]
         return dataclasses.replace(
             self,
-            train=tf.data.Dataset.from_tensor_slices((held, labels)),
+            records=tf.data.Dataset.from_tensor_slices((held, labels)),
+            decode=None,
             test=tf.data.Dataset.from_tensor_slices(collect(self.test)),
             train_labels=labels,
             indices=self.indices[by_class],
@@ -182,7 +290,16 @@ class ImageDataset:
         """
         if self.class_images is not None:
             return sampling.stream(self.class_images[class_id], class_id)
-        return self.train.filter(lambda _, label: label == class_id)
+        return self._decoded(self.records.filter(lambda _, label: label == class_id))
+
+    def _decoded(self, records: tf.data.Dataset) -> tf.data.Dataset:
+        if self.decode is None:
+            return records
+        return records.map(
+            lambda record, label: (self.decode(record), label),
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
+        )
 
     def batches(
         self,
@@ -222,6 +339,27 @@ class ImageDataset:
             A stream of `(images, labels)` like that of `batches`.
         """
         return mixture.to_model_input(self.test.batch(batch_size))
+
+
+def first_of_each(stream: tf.data.Dataset, most: int, num_classes: int) -> tf.data.Dataset:
+    """The first images of every class, so that memory does not grow with the stream.
+
+    Args:
+        stream: Finite, of `(image, label)`.
+        most: Images of a class.
+        num_classes: How many classes there are.
+
+    Returns:
+        A stream like it.
+    """
+
+    def count(seen, element):
+        _, label = element
+        seen += tf.one_hot(label, num_classes, dtype=tf.int32)
+        return seen, (element, seen[label] <= most)
+
+    counted = stream.scan(tf.zeros((num_classes,), tf.int32), count)
+    return counted.filter(lambda _, wanted: wanted).map(lambda element, _: element)
 
 
 def collect(stream: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray]:

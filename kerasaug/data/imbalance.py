@@ -84,6 +84,32 @@ def keep_indices(labels: np.ndarray, amounts: Mapping[int, int | float], seed: i
     return np.flatnonzero(keep)
 
 
+def long_tail(class_counts: Sequence[int], ratio: float) -> dict[int, int]:
+    """What is kept of every class, so that sizes fall exponentially from the first to the last.
+
+    Cui et al. 2019, "Class-Balanced Loss Based on Effective Number of Samples" (arXiv 1901.05555):
+    of class i of K, its size times ratio^(-i / (K - 1)).
+
+    Args:
+        class_counts: Images per class, in index order; at least two classes.
+        ratio: How many times more is kept of the first class than of the last, if they had the
+            same size; at least 1.
+
+    Returns:
+        Class index to a count, at least 1.
+
+    Raises:
+        InputError: If the ratio is below 1.
+    """
+    if not 1.0 <= ratio < np.inf:
+        raise InputError(f"a long tail's ratio must be at least 1, not {ratio:g}")
+    last = len(class_counts) - 1
+    return {
+        class_id: max(1, round(count * ratio ** (-class_id / last)))
+        for class_id, count in enumerate(class_counts)
+    }
+
+
 def rare_classes(class_counts: Sequence[int]) -> list[int]:
     """Names the classes that have too few images.
 

@@ -1,199 +1,112 @@
-"""Loading a data set by name.
+"""From what a user has to an `ImageDataset`."""
 
-Everything goes through tensorflow-datasets. MNIST lies in this package, prepared, and is
-registered as one more folder that tensorflow-datasets looks into, so it needs no network.
-"""
-
-import hashlib
-import socket
-import urllib.parse
-import urllib.request
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-import tensorflow as tf
-import tensorflow_datasets as tfds
-
+from kerasaug.data import arrays, catalog, folders, pictures
+from kerasaug.data.arrays import TEST_SHARE
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import InputError
 
-EMBEDDED = Path(__file__).parent / "embedded"
+FEWEST_CLASSES, MOST_CLASSES = 2, 1000
+SMALLEST_SIDE, LARGEST_SIDE = pictures.SMALLEST_SIDE, folders.LARGEST_SIDE
 
 
-def load(name: str) -> ImageDataset:
-    """Loads an image classification data set.
+def load(
+    name: str | Path,
+    *,
+    image_size: tuple[int, int] | None = None,
+    aspect: str = "pad",
+    test_split: float | None = None,
+    rare: Sequence[int | str] | None = None,
+) -> ImageDataset:
+    """Loads labelled images.
 
     Args:
-        name: Any data set of tensorflow-datasets with supervised image and label and with splits
-            `train` and `test`, such as `"mnist"` or `"fashion_mnist"`. It is looked for in
-            `TFDS_DATA_DIR` (or `~/tensorflow_datasets`) and in this package, and downloaded there
-            if it lies in neither.
+        name: A folder of class folders (`folders.read`), a file `.npz` (`arrays.read_npz`), a
+            folder of IDX files (`arrays.read_idx`), or a data set of tensorflow-datasets
+            (`catalog.read`). Where a folder has the name of a data set, write it as `./NAME`.
+        image_size: `(height, width)` that all images are brought to. If None, their own; a folder
+            of images of different sizes has a rule of its own.
+        aspect: What keeps the proportions of images that are resized: `"pad"` or `"crop"`, see
+            `pictures.fit`.
+        test_split: Share of every class that becomes the test split, in (0, 1), where the data
+            have none; a fifth if not given. The same images at every time.
+        rare: Names or indices of the classes that are to count as rare; if None, those that do by
+            their size, see `imbalance.rare_classes`.
 
     Returns:
         The data set, unreduced, streaming.
 
     Raises:
-        InputError: If there is no such data set, if it is not one of labelled images, or if it
-            can neither be found nor downloaded.
+        InputError: If it cannot be found or read, if it has fewer than 2 classes or more than
+            1,000, sides under 8 or above 256, no image of some class to train or to test with, or
+            if `test_split` is given for data that have a test split.
     """
-    _register_embedded(name)
-    try:
-        builder = tfds.builder(name)
-    except (ValueError, AssertionError, tfds.core.registered.DatasetNotFoundError) as error:
-        raise InputError(
-            f"there is no data set {name!r}; accepted: mnist, fashion_mnist or any other image "
-            "classification set of tensorflow-datasets (tensorflow.org/datasets/catalog)"
-        ) from error
-    _check_features(builder)
-    if not builder.is_prepared():
-        _download(builder)
-    if not {"train", "test"} <= set(builder.info.splits):
-        raise InputError(f"data set {name!r} has no splits named train and test, which are needed")
-    train, test = (_stream(builder, split) for split in ("train", "test"))
-    labels = _labels(builder)
-    return ImageDataset(
-        name=name,
-        content=str(builder.info.full_name),
-        train=train,
-        test=test,
-        class_names=tuple(builder.info.features["label"].names),
-        image_shape=tuple(builder.info.features["image"].shape),
-        train_labels=labels,
-        indices=np.arange(len(labels)),
-    )
+    if is_path(name):
+        dataset = _read_path(Path(name), image_size, aspect)
+    else:
+        dataset = catalog.read(name, any_size=image_size is not None)
+    if image_size is not None:
+        dataset = dataset.resized(*image_size, aspect)
+    _check_shape(dataset)
+    if dataset.test is None:
+        dataset = dataset.split_test(TEST_SHARE if test_split is None else test_split)
+    elif test_split is not None:
+        raise InputError("the data have a test split, so none can be split off")
+    _check_classes(dataset)
+    return dataset.naming_rare(rare) if rare else dataset
 
 
-def from_arrays(
-    train_images: np.ndarray,
-    train_labels: np.ndarray,
-    test_images: np.ndarray,
-    test_labels: np.ndarray,
-    class_names: Sequence[str] | None = None,
-    name: str = "arrays",
-) -> ImageDataset:
-    """Makes a data set of images in memory.
+def is_path(name: str | Path) -> bool:
+    """Whether a data set is read from files of the user's own.
 
     Args:
-        train_images: uint8 array (n, height, width, channels).
-        train_labels: int array (n,), in [0, number of classes).
-        test_images: uint8 array (m, height, width, channels).
-        test_labels: int array (m,).
-        class_names: One name per class; the numbers if not given.
-        name: What the data set is called.
-
-    Returns:
-        The data set.
-
-    Raises:
-        InputError: If images are not uint8 of rank 4, or labels do not fit them.
+        name: What `load` takes.
     """
-    splits = {"train": (train_images, train_labels), "test": (test_images, test_labels)}
-    for split, (images, labels) in splits.items():
-        fits = images.ndim == 4 and images.shape[1:] == train_images.shape[1:]
-        if images.dtype != np.uint8 or not fits:
-            raise InputError(
-                f"`{split}_images` must be uint8 (n, height, width, channels) like the other "
-                f"split. Received: {images.dtype} {images.shape}"
-            )
-        if labels.shape != images.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
-            raise InputError(
-                f"`{split}_labels` must be integers ({len(images)},). "
-                f"Received: {labels.dtype} {labels.shape}"
-            )
-    highest = max(labels.max() for _, labels in splits.values())
-    names = class_names or [str(number) for number in range(highest + 1)]
-    if min(labels.min() for _, labels in splits.values()) < 0 or highest >= len(names):
-        raise InputError(f"labels must be in [0, {len(names)}). Received: up to {highest}")
-    streams = {
-        split: tf.data.Dataset.from_tensor_slices((images, labels.astype(np.int32)))
-        for split, (images, labels) in splits.items()
-    }
-    digest = hashlib.sha256(str(train_images.shape).encode())
-    for array in (train_images, test_images, test_labels.astype(np.int32)):
-        digest.update(np.ascontiguousarray(array))
-    return ImageDataset(
-        name=name,
-        content=digest.hexdigest(),
-        **streams,
-        class_names=tuple(names),
-        image_shape=train_images.shape[1:],
-        train_labels=train_labels.astype(np.int32),
-        indices=np.arange(len(train_labels)),
-    )
-
-
-def _register_embedded(name: str) -> None:
-    # tensorflow-datasets refuses to choose between two registered folders that hold the same set,
-    # so ours is registered only where the user has none.
-    users = Path(tfds.core.constants.DATA_DIR).expanduser()
-    if (EMBEDDED / name).is_dir() and not (users / name).is_dir():
-        tfds.core.add_data_dir(EMBEDDED)
-
-
-def _check_features(builder: tfds.core.DatasetBuilder) -> None:
-    features = dict(builder.info.features or {})
-    labelled_images = (
-        builder.info.supervised_keys == ("image", "label")
-        and isinstance(features.get("image"), tfds.features.Image)
-        and isinstance(features.get("label"), tfds.features.ClassLabel)
-    )
-    if not labelled_images:
-        raise InputError(f"{builder.name!r} does not hold images with one class label each")
-    if None in features["image"].shape:
-        raise InputError(f"{builder.name!r} holds images of different sizes; one size is needed")
-
-
-def _download(builder: tfds.core.DatasetBuilder) -> None:
-    looked_in = " and ".join(str(path) for path in (builder.data_dir, EMBEDDED))
-    failure = InputError(
-        f"data set {builder.name!r} was looked for in {looked_in} and cannot be downloaded; "
-        "ways out: connect to the network, set TFDS_DATA_DIR to a folder that holds it prepared, "
-        "or use --dataset mnist, which comes with the package"
-    )
-    if not _network_reaches(builder):
-        raise failure
-    try:
-        builder.download_and_prepare()
-    except (OSError, tfds.download.DownloadError) as error:
-        raise failure from error
-
-
-def _network_reaches(builder: tfds.core.DatasetBuilder) -> bool:
-    """Whether any download host resolves: without this, retries take minutes to fail offline."""
-    if urllib.request.getproxies():
+    if isinstance(name, Path) or name.endswith(".npz"):
         return True
-    hosts = {urllib.parse.urlsplit(url).hostname for url in builder.url_infos or {}}
-    hosts.discard(None)
-    return not hosts or any(_resolves(host) for host in hosts)
+    # A data set may have a slash in its name, as emnist/letters.
+    outside = os.sep in name or name in (".", "..")
+    return not catalog.knows(name) and (outside or Path(name).exists())
 
 
-def _resolves(host: str) -> bool:
+def _read_path(path: Path, image_size: tuple[int, int] | None, aspect: str) -> ImageDataset:
     try:
-        socket.getaddrinfo(host, None)
-    except OSError:
-        return False
-    return True
+        if not path.exists():
+            raise InputError(f"there is no {path}")
+        if path.is_dir() and arrays.is_idx_folder(path):
+            return arrays.read_idx(path)
+        if path.is_dir():
+            return folders.read(path, image_size, aspect)
+        if path.suffix == ".npz":
+            return arrays.read_npz(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    raise InputError(f"{path} is neither a folder nor a file .npz")
 
 
-def _stream(builder: tfds.core.DatasetBuilder, split: str) -> tf.data.Dataset:
-    stream = builder.as_dataset(
-        split=split, as_supervised=True, read_config=_in_order(), shuffle_files=False
-    )
-    return stream.map(lambda image, label: (image, tf.cast(label, tf.int32)))
+def _check_shape(dataset: ImageDataset) -> None:
+    height, width, _ = dataset.image_shape
+    if min(height, width) < SMALLEST_SIDE or max(height, width) > LARGEST_SIDE:
+        raise InputError(
+            f"images are {width}x{height}; sides must be from {SMALLEST_SIDE} to {LARGEST_SIDE}, "
+            "or give an image size"
+        )
 
 
-def _labels(builder: tfds.core.DatasetBuilder) -> np.ndarray:
-    undecoded = builder.as_dataset(
-        split="train",
-        decoders=tfds.decode.PartialDecoding({"label": True}),
-        read_config=_in_order(),
-        shuffle_files=False,
-    )
-    batches = undecoded.batch(4096).as_numpy_iterator()
-    return np.concatenate([batch["label"] for batch in batches]).astype(np.int32)
-
-
-def _in_order() -> tfds.ReadConfig:
-    # Reading one shard after the other makes a position in the stream name an image.
-    return tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
+def _check_classes(dataset: ImageDataset) -> None:
+    names = dataset.class_names
+    if not FEWEST_CLASSES <= len(names) <= MOST_CLASSES:
+        raise InputError(
+            f"{dataset.name} has {len(names)} class{'es' * (len(names) != 1)} "
+            f"({', '.join(names[:3])}); accepted are {FEWEST_CLASSES} to {MOST_CLASSES:,}"
+        )
+    for what, counts in (("training", dataset.class_counts), ("test", dataset.test_counts)):
+        lacking = [name for name, count in zip(names, counts, strict=True) if count == 0]
+        if lacking:
+            raise InputError(
+                f"there is no {what} image of class {', '.join(lacking[:5])}; every class needs "
+                "one to train with and another to test with"
+            )

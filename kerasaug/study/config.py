@@ -57,6 +57,7 @@ class StudyConfig:
         threshold: Least probability that a teacher must give to a generated image's label.
         hold_out: Share of the training images of every class that each repetition holds out to
             choose an amount by; 0 for none.
+        loading: What `data.load` takes beside the name.
     """
 
     dataset: str
@@ -73,6 +74,7 @@ class StudyConfig:
     share: float | None = None
     threshold: float = 0.5
     hold_out: float = 0.0
+    loading: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def parsed_arms(self) -> list[Arm]:

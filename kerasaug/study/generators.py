@@ -172,6 +172,7 @@ class Generators:
         return training.GeneratorConfig(
             model=model,
             dataset=self.config.dataset,
+            loading=self.config.loading,
             keep=self.config.keep,
             seed=seed,
             precision=self.config.precision,

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from kerasaug.data import mixture
-from kerasaug.data.dataset import ImageDataset, collect
+from kerasaug.data.dataset import ImageDataset, collect, first_of_each
 from kerasaug.images import to_float
 from kerasaug.models.classifier import build_classifier
 from kerasaug.reproducibility import make_reproducible
@@ -90,13 +90,14 @@ class Judge:
             of `fidelity.nearness`; and as yardsticks `repeated`, the training images that the
             generator learned from, and `real`, those of the whole data; up to 1,000 of each.
         """
-        test_images, test_labels = collect(dataset.test)
+        most = first_of_each(dataset.test, MOST_IMAGES, dataset.num_classes)
+        test_images, test_labels = collect(most)
         measured, right, seen = {}, 0, 0
         for class_id in classes:
             real = test_images[test_labels == class_id]
             if min(len(real), dataset.class_counts[class_id]) < fidelity.FEWEST:
                 continue
-            real_features, said = self.look(real[:MOST_IMAGES])
+            real_features, said = self.look(real)
             right, seen = right + int((said == class_id).sum()), seen + len(said)
             kept = self._features(dataset.class_stream(class_id))
             features, recognised = self.look(generate(MOST_IMAGES, class_id))

@@ -163,7 +163,7 @@ def work_here(
             limit_threads()
             _known.clear()
             parsed = StudyConfig.from_dict(config)
-            _known[key] = Tasks(parsed, data.load(parsed.dataset), Path(output))
+            _known[key] = Tasks(parsed, data.load(parsed.dataset, **parsed.loading), Path(output))
         with _Remote(channel) as remote:
             _known[key].perform(Task(*task), remote)
 

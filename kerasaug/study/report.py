@@ -117,7 +117,12 @@ def curves_file(name: str) -> str:
 
 
 def _draw(results: dict[str, Any], figures: Path) -> None:
-    names = results["data"]["class_names"]
+    data = results["data"]
+    names = data["class_names"]
+    counts = plots.class_counts(
+        names, data["class_counts"], data["test_counts"], data["rare_classes"]
+    )
+    plots.save_figure(counts, figures / "classes.png")
     for arm, found in results["arms"].items():
         trials = found["trials"]
         matrix = np.mean([trial["confusion_matrix"] for trial in trials], axis=0)

@@ -14,6 +14,8 @@ from kerasaug.models.encoding import EncodingModel
 ROUNDS = 4
 """How often as many images as are wanted are made, until enough pass the filter."""
 BATCH = 500
+MOST_REAL = 10_000
+"""Real images of a class that are looked at, so that memory does not grow with the data."""
 STRENGTH, RARE_STRENGTH = 0.5, 0.35
 """How far images are varied, in differences of two images of one class; a rare class's less.
 
@@ -112,7 +114,7 @@ class Supply:
         """
         model = self.folder.load_encoder()
         random = np.random.default_rng(self.seed)
-        real = {c: collect(self.dataset.class_stream(c))[0] for c in self._present()}
+        real = {c: self._real(c)[0] for c in self._present()}
         common = {c: images for c, images in real.items() if c not in self.dataset.rare_classes}
         changes = self._differences(model, common or real, random)
         made = self._nothing()
@@ -124,6 +126,9 @@ class Supply:
 
     def _present(self) -> list[int]:
         return [c for c, count in enumerate(self.dataset.class_counts) if count > 0]
+
+    def _real(self, class_id: int) -> tuple[np.ndarray, np.ndarray]:
+        return collect(self.dataset.class_stream(class_id).take(MOST_REAL))
 
     def _nothing(self) -> list[np.ndarray]:
         """An empty array for every class."""
@@ -153,7 +158,7 @@ class Supply:
 
     def _sampled(self, classes, random):
         """About `pool` training images of some classes, evenly, without repeating one."""
-        found = [collect(self.dataset.class_stream(c)) for c in classes]
+        found = [self._real(c) for c in classes]
         each = -(-self.pool // len(found))
         chosen = [random.permutation(len(labels))[:each] for _, labels in found]
         return tuple(

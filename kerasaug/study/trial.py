@@ -207,7 +207,8 @@ def score(
     """
     dataset = given.dataset
     learned = given.full() if arm.mixture == CEILING else dataset
-    _, labels = collect(images)
+    labels = images.map(lambda _, label: label).batch(TEST_BATCH).as_numpy_iterator()
+    labels = np.concatenate(list(labels))
     logits = classifier.predict(mixture.to_model_input(images.batch(TEST_BATCH)), verbose=0)
     return {
         strength: metrics.score(

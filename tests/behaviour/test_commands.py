@@ -112,10 +112,10 @@ def test_a_mistake_from_a_shell_is_one_line_too(script, tmp_path):
 
 
 def test_without_network_or_data_one_line_names_the_ways_out(monkeypatch, capfd, tmp_path):
-    from kerasaug.data import sources
+    from kerasaug.data import catalog
 
-    monkeypatch.setattr(sources, "_resolves", lambda host: False)
-    monkeypatch.setattr(sources.urllib.request, "getproxies", dict)
+    monkeypatch.setattr(catalog, "_resolves", lambda host: False)
+    monkeypatch.setattr(catalog.urllib.request, "getproxies", dict)
     monkeypatch.chdir(tmp_path)
     assert call(monkeypatch, "train-gan --dataset kmnist") == 2
     err = capfd.readouterr().err

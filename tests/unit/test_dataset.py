@@ -33,7 +33,7 @@ def test_reduce_reads_no_more_than_is_asked_for(tiny):
 
     from dataclasses import replace
 
-    counted = replace(tiny, train=tiny.train.map(count)).reduce({2: 6})
+    counted = replace(tiny, records=tiny.records.map(count)).reduce({2: 6})
     next(iter(counted.train))
     assert len(read) < 10
 

@@ -1,0 +1,287 @@
+"""Images in memory: arrays, files that hold them (`.npz`), and MNIST's own files (IDX)."""
+
+import dataclasses
+import gzip
+import hashlib
+import math
+import re
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from kerasaug.data import copies, pictures
+from kerasaug.data.dataset import ImageDataset, Note
+from kerasaug.errors import InputError
+
+TEST_SHARE = 0.2
+RANGES = ((0, 1), (-1, 1), (0, 16), (0, 255), (0, 65535))
+"""Pixels that are not uint8 are taken to fill the first of these that holds all of them."""
+IDX_FILE = re.compile(r"(?:(.+)-)?(train|t10k|test)-(images|labels)[-.]idx[13]-ubyte(?:\.gz)?")
+SPLITS = ("train", "test")
+
+
+def from_arrays(
+    train_images: np.ndarray,
+    train_labels: np.ndarray,
+    test_images: np.ndarray | None = None,
+    test_labels: np.ndarray | None = None,
+    class_names: Sequence[str] | None = None,
+    name: str = "arrays",
+) -> ImageDataset:
+    """Makes a data set of images in memory.
+
+    Args:
+        train_images: uint8 array (n, height, width, channels).
+        train_labels: int array (n,), in [0, number of classes).
+        test_images: uint8 array (m, height, width, channels); if not given, a fifth of the images
+            of every class become the test split.
+        test_labels: int array (m,).
+        class_names: One name per class; the numbers if not given.
+        name: What the data set is called.
+
+    Returns:
+        The data set.
+
+    Raises:
+        InputError: If images are not uint8 of rank 4, or labels do not fit them.
+    """
+    splits = {"train": (train_images, train_labels)}
+    if test_images is not None:
+        splits["test"] = (test_images, test_labels)
+    dataset = _of_splits(splits, class_names, name)
+    return dataset if dataset.test else dataset.split_test(TEST_SHARE)
+
+
+def _of_splits(splits, class_names, name):
+    """A data set, without a test split where none is among `splits`."""
+    train_images, train_labels = splits["train"]
+    for split, (images, labels) in splits.items():
+        fits = images.ndim == 4 and images.shape[1:] == train_images.shape[1:]
+        if images.dtype != np.uint8 or not fits:
+            raise InputError(
+                f"`{split}_images` must be uint8 (n, height, width, channels) like the other "
+                f"split. Received: {images.dtype} {images.shape}"
+            )
+        if labels.shape != images.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
+            raise InputError(
+                f"`{split}_labels` must be integers ({len(images)},). "
+                f"Received: {labels.dtype} {labels.shape}"
+            )
+    highest = max(labels.max() for _, labels in splits.values())
+    names = class_names or [str(number) for number in range(highest + 1)]
+    if min(labels.min() for _, labels in splits.values()) < 0 or highest >= len(names):
+        raise InputError(f"labels must be in [0, {len(names)}). Received: up to {highest}")
+    streams = {
+        split: tf.data.Dataset.from_tensor_slices((images, labels.astype(np.int32)))
+        for split, (images, labels) in splits.items()
+    }
+    digest = hashlib.sha256(str(train_images.shape).encode())
+    digest.update(np.ascontiguousarray(train_images))
+    test_counts = ()
+    if "test" in splits:
+        images, labels = splits["test"]
+        digest.update(np.ascontiguousarray(images))
+        digest.update(np.ascontiguousarray(labels.astype(np.int32)))
+        test_counts = tuple(np.bincount(labels, minlength=len(names)).tolist())
+    return ImageDataset(
+        name=name,
+        content=digest.hexdigest(),
+        records=streams["train"],
+        test=streams.get("test"),
+        class_names=tuple(names),
+        image_shape=train_images.shape[1:],
+        train_labels=train_labels.astype(np.int32),
+        indices=np.arange(len(train_labels)),
+        test_counts=test_counts,
+    )
+
+
+def read_npz(path: Path) -> ImageDataset:
+    """Reads a file of `numpy.savez`.
+
+    Args:
+        path: Holds `x` and `y`, or `x_train`, `y_train`, `x_test` and `y_test`, and if wanted
+            `class_names`. Images are arrays (n, height, width) or (n, height, width, 1, 3 or 4),
+            uint8 or numbers that fill one of `RANGES`. Labels are whole numbers or texts (n,);
+            with `class_names` they are indices of those.
+
+    Returns:
+        The data set; without `test` if the file has one split.
+
+    Raises:
+        InputError: If the file cannot be read so.
+    """
+    arrays = _load_npz(path)
+    ends = {"train": ""} if "x" in arrays else {split: f"_{split}" for split in SPLITS}
+    wanted = [name + end for end in ends.values() for name in "xy"]
+    if missing := [name for name in wanted if name not in arrays]:
+        raise InputError(
+            f"{path} lacks {', '.join(missing)}; accepted: arrays x and y, or x_train, y_train, "
+            f"x_test and y_test; it holds {', '.join(arrays) or 'none'}"
+        )
+    images = [_images(path, f"x{end}", arrays[f"x{end}"]) for end in ends.values()]
+    labels = [
+        _labels(path, f"y{end}", arrays[f"y{end}"], arrays[f"x{end}"]) for end in ends.values()
+    ]
+    images, scaled = _as_uint8(path, images)
+    if "class_names" in arrays:
+        names = [str(name) for name in arrays["class_names"].ravel()]
+        highest = max(each.max() for each in labels) if labels[0].dtype.kind in "iu" else -1
+        if not 0 <= highest < len(names) or min(each.min() for each in labels) < 0:
+            raise InputError(
+                f"{path}: with class_names, labels must be numbers from 0 to {len(names) - 1}"
+            )
+    else:
+        names, labels = _numbered(labels)
+    splits = dict(zip(ends, zip(images, labels, strict=True), strict=True))
+    notes = [Note(f"pixels from {scaled} were brought to 0 to 255")] if scaled else []
+    try:
+        return _noted(_of_splits(splits, names, path.stem), notes)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def is_idx_folder(path: Path) -> bool:
+    """Whether a folder holds MNIST's own files.
+
+    Args:
+        path: A folder.
+    """
+    return any(IDX_FILE.fullmatch(entry.name) for entry in path.iterdir())
+
+
+def read_idx(folder: Path) -> ImageDataset:
+    """Reads files as MNIST's authors published them, gzipped or not.
+
+    Args:
+        folder: Holds `train-images-idx3-ubyte` and `train-labels-idx1-ubyte`, and if there is a
+            test split `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`; with a common
+            beginning, as EMNIST has, or with `.gz` at the end.
+
+    Returns:
+        The data set; without `test` if there are no such files.
+
+    Raises:
+        InputError: If a file is missing, or cannot be read so.
+    """
+    found: dict[tuple[str, str], Path] = {}
+    for entry in sorted(folder.iterdir()):
+        if matched := IDX_FILE.fullmatch(entry.name):
+            key = ("train" if matched[2] == "train" else "test", matched[3])
+            if key in found:
+                raise InputError(f"{folder} holds both {found[key].name} and {entry.name}")
+            found[key] = entry
+    has_test = any(split == "test" for split, _ in found)
+    splits = SPLITS if has_test else SPLITS[:1]
+    for split in splits:
+        for kind in ("images", "labels"):
+            if (split, kind) not in found:
+                raise InputError(f"{folder} has no file of {split} {kind} in IDX format")
+    images = [_read_idx_file(found[split, "images"])[..., None] for split in splits]
+    labels = [_read_idx_file(found[split, "labels"]) for split in splits]
+    for split, pixels, each in zip(splits, images, labels, strict=True):
+        if pixels.ndim != 4 or each.shape != pixels.shape[:1]:
+            raise InputError(f"{folder}: {split} images {pixels.shape[:-1]}, labels {each.shape}")
+    names, labels = _numbered(labels)
+    splits = dict(zip(splits, zip(images, labels, strict=True), strict=True))
+    return _noted(_of_splits(splits, names, folder.name))
+
+
+def _noted(dataset: ImageDataset, notes: Sequence[Note] = ()) -> ImageDataset:
+    """Adds what stands more than once."""
+    splits = {"training": dataset.train, "test": dataset.test}
+    seen = [
+        copies.look(stream, dataset.class_names, split) if stream else []
+        for split, stream in splits.items()
+    ]
+    return dataclasses.replace(dataset, notes=(*notes, *copies.notes(*seen)))
+
+
+def _load_npz(path: Path) -> dict[str, np.ndarray]:
+    try:
+        # Opened here, since NumPy leaves a file open that proves to be no archive.
+        with path.open("rb") as file:
+            found = np.load(file, allow_pickle=False)
+            if not isinstance(found, np.lib.npyio.NpzFile):
+                raise InputError(f"{path} holds a single array, not several by name")
+            return {name: found[name] for name in found.files}
+    except InputError:
+        raise
+    except ValueError as error:
+        what = "an array of Python objects" if "pickle" in str(error) else "a damaged array"
+        raise InputError(f"{path} holds {what}, which is not read") from error
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+        raise InputError(f"{path} is not an .npz file, or it is damaged") from error
+
+
+def _images(path, name, array):
+    shaped = array[..., None] if array.ndim == 3 else array
+    if shaped.ndim != 4 or shaped.shape[3] not in (1, 3, 4) or not len(shaped):
+        raise InputError(
+            f"{path}: {name} must be (n, height, width), or that with 1, 3 or 4 channels at the "
+            f"end, and not empty; it is {array.shape}"
+        )
+    if shaped.dtype.kind not in "uif" and shaped.dtype != bool:
+        raise InputError(f"{path}: {name} must hold numbers; it holds {array.dtype}")
+    if not np.isfinite(shaped).all():
+        raise InputError(f"{path}: {name} holds NaN or infinity")
+    return shaped
+
+
+def _labels(path, name, array, images):
+    labels = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+    if labels.dtype.kind not in "iuU":
+        raise InputError(f"{path}: {name} must hold whole numbers or texts; it holds {array.dtype}")
+    if labels.shape != images.shape[:1]:
+        raise InputError(
+            f"{path}: {name} must have one label for each of {len(images)} images; "
+            f"it is {array.shape}"
+        )
+    return labels
+
+
+def _numbered(labels):
+    """The distinct labels as names, and the labels as indices of those."""
+    known = np.unique(np.concatenate(labels))
+    return [str(name) for name in known], [np.searchsorted(known, each) for each in labels]
+
+
+def _as_uint8(path, arrays):
+    """The images as uint8, without transparency, and in words where their pixels came from."""
+    scaled = None
+    if any(array.dtype != np.uint8 for array in arrays):
+        lowest, highest = min(map(np.min, arrays)), max(map(np.max, arrays))
+        fitting = [(low, high) for low, high in RANGES if low <= lowest and highest <= high]
+        if not fitting:
+            accepted = ", ".join(f"{low} to {high}" for low, high in RANGES)
+            raise InputError(
+                f"{path}: pixels from {lowest:g} to {highest:g}; accepted are uint8, or other "
+                f"numbers from {accepted}"
+            )
+        low, high = fitting[0]
+        scaled = f"{low} to {high}"
+        arrays = [
+            np.rint((array.astype(np.float32) - low) * (255 / (high - low))).astype(np.uint8)
+            for array in arrays
+        ]
+    return [pictures.on_background(a) if a.shape[3] == 4 else a for a in arrays], scaled
+
+
+def _read_idx_file(path: Path) -> np.ndarray:
+    opened = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opened(path, "rb") as file:
+            content = file.read()
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path} cannot be read: it is damaged or not permitted") from error
+    dimensions = content[3] if len(content) > 3 else 0
+    start = 4 + 4 * dimensions
+    # Two zero bytes, 8 for unsigned bytes, the number of dimensions, and their sizes.
+    shape = tuple(np.frombuffer(content[4:start], ">u4").tolist()) if len(content) >= start else ()
+    if content[:3] != b"\0\0\x08" or not shape or len(content) - start != math.prod(shape):
+        raise InputError(f"{path} is no IDX file of unsigned bytes, or it is damaged")
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)

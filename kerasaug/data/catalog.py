@@ -1,0 +1,167 @@
+"""Data sets of tensorflow-datasets, by name.
+
+MNIST lies in this package, prepared, and is registered as one more folder that tensorflow-datasets
+looks into, so it needs no network.
+"""
+
+import socket
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from kerasaug.data.dataset import ImageDataset
+from kerasaug.errors import InputError
+
+EMBEDDED = Path(__file__).parent / "embedded"
+
+
+def knows(name: str) -> bool:
+    """Whether there is a data set of that name.
+
+    Args:
+        name: Such as `"mnist"` or `"emnist/letters"`.
+    """
+    return name.split("/")[0].split(":")[0] in tfds.list_builders()
+
+
+def read(name: str, any_size: bool = False) -> ImageDataset:
+    """Reads an image classification data set.
+
+    Args:
+        name: Any data set of tensorflow-datasets with supervised image and label. It is looked for
+            in `TFDS_DATA_DIR` (or `~/tensorflow_datasets`) and in this package, and downloaded
+            there if it lies in neither.
+        any_size: Whether images may differ in size; theirs is then None in `image_shape`.
+
+    Returns:
+        The data set, streaming; without `test` if it has no split of that name.
+
+    Raises:
+        InputError: If there is no such data set, if it is not one of labelled images, or if it
+            can neither be found nor downloaded.
+    """
+    _register_embedded(name)
+    try:
+        builder = tfds.builder(name)
+    except (ValueError, AssertionError, tfds.core.registered.DatasetNotFoundError) as error:
+        raise InputError(
+            f"there is no data set {name!r}; accepted: a folder of class folders, a file .npz, "
+            "mnist, fashion_mnist or any other image classification set of tensorflow-datasets "
+            "(tensorflow.org/datasets/catalog)"
+        ) from error
+    _check_features(builder, any_size)
+    if not builder.is_prepared():
+        _download(builder)
+    if "train" not in builder.info.splits:
+        raise InputError(f"data set {name!r} has no split named train, which is needed")
+    image, label = (builder.info.features[key] for key in ("image", "label"))
+    labels, test, test_counts = _labels(builder, "train"), None, ()
+    if "test" in builder.info.splits:
+        test = _records(builder, "test").map(
+            lambda record, label: (image.decode_example(record), label),
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
+        )
+        counts = np.bincount(_labels(builder, "test"), minlength=label.num_classes)
+        test_counts = tuple(counts.tolist())
+    return ImageDataset(
+        name=name,
+        content=str(builder.info.full_name),
+        records=_records(builder, "train"),
+        test=test,
+        class_names=tuple(label.names),
+        image_shape=tuple(image.shape),
+        train_labels=labels,
+        indices=np.arange(len(labels)),
+        test_counts=test_counts,
+        decode=image.decode_example,
+    )
+
+
+def _register_embedded(name: str) -> None:
+    # tensorflow-datasets refuses to choose between two registered folders that hold the same set,
+    # so ours is registered only where the user has none.
+    users = Path(tfds.core.constants.DATA_DIR).expanduser()
+    if (EMBEDDED / name).is_dir() and not (users / name).is_dir():
+        tfds.core.add_data_dir(EMBEDDED)
+
+
+def _check_features(builder: tfds.core.DatasetBuilder, any_size: bool) -> None:
+    features = dict(builder.info.features or {})
+    labelled_images = (
+        builder.info.supervised_keys == ("image", "label")
+        and isinstance(features.get("image"), tfds.features.Image)
+        and isinstance(features.get("label"), tfds.features.ClassLabel)
+    )
+    if not labelled_images:
+        raise InputError(f"{builder.name!r} does not hold images with one class label each")
+    if None in features["image"].shape and not any_size:
+        raise InputError(f"{builder.name!r} holds images of different sizes; give an image size")
+    if features["image"].shape[-1] not in (1, 3):
+        raise InputError(f"{builder.name!r} holds neither grey nor RGB images")
+    if features["image"].dtype != tf.uint8:
+        raise InputError(f"{builder.name!r} holds images that are not uint8")
+
+
+def _download(builder: tfds.core.DatasetBuilder) -> None:
+    looked_in = " and ".join(str(path) for path in (builder.data_dir, EMBEDDED))
+    failure = InputError(
+        f"data set {builder.name!r} was looked for in {looked_in} and cannot be downloaded; "
+        "ways out: connect to the network, set TFDS_DATA_DIR to a folder that holds it prepared, "
+        "or use --dataset mnist, which comes with the package"
+    )
+    if not _network_reaches(builder):
+        raise failure
+    try:
+        builder.download_and_prepare()
+    except (OSError, tfds.download.DownloadError) as error:
+        raise failure from error
+
+
+def _network_reaches(builder: tfds.core.DatasetBuilder) -> bool:
+    """Whether any download host resolves: without this, retries take minutes to fail offline."""
+    if urllib.request.getproxies():
+        return True
+    hosts = {urllib.parse.urlsplit(url).hostname for url in builder.url_infos or {}}
+    hosts.discard(None)
+    return not hosts or any(_resolves(host) for host in hosts)
+
+
+def _resolves(host: str) -> bool:
+    try:
+        socket.getaddrinfo(host, None)
+    except OSError:
+        return False
+    return True
+
+
+def _records(builder: tfds.core.DatasetBuilder, split: str) -> tf.data.Dataset:
+    """Undecoded images and their labels."""
+    stream = builder.as_dataset(
+        split=split,
+        as_supervised=True,
+        decoders={"image": tfds.decode.SkipDecoding()},
+        read_config=_in_order(),
+        shuffle_files=False,
+    )
+    return stream.map(lambda record, label: (record, tf.cast(label, tf.int32)))
+
+
+def _labels(builder: tfds.core.DatasetBuilder, split: str) -> np.ndarray:
+    undecoded = builder.as_dataset(
+        split=split,
+        decoders=tfds.decode.PartialDecoding({"label": True}),
+        read_config=_in_order(),
+        shuffle_files=False,
+    )
+    batches = undecoded.batch(4096).as_numpy_iterator()
+    return np.concatenate([batch["label"] for batch in batches]).astype(np.int32)
+
+
+def _in_order() -> tfds.ReadConfig:
+    # Reading one shard after the other makes a position in the stream name an image.
+    return tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)

@@ -1,0 +1,111 @@
+"""Images that stand in a data set more than once, told by their pixels."""
+
+import collections
+import hashlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from kerasaug.data.dataset import Note
+
+
+class Seen(NamedTuple):
+    """An image that was looked at.
+
+    Attributes:
+        name: What a person knows it by.
+        label: Its class.
+        digest: Equal for equal pixels.
+    """
+
+    name: str
+    label: str
+    digest: bytes
+
+
+def digest(pixels: np.ndarray) -> bytes:
+    """A short hash of an image.
+
+    Args:
+        pixels: uint8 array (height, width, channels).
+    """
+    shaped = repr(pixels.shape).encode() + pixels.tobytes()
+    return hashlib.blake2b(shaped, digest_size=16).digest()
+
+
+def look(stream: tf.data.Dataset, class_names: Sequence[str], split: str) -> list[Seen]:
+    """Looks at every image of a stream.
+
+    Args:
+        stream: Finite, of `(image, label)`.
+        class_names: Names in the order of the labels.
+        split: What the images are called by, with their number from 0.
+
+    Returns:
+        What was seen, in order.
+    """
+    return [
+        Seen(f"{split} image {number} ({class_names[label]})", class_names[label], digest(image))
+        for number, (image, label) in enumerate(stream.as_numpy_iterator())
+    ]
+
+
+def parted(images: Sequence[Seen]) -> tuple[list[Seen], list[Seen], list[Seen]]:
+    """Tells what stands once from what stands more often.
+
+    Args:
+        images: Of one split.
+
+    Returns:
+        The first of every image; further ones of the same class; and, in neither of these, all
+        images that stand under two classes.
+    """
+    classes = collections.defaultdict(set)
+    for image in images:
+        classes[image.digest].add(image.label)
+    first, copies, doubtful = {}, [], []
+    for image in images:
+        if len(classes[image.digest]) > 1:
+            doubtful.append(image)
+        elif first.setdefault(image.digest, image) is not image:
+            copies.append(image)
+    return list(first.values()), copies, doubtful
+
+
+def shared(train: Sequence[Seen], test: Sequence[Seen]) -> list[Note]:
+    """Says which images stand in both splits.
+
+    Args:
+        train: What was seen in one.
+        test: What was seen in the other.
+
+    Returns:
+        A note, or none.
+    """
+    twins = {image.digest: image.name for image in test}
+    both = [f"{image.name} = {twins[image.digest]}" for image in train if image.digest in twins]
+    if not both:
+        return []
+    text = f"{len(both)} training images are test images too, which flatters the scores"
+    return [Note(text, tuple(both))]
+
+
+def notes(train: Sequence[Seen], test: Sequence[Seen]) -> list[Note]:
+    """Says what stands more than once in data of which nothing is left out.
+
+    Args:
+        train: What was seen in the training split.
+        test: What was seen in the test split.
+
+    Returns:
+        As many notes as there is to say.
+    """
+    _, copies, doubtful = parted(train)
+    found = []
+    for images, what in ((copies, "are copies of others"), (doubtful, "stand under two classes")):
+        if images:
+            text = f"{len(images)} training images {what}"
+            found.append(Note(text, tuple(image.name for image in images)))
+    return found + shared(train, test)

@@ -1,0 +1,177 @@
+import gzip
+import struct
+
+import numpy as np
+import pytest
+
+from kerasaug import data
+from kerasaug.data.dataset import collect
+from kerasaug.errors import InputError
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (20, 8, 9)).astype(np.uint8)
+LABELS = np.repeat([3, 7], 10)
+
+
+def save(tmp_path, **arrays):
+    path = tmp_path / "images.npz"
+    np.savez(path, **arrays)
+    return path
+
+
+def test_one_split_is_parted(tmp_path):
+    found = data.load(save(tmp_path, x=IMAGES, y=LABELS))
+    assert (found.class_names, found.image_shape) == (("3", "7"), (8, 9, 1))
+    assert (found.class_counts, found.test_counts) == ([8, 8], (2, 2))
+    assert found.name == "images"
+    every = np.concatenate([collect(found.train)[0], collect(found.test)[0]])
+    assert {image.tobytes() for image in every} == {image.tobytes() for image in IMAGES}
+
+
+def test_two_splits_are_kept(tmp_path):
+    arrays = {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES[::2], "y_test": LABELS[::2]}
+    found = data.load(save(tmp_path, **arrays))
+    np.testing.assert_array_equal(collect(found.train)[0][..., 0], IMAGES)
+    np.testing.assert_array_equal(collect(found.test)[1], np.repeat([0, 1], 5))
+    (note,) = found.notes
+    assert "10 training images are test images too" in note.text
+
+
+@pytest.mark.parametrize(
+    ("pixels", "expected"),
+    [
+        (np.array([0, 1], bool), [0, 255]),
+        (np.array([0.0, 0.5, 1.0]), [0, 128, 255]),
+        (np.array([-1.0, 0.0, 1.0]), [0, 128, 255]),
+        (np.array([0, 8, 16], np.float64), [0, 128, 255]),
+        (np.array([0, 17, 255], np.int64), [0, 17, 255]),
+        (np.array([0, 257, 65535], np.uint16), [0, 1, 255]),
+    ],
+)
+def test_other_numbers_are_brought_to_bytes(tmp_path, pixels, expected):
+    images = np.zeros((20, 8, 8), pixels.dtype)
+    images[:, 0, : len(pixels)] = pixels
+    images[:, 7, 0] = pixels[-1]
+    found = data.load(save(tmp_path, x=images, y=LABELS))
+    np.testing.assert_array_equal(collect(found.train)[0][0, 0, : len(pixels), 0], expected)
+    assert any("were brought to 0 to 255" in note.text for note in found.notes)
+
+
+def test_labels_may_be_texts_or_indices_of_names(tmp_path):
+    texts = np.array(["ok", "bad"])[LABELS // 7]
+    assert data.load(save(tmp_path, x=IMAGES, y=texts)).class_names == ("bad", "ok")
+    numbered = data.load(save(tmp_path, x=IMAGES, y=LABELS // 7, class_names=["ok", "bad"]))
+    assert numbered.class_names == ("ok", "bad")
+    column = data.load(save(tmp_path, x=IMAGES, y=LABELS[:, None]))
+    assert column.class_names == ("3", "7")
+
+
+def test_transparent_pixels_are_white(tmp_path):
+    images = np.zeros((20, 8, 8, 4), np.uint8)
+    images[:, 0, 0, 3] = 255
+    found, _ = collect(data.load(save(tmp_path, x=images, y=LABELS)).train)
+    assert found.shape[3] == 3
+    assert (found[:, 0, 0] == 0).all()
+    assert (found[:, 1:] == 255).all()
+
+
+def test_copies_are_named_and_kept(tmp_path):
+    images = IMAGES.copy()
+    images[1], images[12] = images[0], images[19]
+    images[2] = images[13]
+    found = data.load(save(tmp_path, x=images, y=LABELS), test_split=0.1)
+    assert sum(found.class_counts) + sum(found.test_counts) == 20
+    assert [note.text for note in found.notes] == [
+        "2 training images are copies of others",
+        "2 training images stand under two classes",
+    ]
+
+
+NAN = IMAGES.astype(np.float32)
+NAN[3, 2, 1] = np.nan
+REFUSED = {
+    "an array of Python objects": {"x": np.array([{}] * 20), "y": LABELS},
+    "whole numbers or texts": {"x": IMAGES, "y": LABELS.astype(float)},
+    "x holds NaN": {"x": NAN, "y": LABELS},
+    "one label for each of 20 images": {"x": IMAGES, "y": np.arange(21)},
+    "has 1 class": {"x": IMAGES, "y": np.zeros(20, int)},
+    "no test image of class 7": {
+        "x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES[:5], "y_test": LABELS[:5]
+    },
+    "lacks y": {"x": IMAGES},
+    "lacks x_train, y_train": {"x_test": IMAGES, "y_test": LABELS},
+    "it is \\(20, 72\\)": {"x": IMAGES.reshape(20, -1), "y": LABELS},
+    "it is \\(20, 3, 8, 9\\)": {"x": IMAGES[:, None].repeat(3, 1), "y": LABELS},
+    "pixels from -5 to": {"x": IMAGES.astype(int) - 5, "y": LABELS},
+    "must hold numbers": {"x": IMAGES.astype(str), "y": LABELS},
+    "sides must be from 8": {"x": IMAGES[:, :4], "y": LABELS},
+    "numbers from 0 to 1": {"x": IMAGES, "y": LABELS, "class_names": ["a", "b"]},
+    "like the other split": {
+        "x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES[:, :, :8], "y_test": LABELS
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("words", REFUSED)
+def test_arrays_that_cannot_be_used_are_refused(tmp_path, words):
+    path = save(tmp_path, **REFUSED[words])
+    with pytest.raises(InputError, match=words) as raised:
+        data.load(path)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04 no zip", b"\x93NUMPY"])
+def test_a_broken_file_is_refused(tmp_path, content):
+    path = tmp_path / "images.npz"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=str(path)):
+        data.load(path)
+
+
+def idx(array):
+    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+def write_idx(folder, zipped=False, start="", **arrays):
+    for name, array in arrays.items():
+        split, kind = name.split("_")
+        split = {"train": "train", "test": "t10k"}[split]
+        content = idx(array.astype(np.uint8))
+        path = folder / f"{start}{split}-{kind}-idx{array.ndim}-ubyte"
+        if zipped:
+            path.with_name(path.name + ".gz").write_bytes(gzip.compress(content))
+        else:
+            path.write_bytes(content)
+
+
+@pytest.mark.parametrize("options", [{}, {"zipped": True}, {"start": "emnist-letters-"}])
+def test_idx_files_are_read(tmp_path, options):
+    splits = {"train_images": IMAGES, "train_labels": LABELS}
+    splits |= {"test_images": IMAGES[::2] + 1, "test_labels": LABELS[::2]}
+    write_idx(tmp_path, **options, **splits)
+    found = data.load(tmp_path)
+    assert (found.class_names, found.image_shape) == (("3", "7"), (8, 9, 1))
+    np.testing.assert_array_equal(collect(found.train)[0][..., 0], IMAGES)
+    np.testing.assert_array_equal(collect(found.test)[0][..., 0], IMAGES[::2] + 1)
+
+
+def test_idx_files_without_a_test_split_are_parted(tmp_path):
+    write_idx(tmp_path, train_images=IMAGES, train_labels=LABELS)
+    assert data.load(tmp_path).test_counts == (2, 2)
+
+
+def test_idx_files_that_cannot_be_used_are_refused(tmp_path):
+    write_idx(tmp_path, train_images=IMAGES)
+    for spoil, words in (
+        (lambda: None, "no file of train labels"),
+        (lambda: write_idx(tmp_path, train_labels=LABELS[:5]), "labels \\(5,\\)"),
+        (lambda: (tmp_path / "train-labels-idx1-ubyte").write_bytes(b"\0\0\x08"), "no IDX file"),
+        (lambda: write_idx(tmp_path, zipped=True, train_labels=LABELS), "holds both"),
+    ):
+        spoil()
+        with pytest.raises(InputError, match=words):
+            data.load(tmp_path)
+
+
+def test_arrays_without_a_test_split_are_parted():
+    found = data.from_arrays(IMAGES[..., None], LABELS // 7)
+    assert (found.class_counts, found.test_counts) == ([8, 8], (2, 2))

@@ -1,0 +1,220 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerasaug import data
+from kerasaug.data.dataset import collect
+from kerasaug.errors import InputError
+
+
+@pytest.fixture
+def parts(tmp_path):
+    """A folder of two classes: 20 images of `ok`, 5 of `scratched`, 12x10 pixels, grey."""
+    root = tmp_path / "parts"
+    for name, count in (("ok", 20), ("scratched", 5)):
+        fill(root / name, count, seed=count)
+    return root
+
+
+def fill(folder, count, seed=0, size=(10, 12), mode="L"):
+    random = np.random.default_rng(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    channels = () if mode == "L" else (3,)
+    for number in range(count):
+        pixels = random.integers(0, 255, (*size, *channels)).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number:03}.png")
+
+
+def items(dataset, text):
+    (found,) = [note.items for note in dataset.notes if text in note.text]
+    return found
+
+
+def test_every_class_folder_is_a_class(parts):
+    found = data.load(parts)
+    assert found.class_names == ("ok", "scratched")
+    assert found.image_shape == (10, 12, 1)
+    assert found.class_counts == [16, 4]
+    assert found.test_counts == (4, 1)
+    assert found.name == "parts"
+
+
+def test_images_are_those_of_the_files_with_their_labels(parts):
+    found = data.load(parts)
+    every = [collect(stream) for stream in (found.train, found.test)]
+    images, labels = (np.concatenate(each) for each in zip(*every, strict=True))
+    for label, name in enumerate(found.class_names):
+        files = [np.asarray(Image.open(path)) for path in sorted((parts / name).iterdir())]
+        have = {image.tobytes() for image in images[labels == label]}
+        assert have == {pixels.tobytes() for pixels in files}
+
+
+def test_the_same_folder_is_read_alike_each_time(parts):
+    first, second = data.load(parts), data.load(str(parts))
+    assert first.fingerprint == second.fingerprint
+    np.testing.assert_array_equal(collect(first.train)[0], collect(second.train)[0])
+
+
+def test_another_image_makes_another_fingerprint(parts):
+    first = data.load(parts)
+    pixels = np.zeros((10, 12), np.uint8)
+    Image.fromarray(pixels).save(parts / "ok" / "000.png")
+    assert data.load(parts).fingerprint != first.fingerprint
+
+
+def test_train_and_test_folders_are_the_splits(tmp_path):
+    for split, count in (("train", 6), ("test", 3)):
+        for name in ("a", "b"):
+            fill(tmp_path / split / name, count, seed=count + ord(name))
+    fill(tmp_path / "notes" / "a", 1)
+    found = data.load(tmp_path)
+    assert (found.class_counts, found.test_counts) == ([6, 6], (3, 3))
+    assert items(found, "are not read") == ("notes",)
+
+
+def test_a_train_folder_alone_is_parted(tmp_path):
+    for name in ("a", "b"):
+        fill(tmp_path / "train" / name, 10, seed=ord(name))
+    found = data.load(tmp_path, test_split=0.4)
+    assert (found.class_counts, found.test_counts) == ([6, 6], (4, 4))
+
+
+def test_images_in_both_splits_are_named(tmp_path):
+    for split in ("train", "test"):
+        for name in ("a", "b"):
+            fill(tmp_path / split / name, 2, seed=ord(name) + 5 * (name == "b" and split == "test"))
+    found = data.load(tmp_path)
+    assert items(found, "test images too") == (
+        "train/a/000.png = test/a/000.png",
+        "train/a/001.png = test/a/001.png",
+    )
+
+
+def test_mixed_sizes_become_a_square_of_the_median(parts):
+    fill(parts / "ok" / "larger", 30, size=(20, 30))
+    assert data.load(parts).image_shape == (30, 30, 1)
+    assert data.load(parts, image_size=(8, 9)).image_shape == (8, 9, 1)
+    assert collect(data.load(parts, image_size=(8, 9), aspect="crop").test)[0].shape[1:] == (
+        8,
+        9,
+        1,
+    )
+
+
+def test_large_images_become_small_ones(tmp_path):
+    for name in ("a", "b"):
+        fill(tmp_path / name, 2, seed=ord(name), size=(300, 280))
+    assert data.load(tmp_path).image_shape == (64, 64, 1)
+
+
+def test_one_coloured_image_makes_all_coloured(parts):
+    fill(parts / "ok" / "coloured", 1, mode="RGB")
+    found = data.load(parts)
+    assert found.image_shape == (10, 12, 3)
+    images, _ = collect(found.train)
+    assert (images == images[..., :1]).all(axis=(1, 2, 3)).sum() >= len(images) - 1
+
+
+def test_broken_files_are_left_out_and_named(parts):
+    (parts / "ok" / "text.png").write_text("hello")
+    (parts / "ok" / "notes.txt").write_text("no image by its name")
+    whole = (parts / "ok" / "000.png").read_bytes()
+    (parts / "scratched" / "cut.png").write_bytes(whole[: len(whole) // 2])
+    Image.new("L", (1, 1)).save(parts / "ok" / "small.png")
+    (parts / "ok" / "loop").symlink_to(parts)
+    found = data.load(parts)
+    assert found.class_counts == [16, 4]
+    assert [item.split(" ")[0] for item in items(found, "unreadable")] == [
+        "ok/loop",
+        "ok/small.png",
+        "ok/text.png",
+        "scratched/cut.png",
+    ]
+
+
+def test_a_file_without_permission_is_left_out(parts, monkeypatch):
+    def refuse(path, **_):
+        if path.endswith("007.png"):
+            raise PermissionError(13, "Permission denied", path)
+        return real(path)
+
+    real = Image.open
+    monkeypatch.setattr(Image, "open", refuse)
+    assert items(data.load(parts), "unreadable") == ("ok/007.png (Permission denied)",)
+
+
+def test_copies_count_once(parts):
+    pixels = (parts / "ok" / "000.png").read_bytes()
+    (parts / "ok" / "copy.png").write_bytes(pixels)
+    found = data.load(parts)
+    assert sum(found.class_counts) + sum(found.test_counts) == 25
+    assert items(found, "copies") == ("ok/copy.png",)
+
+
+def test_an_image_of_two_classes_is_of_none(parts):
+    pixels = (parts / "ok" / "000.png").read_bytes()
+    (parts / "scratched" / "000.png").write_bytes(pixels)
+    found = data.load(parts)
+    assert sum(found.class_counts) + sum(found.test_counts) == 23
+    assert items(found, "two classes") == ("ok/000.png", "scratched/000.png")
+
+
+def test_an_empty_class_folder_is_left_out_and_named(parts):
+    (parts / "dented").mkdir()
+    (parts / ".hidden").mkdir()
+    found = data.load(parts)
+    assert found.class_names == ("ok", "scratched")
+    assert items(found, "hold no images") == ("dented",)
+
+
+def test_reduced_it_decodes_only_what_is_left(parts, monkeypatch):
+    found = data.load(parts).reduce({"ok": 3})
+    decoded = []
+    real = Image.open
+    monkeypatch.setattr(Image, "open", lambda path, **_: decoded.append(path) or real(path))
+    collect(found.train)
+    assert len(decoded) == 7
+
+
+def refused(place, words, **options):
+    with pytest.raises(InputError, match=words) as raised:
+        data.load(place, **options)
+    assert "\n" not in str(raised.value)
+
+
+def test_folders_that_cannot_be_used_are_refused(tmp_path, parts):
+    refused(tmp_path / "nowhere", "there is no")
+    (tmp_path / "empty").mkdir()
+    refused(tmp_path / "empty", "holds no images in class folders")
+    (tmp_path / "file.txt").touch()
+    refused(tmp_path / "file.txt", "neither a folder nor a file .npz")
+    fill(tmp_path / "single" / "ok", 5)
+    refused(tmp_path / "single", "has 1 class")
+    fill(parts / "OK", 3, seed=9)
+    refused(parts, "differ only in case")
+
+
+def test_a_class_of_one_image_is_refused(parts):
+    fill(parts / "dented", 1, seed=8)
+    refused(parts, "no test image of class dented")
+
+
+def test_a_test_split_that_lacks_a_class_is_refused(tmp_path):
+    for split, names in (("train", "ab"), ("test", "a")):
+        for name in names:
+            fill(tmp_path / split / name, 3, seed=ord(name) + len(split))
+    refused(tmp_path, "no test image of class b")
+
+
+def test_a_second_test_split_is_refused(tmp_path):
+    for split in ("train", "test"):
+        for name in "ab":
+            fill(tmp_path / split / name, 3, seed=ord(name) + len(split))
+    refused(tmp_path, "have a test split", test_split=0.5)
+
+
+def test_a_folder_named_like_a_data_set_needs_its_path(parts, monkeypatch):
+    parts.rename(parts.with_name("mnist"))
+    monkeypatch.chdir(parts.parent)
+    assert data.load("mnist").num_classes == 10
+    assert data.load("./mnist").num_classes == 2
