@@ -7,10 +7,13 @@ command for help, does not wait for TensorFlow.
 import importlib
 
 __version__ = "0.1.0.dev0"
-__all__ = ["data", "models", "study"]
+_MODULES = ["data", "models", "study"]
+__all__ = ["GenerativeOverSampler", "data", "models", "study"]
 
 
 def __getattr__(name: str):
-    if name in __all__:
+    if name == "GenerativeOverSampler":
+        return importlib.import_module("kerasaug.oversampler").GenerativeOverSampler
+    if name in _MODULES:
         return importlib.import_module(f"kerasaug.{name}")
     raise AttributeError(f"module 'kerasaug' has no attribute {name!r}")

@@ -71,7 +71,9 @@ def _swap(draft: Path, path: Path, aside: Path) -> None:
 
 
 def _flush_to_disk(path: Path) -> None:
-    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    files = [path] if path.is_file() else path.rglob("*")
     for file in files:
+        if file.is_symlink() or not file.is_file():
+            continue
         with file.open("rb") as handle:
             os.fsync(handle.fileno())

@@ -7,7 +7,8 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import FunctionTransformer
 
 from kerasaug import plots
-from kerasaug.data.dataset import ImageDataset, collect, first_of_each
+from kerasaug.data.dataset import ImageDataset
+from kerasaug.data.streams import collect, first_of_each
 from kerasaug.models.encoding import EncodingModel
 
 MOST_POINTS = 500

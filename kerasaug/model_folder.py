@@ -98,14 +98,7 @@ class ModelFolder:
             uint8 array (count, height, width, channels).
         """
         model = tf.saved_model.load(str(self.generator))
-        latent_dim = self.read_run()["latent_dim"]
-        latents = tf.random.stateless_normal((count, latent_dim), tf.constant([seed, 0]))
-        labels = tf.fill((count,), class_id)
-        chunks = [
-            to_uint8(model.decode(latents[i : i + DRAW_BATCH], labels[i : i + DRAW_BATCH])).numpy()
-            for i in range(0, count, DRAW_BATCH)
-        ]
-        return np.concatenate(chunks)
+        return draw(model, self.read_run()["latent_dim"], count, class_id, seed)
 
     def load_encoder(self) -> EncodingModel | None:
         """Loads the model if it can carry styles from class to class.
@@ -125,3 +118,25 @@ class ModelFolder:
                 "class; train it with train-gan"
             )
         return registry.load(name, self.model)
+
+
+def draw(model: Any, latent_dim: int, count: int, class_id: int, seed: int) -> np.ndarray:
+    """Draws images from a SavedModel, as `GenerativeModel.generate` does from the model.
+
+    Args:
+        model: What `tf.saved_model.load` gave.
+        latent_dim: Length of its latents.
+        count: How many images; at least 1.
+        class_id: Their class.
+        seed: Same count, class and seed, same images.
+
+    Returns:
+        uint8 array (count, height, width, channels).
+    """
+    latents = tf.random.stateless_normal((count, latent_dim), tf.constant([seed, 0]))
+    labels = tf.fill((count,), class_id)
+    chunks = [
+        to_uint8(model.decode(latents[i : i + DRAW_BATCH], labels[i : i + DRAW_BATCH])).numpy()
+        for i in range(0, count, DRAW_BATCH)
+    ]
+    return np.concatenate(chunks)

@@ -19,6 +19,11 @@ def quiet_tensorflow() -> None:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+    import logging
+
     import absl.logging
+
+    # Such as warnings of functions traced anew, of which every classifier has one.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
     absl.logging.set_verbosity(absl.logging.ERROR)

@@ -107,7 +107,7 @@ def train_generator(
     if folder.checkpoint.exists() and not fresh:
         model = registry.load(config.model, folder.checkpoint)
     else:
-        model = _new_model(config, dataset)
+        model = new_model(config, dataset)
     run = {
         "status": "training",
         "config": dataclasses.asdict(config),
@@ -121,7 +121,13 @@ def train_generator(
         folder.clear()
     folder.write_run(run)
     dataset = dataset.cache()
-    _fit(model, config, dataset, class_id, folder, callbacks)
+    kept = [
+        ours.StopOnNonFinite(),
+        ours.History(folder.history, config.steps, HISTORY_ROWS),
+        ours.SampleGrid(folder.samples, config.steps, SAMPLE_GRIDS),
+        ours.Checkpoint(folder.checkpoint, config.steps, HISTORY_ROWS),
+    ]
+    fit(model, config, dataset, [*kept, *callbacks])
     _finish(model, folder, f"{config.model} on {config.dataset}")
     if isinstance(model, EncodingModel):
         latent_map.write(model, dataset, folder.latent)
@@ -254,7 +260,16 @@ def git_commit() -> str | None:
     return found.stdout.strip()
 
 
-def _new_model(config: GeneratorConfig, dataset: ImageDataset) -> GenerativeModel:
+def new_model(config: GeneratorConfig, dataset: ImageDataset) -> GenerativeModel:
+    """Makes an untrained model.
+
+    Args:
+        config: What to train and how.
+        dataset: The data, reduced.
+
+    Returns:
+        The model, compiled.
+    """
     entry = registry.MODELS[config.model]
     options = {"width": config.width, "seed": config.seed}
     if config.latent_dim is not None:
@@ -273,7 +288,24 @@ def _new_model(config: GeneratorConfig, dataset: ImageDataset) -> GenerativeMode
     return model
 
 
-def _fit(model, config, dataset, class_id, folder, callbacks):
+def fit(
+    model: GenerativeModel,
+    config: GeneratorConfig,
+    dataset: ImageDataset,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> None:
+    """Trains a model, from where it stopped.
+
+    Args:
+        model: What `new_model` made.
+        config: What to train and how.
+        dataset: The data, reduced.
+        callbacks: Keras callbacks.
+
+    Raises:
+        InputError: If the model learns one class and several are rare.
+    """
+    class_id = learned_class(config.model, dataset)
     done = model.steps_taken
     if done >= config.steps:
         return
@@ -288,13 +320,7 @@ def _fit(model, config, dataset, class_id, folder, callbacks):
     model.fit(
         batches.skip(done),
         steps_per_epoch=config.steps - done,
-        callbacks=[
-            ours.StopOnNonFinite(),
-            ours.History(folder.history, config.steps, HISTORY_ROWS),
-            ours.SampleGrid(folder.samples, config.steps, SAMPLE_GRIDS),
-            ours.Checkpoint(folder.checkpoint, config.steps, HISTORY_ROWS),
-            *callbacks,
-        ],
+        callbacks=list(callbacks),
         shuffle=False,
         verbose=0,
     )

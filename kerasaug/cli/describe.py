@@ -1,5 +1,6 @@
 """What `evaluate --describe` shows: what there is of every class, and what is wrong with it."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ def describe(dataset: Any, output: Path | None) -> None:
         output: Where `classes.png` goes, if wanted.
     """
     from kerasaug import plots
+    from kerasaug.data import copies
 
     counts, names = dataset.class_counts, dataset.class_names
     height, width, channels = dataset.image_shape
@@ -37,6 +39,11 @@ def describe(dataset: Any, output: Path | None) -> None:
         name = names[class_id][:name_width]
         tests = dataset.test_counts[class_id]
         click.echo(f"{name:<{name_width}} {count:>7} {bar}{mark} (and {tests} to test)")
+    if not dataset.notes:
+        # What was read from files was looked through by then.
+        splits = {"training": dataset.train, "test": dataset.test}
+        seen = [copies.look(stream, names, split) for split, stream in splits.items()]
+        dataset = dataclasses.replace(dataset, notes=tuple(copies.notes(*seen)))
     common.print_notes(dataset, most=1000)
     if output is not None:
         figure = plots.class_counts(names, counts, dataset.test_counts, dataset.rare_classes)

@@ -56,6 +56,25 @@ def from_arrays(
     return dataset if dataset.test else dataset.split_test(TEST_SHARE)
 
 
+def training_images(
+    images: np.ndarray, labels: np.ndarray, class_names: Sequence[str] | None = None
+) -> ImageDataset:
+    """Makes a data set that has no test split, to train a generator on.
+
+    Args:
+        images: uint8 array (n, height, width, channels).
+        labels: int array (n,), in [0, number of classes).
+        class_names: One name per class; the numbers if not given.
+
+    Returns:
+        The data set; its `test` is None.
+
+    Raises:
+        InputError: See `from_arrays`.
+    """
+    return _of_splits({"train": (images, labels)}, class_names, "arrays")
+
+
 def _of_splits(splits, class_names, name):
     """A data set, without a test split where none is among `splits`."""
     train_images, train_labels = splits["train"]

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from kerasaug.data import streams
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import InputError
 
@@ -61,11 +62,7 @@ def read(name: str, any_size: bool = False) -> ImageDataset:
     image, label = (builder.info.features[key] for key in ("image", "label"))
     labels, test, test_counts = _labels(builder, "train"), None, ()
     if "test" in builder.info.splits:
-        test = _records(builder, "test").map(
-            lambda record, label: (image.decode_example(record), label),
-            num_parallel_calls=tf.data.AUTOTUNE,
-            deterministic=True,
-        )
+        test = streams.decoded(_records(builder, "test"), image.decode_example)
         counts = np.bincount(_labels(builder, "test"), minlength=label.num_classes)
         test_counts = tuple(counts.tolist())
     return ImageDataset(

@@ -1,7 +1,6 @@
 """`ImageDataset`: labelled training and test images as streams."""
 
 import dataclasses
-import functools
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -9,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from kerasaug.data import imbalance, mixture, pictures, sampling
+from kerasaug.data import imbalance, mixture, sampling, streams
 from kerasaug.errors import InputError
 
 MOST_CACHED = 2**30
@@ -42,7 +41,8 @@ class ImageDataset:
             the test labels.
         records: The training images as they are stored, such as paths: a stream of `(record,
             label)`. Images that are left out of a split are not decoded.
-        test: The test stream. Nothing that trains or chooses may read it.
+        test: The test stream. Nothing that trains or chooses may read it. None only before a data
+            set is complete.
         class_names: Names in the order of the labels.
         image_shape: `(height, width, channels)`.
         train_labels: int32 array (n,), the labels of `train` in its order.
@@ -61,7 +61,7 @@ class ImageDataset:
     name: str
     content: str
     records: tf.data.Dataset
-    test: tf.data.Dataset
+    test: tf.data.Dataset | None
     class_names: tuple[str, ...]
     image_shape: tuple[int, int, int]
     train_labels: np.ndarray
@@ -76,7 +76,7 @@ class ImageDataset:
     @property
     def train(self) -> tf.data.Dataset:
         """The training stream of `(image, label)`."""
-        return self._decoded(self.records)
+        return streams.decoded(self.records, self.decode)
 
     @property
     def num_classes(self) -> int:
@@ -199,30 +199,6 @@ class ImageDataset:
             parted, test=parted.validation, test_counts=tuple(counts.tolist()), validation=None
         )
 
-    def resized(self, height: int, width: int, aspect: str = "pad") -> "ImageDataset":
-        """Brings all images to one size.
-
-        Args:
-            height: Wanted.
-            width: Wanted.
-            aspect: See `pictures.fit`.
-
-        Returns:
-            A data set with images of that size; before it is cached.
-        """
-        shape = (height, width, self.image_shape[2])
-        if shape == self.image_shape:
-            return self
-        decode = self.decode or (lambda record: record)
-        fit = functools.partial(pictures.fit_tensor, shape=shape, aspect=aspect)
-        return dataclasses.replace(
-            self,
-            content=f"{self.content} {height}x{width} {aspect}",
-            image_shape=shape,
-            decode=lambda record: fit(decode(record)),
-            test=self.test and self.test.map(lambda image, label: (fit(image), label)),
-        )
-
     def _keep(self, positions: np.ndarray) -> "ImageDataset":
         mask = np.zeros(len(self.train_labels), dtype=bool)
         mask[positions] = True
@@ -263,7 +239,7 @@ class ImageDataset:
         images = len(self.train_labels) + sum(self.test_counts)
         if self.class_images is not None or images * np.prod(self.image_shape) > most_bytes:
             return self
-        images, labels = collect(self.train)
+        images, labels = streams.collect(self.train)
         by_class = np.argsort(labels, kind="stable")
         # The stream and the arrays share their memory.
         held, labels = tf.constant(images[by_class]), labels[by_class]
@@ -271,12 +247,12 @@ class ImageDataset:
             self,
             records=tf.data.Dataset.from_tensor_slices((held, labels)),
             decode=None,
-            test=tf.data.Dataset.from_tensor_slices(collect(self.test)),
+            test=self.test and tf.data.Dataset.from_tensor_slices(streams.collect(self.test)),
             train_labels=labels,
             indices=self.indices[by_class],
             class_images=tuple(np.split(held.numpy(), np.cumsum(self.class_counts)[:-1])),
             validation=self.validation
-            and tf.data.Dataset.from_tensor_slices(collect(self.validation)),
+            and tf.data.Dataset.from_tensor_slices(streams.collect(self.validation)),
         )
 
     def class_stream(self, class_id: int) -> tf.data.Dataset:
@@ -289,17 +265,16 @@ class ImageDataset:
             A finite stream of `(image, label)`.
         """
         if self.class_images is not None:
-            return sampling.stream(self.class_images[class_id], class_id)
-        return self._decoded(self.records.filter(lambda _, label: label == class_id))
+            return streams.of_class(self.class_images[class_id], class_id)
+        return streams.decoded(self.class_records(class_id), self.decode)
 
-    def _decoded(self, records: tf.data.Dataset) -> tf.data.Dataset:
-        if self.decode is None:
-            return records
-        return records.map(
-            lambda record, label: (self.decode(record), label),
-            num_parallel_calls=tf.data.AUTOTUNE,
-            deterministic=True,
-        )
+    def class_records(self, class_id: int) -> tf.data.Dataset:
+        """The training images of one class as they are stored; see `records`.
+
+        Args:
+            class_id: Index of the class.
+        """
+        return self.records.filter(lambda _, label: label == class_id)
 
     def batches(
         self,
@@ -339,37 +314,3 @@ class ImageDataset:
             A stream of `(images, labels)` like that of `batches`.
         """
         return mixture.to_model_input(self.test.batch(batch_size))
-
-
-def first_of_each(stream: tf.data.Dataset, most: int, num_classes: int) -> tf.data.Dataset:
-    """The first images of every class, so that memory does not grow with the stream.
-
-    Args:
-        stream: Finite, of `(image, label)`.
-        most: Images of a class.
-        num_classes: How many classes there are.
-
-    Returns:
-        A stream like it.
-    """
-
-    def count(seen, element):
-        _, label = element
-        seen += tf.one_hot(label, num_classes, dtype=tf.int32)
-        return seen, (element, seen[label] <= most)
-
-    counted = stream.scan(tf.zeros((num_classes,), tf.int32), count)
-    return counted.filter(lambda _, wanted: wanted).map(lambda element, _: element)
-
-
-def collect(stream: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Reads a finite stream of `(image, label)` into arrays.
-
-    Args:
-        stream: What `ImageDataset.train` holds.
-
-    Returns:
-        uint8 images (n, height, width, channels) and int32 labels (n,).
-    """
-    images, labels = zip(*stream.batch(1024).as_numpy_iterator(), strict=True)
-    return np.concatenate(images), np.concatenate(labels)

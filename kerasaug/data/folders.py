@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from kerasaug.data import copies, pictures
+from kerasaug.data import copies, pictures, streams
 from kerasaug.data.copies import Seen
 from kerasaug.data.dataset import ImageDataset, Note
 from kerasaug.errors import InputError
@@ -24,8 +24,16 @@ USUAL_SIDE = 64
 SPLITS = ("train", "test")
 
 
-class _File(NamedTuple):
-    """An image file that was looked at."""
+class File(NamedTuple):
+    """An image file that was looked at.
+
+    Attributes:
+        path: Where it is.
+        seen: Its path below the folder of the data set, class folder and pixels.
+        shape: `(height, width, channels)`.
+        mode: The file's own pixel format, as Pillow names it.
+        animated: Whether it holds further images.
+    """
 
     path: str
     seen: Seen
@@ -34,17 +42,30 @@ class _File(NamedTuple):
     animated: bool
 
 
+class Found(NamedTuple):
+    """What a folder of class folders holds.
+
+    Attributes:
+        files: By split (`train`, and `test` if there is one), the images that can be used, in the
+            order of their names.
+        class_names: The classes that have images, sorted.
+        places: By split and class, the class folder.
+        notes: What was left out, and what else a user should know.
+    """
+
+    files: dict[str, list[File]]
+    class_names: tuple[str, ...]
+    places: dict[str, dict[str, Path]]
+    notes: tuple[Note, ...]
+
+
 def read(
     root: Path, image_size: tuple[int, int] | None = None, aspect: str = "pad"
 ) -> ImageDataset:
     """Reads a folder in which every class has a folder of its own.
 
-    Files are taken in the order of their names, at any depth. Left out, with a note, are files that
-    hold no image (see `pictures.read`), further copies of an image of the same class and split, and
-    images that stand under two classes.
-
     Args:
-        root: Holds one folder per class; or a folder `train`, and if wanted `test`, that do.
+        root: See `look`.
         image_size: `(height, width)` of all images. If None, their own where they have one in
             common, with sides up to 256; else a square as long as the median of the longer sides,
             at most 64.
@@ -57,27 +78,12 @@ def read(
     Raises:
         InputError: If there are no class folders with images, or two names differ only in case.
     """
-    notes: list[Note] = []
-    roots = _split_folders(root, notes)
-    folders = {split: _class_folders(place, notes) for split, place in roots.items()}
-    names = sorted({name for found in folders.values() for name in found})
-    _check_names(root, names)
-    around = frozenset(map(_identity, (root, *roots.values())))
-    files = {split: _look(root, found, around, notes) for split, found in folders.items()}
-    every = [file for found in files.values() for file in found]
-    if not every:
-        raise InputError(f"{root} holds no images in class folders, as {root}/CLASS/*.png")
-    notes.insert(0, _summary(every))
-    empty = [name for name in names if all(file.seen.label != name for file in every)]
-    if empty:
-        notes.append(Note(f"{len(empty)} class folders hold no images", tuple(empty)))
-        names = [name for name in names if name not in empty]
-    if "test" in files:
-        notes += copies.shared(*([file.seen for file in files[split]] for split in SPLITS))
-    shape = _common_shape(every, image_size)
+    files, names, _, notes = look(root)
+    shape = _common_shape([file for found in files.values() for file in found], image_size)
     decode = functools.partial(pictures.read_tensor, shape=shape, aspect=aspect)
+    numbers = {name: number for number, name in enumerate(names)}
     labels = {
-        split: np.array([names.index(file.seen.label) for file in found], np.int32)
+        split: np.array([numbers[file.seen.label] for file in found], np.int32)
         for split, found in files.items()
     }
     records = {
@@ -86,25 +92,58 @@ def read(
     }
     test, test_counts = None, ()
     if "test" in files:
-        test = records["test"].map(
-            lambda path, label: (decode(path), label),
-            num_parallel_calls=tf.data.AUTOTUNE,
-            deterministic=True,
-        )
+        test = streams.decoded(records["test"], decode)
         test_counts = tuple(np.bincount(labels["test"], minlength=len(names)).tolist())
     return ImageDataset(
         name=root.resolve().name,
         content=_content(files, shape, aspect),
         records=records["train"],
         test=test,
-        class_names=tuple(names),
+        class_names=names,
         image_shape=shape,
         train_labels=labels["train"],
         indices=np.arange(len(labels["train"])),
         test_counts=test_counts,
         decode=decode,
-        notes=tuple(notes),
+        notes=notes,
     )
+
+
+def look(root: Path) -> Found:
+    """Looks at every image of a folder in which every class has a folder of its own.
+
+    Files are taken in the order of their names, at any depth. Left out, with a note, are files that
+    hold no image (see `pictures.read`), further copies of an image of the same class and split, and
+    images that stand under two classes.
+
+    Args:
+        root: Holds one folder per class; or a folder `train`, and if wanted `test`, that do.
+
+    Returns:
+        What it holds.
+
+    Raises:
+        InputError: If there are no class folders with images, or two names differ only in case.
+    """
+    notes: list[Note] = []
+    roots = _split_folders(root, notes)
+    places = {split: _class_folders(place, notes) for split, place in roots.items()}
+    names = sorted({name for found in places.values() for name in found})
+    _check_names(root, names)
+    around = frozenset(map(_identity, (root, *roots.values())))
+    files = {split: _look(root, found, around, notes) for split, found in places.items()}
+    every = [file for found in files.values() for file in found]
+    if not every:
+        raise InputError(f"{root} holds no images in class folders, as {root}/CLASS/*.png")
+    notes.insert(0, _summary(every))
+    used = {file.seen.label for file in every}
+    empty = [name for name in names if name not in used]
+    if empty:
+        text = f"class folder{'s' * (len(empty) > 1)} without images left out"
+        notes.append(Note(text, tuple(empty)))
+    if "test" in files:
+        notes += copies.shared(*([file.seen for file in files[split]] for split in SPLITS))
+    return Found(files, tuple(name for name in names if name in used), places, tuple(notes))
 
 
 def _split_folders(root: Path, notes: list[Note]) -> dict[str, Path]:
@@ -168,7 +207,7 @@ def _walk(folder: str, around: frozenset[tuple[int, int]]) -> Iterator[str]:
 
 def _look(
     root: Path, folders: dict[str, Path], around: frozenset[tuple[int, int]], notes: list[Note]
-) -> list[_File]:
+) -> list[File]:
     """Looks at every file of a split, and leaves out what cannot be used."""
     paths = [
         (path, name) for name, folder in folders.items() for path in _walk(str(folder), around)
@@ -176,7 +215,7 @@ def _look(
     with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         looked = list(pool.map(lambda pair: _look_at(root, *pair), paths))
-    files = [each for each in looked if isinstance(each, _File)]
+    files = [each for each in looked if isinstance(each, File)]
     failed = [each for each in looked if isinstance(each, str)]
     _note(notes, len(failed), "left out: unreadable", failed)
     animated = [file.seen.name for file in files if file.animated]
@@ -184,7 +223,7 @@ def _look(
     return _without_copies(files, notes)
 
 
-def _look_at(root: Path, path: str, class_name: str) -> _File | str:
+def _look_at(root: Path, path: str, class_name: str) -> File | str:
     """The file, or its name and why it cannot be used."""
     name = os.path.relpath(path, root)
     if os.path.isdir(path):
@@ -194,10 +233,10 @@ def _look_at(root: Path, path: str, class_name: str) -> _File | str:
     except pictures.UnreadableImage as error:
         return f"{name} ({error})"
     seen = Seen(name, class_name, copies.digest(pixels))
-    return _File(path, seen, pixels.shape, mode, animated)
+    return File(path, seen, pixels.shape, mode, animated)
 
 
-def _without_copies(files: list[_File], notes: list[Note]) -> list[_File]:
+def _without_copies(files: list[File], notes: list[Note]) -> list[File]:
     first, copied, doubtful = copies.parted([file.seen for file in files])
     for images, what in (
         (copied, "left out: copies of an image of the same class"),
@@ -213,7 +252,7 @@ def _note(notes: list[Note], count: int, what: str, items: list[str]) -> None:
         notes.append(Note(f"{count} file{'s' * (count > 1)} {what}", tuple(items)))
 
 
-def _summary(files: list[_File]) -> Note:
+def _summary(files: list[File]) -> Note:
     sizes = collections.Counter(f"{file.shape[1]}x{file.shape[0]}" for file in files)
     modes = collections.Counter(file.mode for file in files)
     return Note(f"{len(files)} images: {_most(sizes)}; {_most(modes)}")
@@ -224,7 +263,7 @@ def _most(counts: collections.Counter[str]) -> str:
     return shown + (f" and {len(counts) - 5} other sizes" if len(counts) > 5 else "")
 
 
-def _common_shape(files: list[_File], size: tuple[int, int] | None) -> tuple[int, int, int]:
+def _common_shape(files: list[File], size: tuple[int, int] | None) -> tuple[int, int, int]:
     channels = max(file.shape[2] for file in files)
     if size is None:
         sizes = {file.shape[:2] for file in files}
@@ -235,7 +274,7 @@ def _common_shape(files: list[_File], size: tuple[int, int] | None) -> tuple[int
     return (*size, channels)
 
 
-def _content(files: dict[str, list[_File]], shape: tuple[int, int, int], aspect: str) -> str:
+def _content(files: dict[str, list[File]], shape: tuple[int, int, int], aspect: str) -> str:
     digest = hashlib.sha256(f"{shape} {aspect}".encode())
     for split, found in files.items():
         for file in found:

@@ -33,7 +33,7 @@ def natural(dataset: "ImageDataset") -> list[Part]:
     if dataset.class_images is None:
         # Read from disk, one pass over the split is cheaper than one per class.
         count = len(dataset.train_labels)
-        return [Part(dataset.train, count, float(count))]
+        return [Part(dataset.records, count, float(count), decode=dataset.decode)]
     return [part._replace(weight=float(part.count)) for part in balanced(dataset)]
 
 
@@ -47,7 +47,7 @@ def balanced(dataset: "ImageDataset") -> list[Part]:
         One part per class, in index order.
     """
     return [
-        Part(dataset.class_stream(class_id), count, 1.0)
+        Part(dataset.class_records(class_id), count, 1.0, decode=dataset.decode)
         if dataset.class_images is None
         else Part(dataset.class_images[class_id], count, 1.0, class_id)
         for class_id, count in enumerate(dataset.class_counts)

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from kerasaug.data import streams
+
 Augmentation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 """`(images uint8 (n, height, width, channels), seed int64 (2,)) -> images`, a pure function."""
 
@@ -20,12 +22,13 @@ class Part(NamedTuple):
     """One ingredient of a mixture.
 
     Attributes:
-        images: Finite stream of `(image uint8, label int32)`; or, in memory, a uint8 array
-            (count, height, width, channels) of images of one class.
+        images: Finite stream of `(record, label int32)`; or, in memory, a uint8 array (count,
+            height, width, channels) of images of one class.
         count: How many images these are.
         weight: How often they are drawn from, relative to the other parts.
         class_id: The label of images in memory; None for a stream.
         augment: What is done to this part's images alone, anew at every draw.
+        decode: Makes a uint8 image of a record of a stream; None if the records are images.
     """
 
     images: tf.data.Dataset | np.ndarray
@@ -33,26 +36,13 @@ class Part(NamedTuple):
     weight: float
     class_id: int | None = None
     augment: Augmentation | None = None
+    decode: Callable[[tf.Tensor], tf.Tensor] | None = None
 
     def as_stream(self) -> tf.data.Dataset:
-        """The images as a finite stream of `(image, label)`."""
+        """The images as a finite stream of `(record, label)`."""
         if self.class_id is None:
             return self.images
-        return stream(self.images, self.class_id)
-
-
-def stream(images: np.ndarray, class_id: int) -> tf.data.Dataset:
-    """Makes images of one class a stream.
-
-    Args:
-        images: uint8 array (n, height, width, channels).
-        class_id: Their label.
-
-    Returns:
-        A finite stream of `(image, label)`.
-    """
-    labels = np.full(len(images), class_id, np.int32)
-    return tf.data.Dataset.from_tensor_slices((images, labels))
+        return streams.of_class(self.images, self.class_id)
 
 
 def from_memory(parts: Sequence[Part], batch_size: int, seed: int) -> tf.data.Dataset:
@@ -114,8 +104,9 @@ def from_streams(
 ) -> tf.data.Dataset:
     """Draws endless batches from streams, image by image, each shuffled and repeated on its own.
 
-    Memory is bounded by twice `shuffle_buffer` images, and not by the data: the buffer is shared
-    among the parts by their size, and parts that fit into an equal share of it are read only once.
+    Memory is bounded by `shuffle_buffer` images and as many records, and not by the data: the
+    buffer is shared among the parts by their size, and parts that fit into an equal share of it are
+    read only once. Larger ones are shuffled before they are decoded.
 
     Args:
         parts: The ingredients, none of weight 0.
@@ -127,20 +118,20 @@ def from_streams(
         A stream like that of `from_memory`.
     """
     total = sum(part.count for part in parts)
-    streams = []
+    drawn = []
     for number, part in enumerate(parts):
-        images = part.as_stream()
+        records, decode = part.as_stream(), part.decode
         if part.count <= shuffle_buffer // len(parts):
             # A rare class would otherwise be looked for in the whole split again and again.
-            images = images.cache()
+            records, decode = streams.decoded(records, decode).cache(), None
         buffer = min(part.count, -(-shuffle_buffer * part.count // total))
-        endless = images.shuffle(buffer, seed=seed + number).repeat()
+        endless = streams.decoded(records.shuffle(buffer, seed=seed + number).repeat(), decode)
         if part.augment is not None:
             grouped = endless.batch(AUGMENT_BATCH)
             endless = augmented(grouped, _with_own_seed(part.augment, number), seed).unbatch()
-        streams.append(endless)
+        drawn.append(endless)
     weights = np.array([part.weight for part in parts])
-    mixed = tf.data.Dataset.sample_from_datasets(streams, weights / weights.sum(), seed=seed)
+    mixed = tf.data.Dataset.sample_from_datasets(drawn, weights / weights.sum(), seed=seed)
     return mixed.batch(batch_size, drop_remainder=True)
 
 

@@ -1,10 +1,12 @@
 """From what a user has to an `ImageDataset`."""
 
+import dataclasses
+import functools
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from kerasaug.data import arrays, catalog, folders, pictures
+from kerasaug.data import arrays, catalog, folders, pictures, streams
 from kerasaug.data.arrays import TEST_SHARE
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import InputError
@@ -49,7 +51,7 @@ def load(
     else:
         dataset = catalog.read(name, any_size=image_size is not None)
     if image_size is not None:
-        dataset = dataset.resized(*image_size, aspect)
+        dataset = _resized(dataset, (*image_size, dataset.image_shape[2]), aspect)
     _check_shape(dataset)
     if dataset.test is None:
         dataset = dataset.split_test(TEST_SHARE if test_split is None else test_split)
@@ -85,6 +87,19 @@ def _read_path(path: Path, image_size: tuple[int, int] | None, aspect: str) -> I
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
     raise InputError(f"{path} is neither a folder nor a file .npz")
+
+
+def _resized(dataset: ImageDataset, shape: tuple[int, int, int], aspect: str) -> ImageDataset:
+    if shape == dataset.image_shape:
+        return dataset
+    fit = functools.partial(pictures.fit_tensor, shape=shape, aspect=aspect)
+    return dataclasses.replace(
+        dataset,
+        content=f"{dataset.content} {shape} {aspect}",
+        image_shape=shape,
+        decode=lambda record: fit(dataset.decode(record) if dataset.decode else record),
+        test=dataset.test and streams.decoded(dataset.test, fit),
+    )
 
 
 def _check_shape(dataset: ImageDataset) -> None:

@@ -7,7 +7,8 @@ import keras
 import numpy as np
 
 from kerasaug.data import mixture
-from kerasaug.data.dataset import ImageDataset, collect, first_of_each
+from kerasaug.data.dataset import ImageDataset
+from kerasaug.data.streams import collect, first_of_each
 from kerasaug.images import to_float
 from kerasaug.models.classifier import build_classifier
 from kerasaug.reproducibility import make_reproducible

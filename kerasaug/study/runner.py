@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from kerasaug import plots, training
-from kerasaug.data.dataset import ImageDataset, collect
+from kerasaug.data.dataset import ImageDataset
+from kerasaug.data.streams import collect
 from kerasaug.errors import InputError, TrainingFailed
 from kerasaug.files import atomic, is_empty, write_json
 from kerasaug.study import parallel, report, results

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 import keras
 import numpy as np
 
-from kerasaug.data.dataset import ImageDataset, collect
+from kerasaug.data.dataset import ImageDataset
+from kerasaug.data.streams import collect
 from kerasaug.errors import TrainingFailed
 from kerasaug.images import to_float
 from kerasaug.model_folder import ModelFolder

@@ -10,8 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from kerasaug.data import augment, mixture
-from kerasaug.data.dataset import ImageDataset, collect
+from kerasaug.data.dataset import ImageDataset
 from kerasaug.data.sampling import Part
+from kerasaug.data.streams import collect
 from kerasaug.errors import InputError
 from kerasaug.files import atomic
 from kerasaug.models.classifier import adjusted_logits, build_classifier

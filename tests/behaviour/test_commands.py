@@ -11,11 +11,12 @@ import pytest
 import tensorflow as tf
 
 from kerasaug import models
-from kerasaug.cli import evaluate, train_gan
+from kerasaug.cli import evaluate, generate, train_gan
 from kerasaug.study.fidelity import NAMES
 
 ROOT = Path(__file__).parents[2]
-MAINS = {"train-gan": train_gan.main, "evaluate": evaluate.main}
+MAINS = {"train-gan": train_gan.main, "evaluate": evaluate.main, "generate": generate.main}
+FIVES, DIGITS = ROOT / "saved_models" / "fives", ROOT / "tests" / "digits"
 
 
 def call(monkeypatch, line, *more):
@@ -70,6 +71,29 @@ MISTAKES = {
     "evaluate --jobs 2 --scheduler tcp://x:1": "--jobs 2: does not go together with --scheduler",
     "evaluate --arms smote --keep 5=1": "arm smote: class 5 has one image left",
     "evaluate --keep 5=0": "--keep 5=0: a count to keep must be",
+    "train-gan --image-size 7": "--image-size 7: sides must be from 8 to 256",
+    "train-gan --image-size 64by64": "--image-size 64by64: accepted are SIDE and HEIGHTxWIDTH",
+    "train-gan --aspect stretch": "'--aspect': 'stretch' is not one of 'pad', 'crop'",
+    "train-gan --rare 5 --rare eleven": "--rare 5, eleven: there is no class 'eleven'",
+    "train-gan --test-split 0.5": "--dataset mnist: the data have a test split",
+    "evaluate --test-split 1": "'--test-split': 1.0 is not in the range",
+    "evaluate --dataset ./nowhere": "--dataset ./nowhere: there is no ",
+    "evaluate --dataset nowhere.npz": "--dataset nowhere.npz: there is no ",
+    f"evaluate --dataset {ROOT / 'setup.cfg'}": "is neither a folder nor a file .npz",
+    f"evaluate --dataset {ROOT / 'benchmarks'}": "holds no images in class folders",
+    f"train-gan --dataset {DIGITS} --keep 5=54": "--keep 5=54: there is no class '5'",
+    "generate": "Missing argument 'MODEL'",
+    f"generate {FIVES} --label 5": "Missing option '--output'",
+    f"generate {FIVES} --output new": "accepted is either --label CLASS or --balance FOLDER",
+    f"generate {FIVES} --label 5 --balance x --output new": "either --label CLASS or --balance",
+    f"generate {FIVES} --label 5 --to 9 --output new": "--to 9: goes together with --balance",
+    f"generate {FIVES} --label five --output new": "--label five: there is no class 'five'",
+    f"generate {FIVES} --label 5 --count 0 --output new": "'--count': 0 is not in the range",
+    f"generate {DIGITS} --label 5 --output new": "is not empty and holds no training",
+    "generate nowhere --label 5 --output new": "MODEL nowhere: there is no such folder",
+    f"generate {FIVES} --balance nowhere --output new": "--balance nowhere: there is no such",
+    f"generate {FIVES} --balance {DIGITS} --output new": "there is no class 'five'",
+    f"generate {FIVES} --label 5 --output {ROOT / 'setup.cfg'}": "setup.cfg is a file; accepted",
     "evaluate --arms none,wgan:5 --generator nowhere": "--generator nowhere: there is no finished",
 }
 
@@ -86,7 +110,10 @@ def test_a_mistake_gives_one_line_and_leaves_nothing(line, monkeypatch, capfd, t
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("command", MAINS)
+TRAINING = ("train-gan", "evaluate")
+
+
+@pytest.mark.parametrize("command", TRAINING)
 @pytest.mark.parametrize("below", ["", "/deeper"])
 def test_an_output_that_is_a_file_is_refused(command, below, monkeypatch, capfd, tmp_path):
     (tmp_path / "file").write_text("mine")
@@ -95,7 +122,7 @@ def test_an_output_that_is_a_file_is_refused(command, below, monkeypatch, capfd,
     assert (tmp_path / "file").read_text() == "mine"
 
 
-@pytest.mark.parametrize("command", MAINS)
+@pytest.mark.parametrize("command", TRAINING)
 def test_a_folder_of_something_else_is_refused(command, monkeypatch, capfd, tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     assert call(monkeypatch, command, "--output", tmp_path) == 2

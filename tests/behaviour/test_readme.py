@@ -2,10 +2,14 @@
 
 import re
 import runpy
+import shlex
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
+from kerasaug.cli import evaluate, generate, train_gan
 from kerasaug.models.registry import MODELS
 from kerasaug.presets import STUDY_PRESETS
 from kerasaug.study.arms import FORMS, MIXTURES, MODIFIERS
@@ -25,6 +29,26 @@ def test_the_python_example_runs(monkeypatch, tmp_path):
     exec(compile(example, "README.md", "exec"), names)
     assert names["fives"].shape == (4500, 28, 28, 1)
     assert (tmp_path / "fives/saved_model.pb").exists()
+
+
+def test_the_story_of_a_folder_runs(monkeypatch, tmp_path):
+    story = README.split("<!-- folder story -->\n```bash\n")[1].split("```")[0]
+    shutil.copytree(ROOT / "tests" / "digits", tmp_path / "parts")
+    monkeypatch.chdir(tmp_path)
+    mains = {"evaluate": evaluate.main, "train-gan": train_gan.main, "generate": generate.main}
+    shorter = {
+        "evaluate": ["--preset", "smoke", "--arms", "none,balanced+affine", "--seeds", "1"],
+        "train-gan": ["--preset", "smoke"],
+        "generate": [],
+    }
+    for line in story.splitlines():
+        command, *arguments = shlex.split(line.partition("#")[0].removeprefix(".venv/bin/python "))
+        name = command.removeprefix("bin/")
+        monkeypatch.setattr(sys, "argv", [name, *arguments, *shorter[name]])
+        mains[name]()
+    assert (tmp_path / "parts-study" / "report.html").exists()
+    counts = [len(list((tmp_path / "parts-balanced" / c).iterdir())) for c in ("three", "five")]
+    assert counts == [60, 60]
 
 
 def test_the_table_has_every_arm():

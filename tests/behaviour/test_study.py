@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from kerasaug import training
-from kerasaug.data.dataset import collect
+from kerasaug.data.streams import collect
 from kerasaug.errors import InputError, TrainingFailed
 from kerasaug.presets import GeneratorPreset
 from kerasaug.study import arms, generators, report, stand_ins, supply, tasks, trial

@@ -11,9 +11,9 @@ FLOORS = [
     ["errors", "files", "images", "precision", "quiet", "reproducibility", "wording"],
     ["plots"],
     ["data", "models"],
-    ["presets", "callbacks", "latent_map", "model_folder"],
-    ["training"],
-    ["study"],
+    ["presets", "callbacks", "latent_map", "model_folder", "drawn_images"],
+    ["training", "saved_generator"],
+    ["study", "oversampler", "balancing"],
     ["cli"],
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kerasaug.data.dataset import collect
+from kerasaug.data.streams import collect
 from kerasaug.errors import InputError
 from kerasaug.study import arms, trial
 

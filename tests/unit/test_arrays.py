@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from kerasaug import data
-from kerasaug.data.dataset import collect
+from kerasaug.data.streams import collect
 from kerasaug.errors import InputError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (20, 8, 9)).astype(np.uint8)

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from kerasaug import data
-from kerasaug.data.dataset import collect
+from kerasaug.data.streams import collect
 from kerasaug.errors import InputError
 
 

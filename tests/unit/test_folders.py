@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from kerasaug import data
-from kerasaug.data.dataset import collect
+from kerasaug.data.streams import collect
 from kerasaug.errors import InputError
 
 
@@ -164,7 +164,7 @@ def test_an_empty_class_folder_is_left_out_and_named(parts):
     (parts / ".hidden").mkdir()
     found = data.load(parts)
     assert found.class_names == ("ok", "scratched")
-    assert items(found, "hold no images") == ("dented",)
+    assert items(found, "without images") == ("dented",)
 
 
 def test_reduced_it_decodes_only_what_is_left(parts, monkeypatch):

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasaug.data.dataset import collect
+from kerasaug.data.streams import collect
 from kerasaug.study.fidelity import memorised
 from kerasaug.study.judge import Judge
 

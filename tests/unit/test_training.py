@@ -7,7 +7,7 @@ import pytest
 
 from kerasaug import data, training
 from kerasaug.callbacks import AtMilestones, StopOnNonFinite, read_history
-from kerasaug.data.dataset import collect
+from kerasaug.data.streams import collect
 from kerasaug.errors import InputError, TrainingFailed
 from kerasaug.models import registry
 

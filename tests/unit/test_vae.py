@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from kerasaug import data, latent_map
-from kerasaug.data.dataset import collect
+from kerasaug.data.streams import collect
 from kerasaug.errors import InputError
 from kerasaug.models import registry
 from kerasaug.reproducibility import make_reproducible

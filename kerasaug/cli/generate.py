@@ -1,0 +1,102 @@
+"""`generate`: draws images from a trained generator, or fills a folder up with them."""
+
+from pathlib import Path
+
+import click
+
+from kerasaug.cli import common
+from kerasaug.errors import InputError
+from kerasaug.quiet import quiet_tensorflow
+
+EPILOG = """\b
+Examples (installed from a wheel, the command is kerasaug-generate):
+  bin/generate saved_models/fives --label 5 --count 100 --output fives
+  bin/generate saved_models/shirts --label Shirt --count 1000 --output shirts.npz
+  bin/generate saved_models/parts-conditional-wgan --balance parts --output parts-balanced
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--label", metavar="CLASS", help="The class to draw, by name or index.")
+@click.option(
+    "--count", type=click.IntRange(1), default=100, show_default=True, help="How many images."
+)
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
+@click.option(
+    "--balance",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Instead of drawing one class: make this folder of class folders anew, and fill every "
+    "class up.",
+)
+@click.option(
+    "--to",
+    type=click.IntRange(1),
+    show_default="as many as the largest has",
+    help="How many images every class is to have after --balance.",
+)
+@click.option(
+    "--originals",
+    type=click.Choice(["symlink", "copy"]),
+    default="symlink",
+    show_default=True,
+    help="Whether --balance links to the images that are there, or copies them.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="DIR|FILE",
+    help="A folder for PNG files by class and manifest.csv; or a file .npz or .tfrecord.",
+)
+@common.DRY_RUN
+def generate(model, label, count, seed, balance, to, originals, output, dry_run):
+    """Draws images from MODEL: a folder of train-gan, or the SavedModel in one.
+
+    Nothing that is there already is overwritten or changed. A folder that comes out can be read by
+    keras.utils.image_dataset_from_directory and by --dataset of the other commands.
+    """
+    if (label is None) == (balance is None):
+        raise InputError("accepted is either --label CLASS or --balance FOLDER")
+    if to and not balance:
+        raise InputError(f"--to {to}: goes together with --balance alone")
+    if not model.exists():
+        raise InputError(f"MODEL {model}: there is no such folder")
+    quiet_tensorflow()
+    from kerasaug import balancing, drawn_images
+    from kerasaug.saved_generator import SavedGenerator
+
+    with common.naming(f"MODEL {model}"):
+        generator = SavedGenerator(model)
+    if balance:
+        if not balance.is_dir():
+            raise InputError(f"--balance {balance}: there is no such folder")
+        with common.naming(f"--output {output}"):
+            balancing.check(balance, output)
+        with common.naming(f"--balance {balance}"):
+            plan = balancing.Plan(generator, balance, output, to)
+        common.print_notes(plan)
+        for name, missing in plan.missing.items():
+            click.echo(f"{name}: {missing} to generate")
+        if not dry_run:
+            plan.write(seed, originals)
+            click.echo(f"\nFolder: {output}")
+        return
+    with common.naming(f"--label {label}"):
+        class_id = generator.class_index(label)
+    with common.naming(f"--output {output}"):
+        drawn_images.check(output)
+    if dry_run:
+        click.echo(f"{generator.name(class_id)}: {count} to generate")
+        return
+    images = generator.generate(count, class_id, seed)
+    drawn = drawn_images.Drawn(images, generator.name(class_id), class_id, seed)
+    with common.naming(f"--output {output}"):
+        drawn_images.write(drawn, output, generator.class_names)
+    click.echo(f"{count} images of {drawn.label}: {output}")
+
+
+def main() -> None:
+    """The entry point."""
+    common.run(generate, "nothing was left behind; the same command begins anew")

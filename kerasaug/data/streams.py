@@ -1,0 +1,75 @@
+"""Finite streams of `(image, label)`: made, decoded, cut short, collected."""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+
+def of_class(images: np.ndarray, class_id: int) -> tf.data.Dataset:
+    """Makes images of one class a stream.
+
+    Args:
+        images: uint8 array (n, height, width, channels).
+        class_id: Their label.
+
+    Returns:
+        A finite stream of `(image, label)`.
+    """
+    labels = np.full(len(images), class_id, np.int32)
+    return tf.data.Dataset.from_tensor_slices((images, labels))
+
+
+def decoded(
+    records: tf.data.Dataset, decode: Callable[[tf.Tensor], tf.Tensor] | None
+) -> tf.data.Dataset:
+    """Decodes a stream, several images at a time and in its order.
+
+    Args:
+        records: A stream of `(record, label)`.
+        decode: Makes an image of a record; None if the records are images.
+
+    Returns:
+        A stream of `(image, label)`.
+    """
+    if decode is None:
+        return records
+    return records.map(
+        lambda record, label: (decode(record), label),
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    )
+
+
+def first_of_each(stream: tf.data.Dataset, most: int, num_classes: int) -> tf.data.Dataset:
+    """The first images of every class, so that memory does not grow with the stream.
+
+    Args:
+        stream: Finite, of `(image, label)`.
+        most: Images of a class.
+        num_classes: How many classes there are.
+
+    Returns:
+        A stream like it.
+    """
+
+    def count(seen, element):
+        _, label = element
+        seen += tf.one_hot(label, num_classes, dtype=tf.int32)
+        return seen, (element, seen[label] <= most)
+
+    counted = stream.scan(tf.zeros((num_classes,), tf.int32), count)
+    return counted.filter(lambda _, wanted: wanted).map(lambda element, _: element)
+
+
+def collect(stream: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Reads a finite stream of `(image, label)` into arrays.
+
+    Args:
+        stream: What `ImageDataset.train` holds.
+
+    Returns:
+        uint8 images (n, height, width, channels) and int32 labels (n,).
+    """
+    images, labels = zip(*stream.batch(1024).as_numpy_iterator(), strict=True)
+    return np.concatenate(images), np.concatenate(labels)

@@ -1,0 +1,98 @@
+"""A SavedModel that makes images, with or without the folder that it was trained into."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from kerasaug.data import imbalance
+from kerasaug.errors import InputError
+from kerasaug.model_folder import ModelFolder, draw
+
+
+class SavedGenerator:
+    """Draws images of the classes that a generator knows.
+
+    Args:
+        path: A finished folder of `train-gan`, or a SavedModel that `GenerativeModel.export` wrote.
+
+    Attributes:
+        image_shape: `(height, width, channels)`.
+        class_names: Names in the order of the labels; None for a bare SavedModel, whose classes
+            have numbers alone.
+        makes: The one class that it makes whatever it is asked for; None if it makes several, or if
+            that is not known.
+
+    Raises:
+        InputError: If there is no such generator, or it is damaged.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.class_names: tuple[str, ...] | None = None
+        self.makes: str | None = None
+        saved = self.path
+        if not (self.path / "saved_model.pb").exists():
+            folder = ModelFolder(self.path)
+            run = folder.read_run() if self.path.exists() else None
+            if run is None or run["status"] != "finished":
+                raise InputError(f"{path} holds no finished training and no SavedModel")
+            saved = folder.generator
+            self.class_names = tuple(run["dataset"]["class_names"])
+            self.makes = run["makes"] if run["makes"] in self.class_names else None
+        try:
+            self._model = tf.saved_model.load(str(saved))
+            (decode,) = self._model.decode.concrete_functions
+            (latents, _), _ = decode.structured_input_signature
+            self.image_shape = tuple(decode.structured_outputs.shape[1:])
+        except (OSError, ValueError, AttributeError, TypeError) as error:
+            raise InputError(f"{saved} is no SavedModel of kerasaug, or it is damaged") from error
+        self._latent_dim = latents.shape[1]
+
+    def class_index(self, label: str | int) -> int:
+        """Finds a class.
+
+        Args:
+            label: A name, or an index.
+
+        Returns:
+            Its index.
+
+        Raises:
+            InputError: If there is no such class, or the generator makes another one.
+        """
+        if self.class_names is None:
+            if not str(label).isdecimal():
+                raise InputError(f"{self.path} does not say its classes' names; give an index")
+            return int(label)
+        class_id = imbalance.class_index(label, self.class_names)
+        if self.makes not in (None, self.class_names[class_id]):
+            raise InputError(f"{self.path} makes {self.makes} alone")
+        return class_id
+
+    def name(self, class_id: int) -> str:
+        """What a class is called.
+
+        Args:
+            class_id: Its index.
+        """
+        return str(class_id) if self.class_names is None else self.class_names[class_id]
+
+    def generate(self, count: int, class_id: int, seed: int) -> np.ndarray:
+        """Draws images, as `GenerativeModel.generate` does from the model.
+
+        Args:
+            count: How many images; at least 1.
+            class_id: Their class.
+            seed: Same class and seed, same images; more of them begin with the same ones.
+
+        Returns:
+            uint8 array (count, height, width, channels).
+
+        Raises:
+            InputError: If the generator knows no such class.
+        """
+        try:
+            return draw(self._model, self._latent_dim, count, class_id, seed)
+        except tf.errors.InvalidArgumentError as error:
+            raise InputError(f"{self.path} makes no class {class_id}") from error

@@ -1,0 +1,124 @@
+import numpy as np
+import pytest
+from imblearn.pipeline import make_pipeline
+from imblearn.utils import estimator_checks
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.utils._param_validation import InvalidParameterError
+
+import kerasaug as ka
+
+SHAPE = (8, 8, 1)
+
+
+class OfRows(ka.GenerativeOverSampler):
+    """imbalanced-learn's checks have rows of up to 20 features: here an image's first pixels."""
+
+    def _fit_resample(self, x, y):
+        padded = np.zeros((len(x), 64), x.dtype)
+        padded[:, : x.shape[1]] = x
+        rows, labels = super()._fit_resample(padded, y)
+        return rows[:, : x.shape[1]], labels
+
+
+def sampler(model="conditional-vae", **options):
+    return ka.GenerativeOverSampler(model, preset="smoke", random_state=0, **options)
+
+
+@pytest.fixture(scope="module")
+def images():
+    """Two classes of 8x8 images, one bright on the left and one on the right, 20 and 8."""
+    x = np.random.default_rng(0).integers(0, 80, (28, *SHAPE)).astype(np.uint8)
+    y = np.repeat(["left", "right"], [20, 8])
+    x[y == "left", :, :4] += 150
+    x[y == "right", :, 4:] += 150
+    return x, y
+
+
+CHECKS = list(
+    estimator_checks.estimator_checks_generator(
+        OfRows("conditional-vae", preset="smoke", image_shape=SHAPE, random_state=0)
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "check"), CHECKS, ids=[check.func.__name__ for _, check in CHECKS]
+)
+def test_it_keeps_the_contract_of_imbalanced_learn(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("model", ["conditional-vae", "conditional-wgan", "wgan"])
+def test_it_fills_every_class_up(images, model):
+    x, y = images
+    found, labels = sampler(model).fit_resample(x, y)
+    np.testing.assert_array_equal(found[:28], x)
+    np.testing.assert_array_equal(labels, [*y, *["right"] * 12])
+    assert (found.shape, found.dtype) == ((40, *SHAPE), np.uint8)
+    assert len(np.unique(found[28:].reshape(12, -1), axis=0)) == 12
+
+
+def test_same_random_state_same_images_and_the_global_one_is_left_alone(images):
+    np.random.seed(3)
+    expected = np.random.random()
+    np.random.seed(3)
+    first, second = (sampler().fit_resample(*images)[0] for _ in range(2))
+    assert np.random.random() == expected
+    np.testing.assert_array_equal(first, second)
+    other, _ = sampler().set_params(random_state=1).fit_resample(*images)
+    assert (other != first).any()
+
+
+def test_flat_rows_are_the_same_images(images):
+    x, y = images
+    found, _ = sampler(image_shape=SHAPE).fit_resample(x.reshape(28, -1), y)
+    np.testing.assert_array_equal(found.reshape(-1, *SHAPE), sampler().fit_resample(x, y)[0])
+
+
+@pytest.mark.parametrize("scale", [1 / 255, 257.0])
+def test_other_ranges_come_back_as_they_were(images, scale):
+    x, y = images
+    x = x.copy()
+    x[0, 0, 0] = 0
+    x[0, 0, 1] = 255
+    scaled, _ = sampler().fit_resample(x * scale, y)
+    assert scaled.dtype == np.float64
+    np.testing.assert_allclose(scaled, sampler().fit_resample(x, y)[0] * scale, atol=1e-9)
+
+
+def test_standardised_rows_stay_in_their_range(images):
+    x, y = images
+    rows = (x.reshape(28, -1) - x.mean()) / x.std()
+    found, _ = sampler(image_shape=SHAPE).fit_resample(rows, y)
+    assert found.min() >= rows.min() - 1e-9
+    assert found.max() <= rows.max() + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("strategy", "expected"),
+    [("minority", 20), ({"right": 11}, 11), (0.5, 10), (lambda y: {"right": 9}, 9)],
+)
+def test_the_strategy_is_imbalanced_learns(images, strategy, expected):
+    _, labels = sampler(sampling_strategy=strategy).fit_resample(*images)
+    assert (labels == "right").sum() == expected
+
+
+def test_it_stands_in_a_pipeline(images):
+    x, y = images
+    pipeline = make_pipeline(sampler(image_shape=SHAPE), LogisticRegression())
+    rows = x.reshape(28, -1) / 255
+    assert clone(pipeline).fit(rows, y).score(rows, y) == 1.0
+
+
+def test_parameters_that_cannot_be_used_are_refused(images):
+    x, y = images
+    rows = x.reshape(28, -1)
+    for made, given, words in (
+        (sampler(), rows, "flat rows need `image_shape`"),
+        (sampler(image_shape=(8, 9, 1)), rows, "of 64 values"),
+        (sampler("nosuch"), x, "'model' parameter"),
+        (sampler(sampling_strategy={"right": 3}), x, "greater or equal"),
+    ):
+        with pytest.raises((ValueError, InvalidParameterError), match=words):
+            made.fit_resample(given, y)
