@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from kerasaug import data
-from kerasaug.data.streams import collect
+from kerasaug.data.streams import collect, first_of_each
 from kerasaug.errors import InputError
 
 
@@ -134,3 +134,42 @@ def test_holding_out_parts_every_class(tiny, cached):
     assert held.fingerprint != reduced.fingerprint
     with pytest.raises(InputError, match="share"):
         reduced.hold_out(1.0)
+
+
+def test_a_long_tail_is_cut_class_by_class(tiny):
+    assert tiny.long_tail(4).class_counts == [40, 20, 3]
+
+
+def test_named_classes_are_rare_whatever_their_size(tiny):
+    assert tiny.rare_classes == [2]
+    assert tiny.naming_rare(["top", 2]).reduce({1: 2}).rare_classes == [0, 2]
+    with pytest.raises(InputError, match="no class 'left'"):
+        tiny.naming_rare(["left"])
+
+
+def test_what_is_larger_than_the_limit_is_not_kept_in_memory(tiny):
+    size = 8 * 8 * (92 + 60)
+    assert tiny.cache(most_bytes=size - 1).class_images is None
+    assert tiny.cache(most_bytes=size).class_images is not None
+
+
+def test_the_first_images_of_every_class_are_taken(tiny):
+    images, labels = collect(tiny.train)
+    found, their_labels = collect(first_of_each(tiny.train, 3, 3))
+    assert np.bincount(their_labels).tolist() == [3, 3, 3]
+    for class_id in range(3):
+        np.testing.assert_array_equal(
+            found[their_labels == class_id], images[labels == class_id][:3]
+        )
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_a_test_split_is_taken_from_every_class(tiny, cached):
+    parted = tiny.split_test(0.25, seed=1)
+    parted = parted.cache() if cached else parted
+    assert (parted.class_counts, parted.test_counts) == ([30, 30, 9], (10, 10, 3))
+    assert parted.validation is None
+    every = np.concatenate([collect(parted.train)[0], collect(parted.test)[0]])
+    assert {image.tobytes() for image in every} == {
+        image.tobytes() for image in collect(tiny.train)[0]
+    }
