@@ -1,6 +1,7 @@
 """Images that were drawn from a generator, on disk: PNG files by class, `.npz` or `.tfrecord`."""
 
 import csv
+import hashlib
 import os
 import shutil
 import tempfile
@@ -19,6 +20,8 @@ from kerasaug.files import atomic, is_empty
 MANIFEST = "manifest.csv"
 COLUMNS = ("file", "label", "seed", "number")
 DIGITS = 6
+LONGEST_NAME = 100
+"""File systems allow 255 bytes, of which the seed and the number need some too."""
 
 
 class Drawn(NamedTuple):
@@ -91,6 +94,8 @@ def file_name(label: str) -> str:
         label: Any text.
     """
     quoted = urllib.parse.quote(label, safe=" ()[]+,=@!'")
+    if len(quoted) > LONGEST_NAME:
+        quoted = f"{quoted[:LONGEST_NAME]}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
     return quoted if quoted.strip(".") else quoted.replace(".", "%2E")
 
 

@@ -108,7 +108,10 @@ def test_further_images_are_added_and_none_is_overwritten(generator, tmp_path):
     assert not list(tmp_path.glob(".*"))
 
 
-@pytest.mark.parametrize("label", ["..", ".", "a/../../b", "x\ny", "<b>", "ü" * 20, "nul\0"])
+LABELS = ["..", ".", "a/../../b", "x\ny", "<b>", "ü" * 20, "nul\0", "x" * 300]
+
+
+@pytest.mark.parametrize("label", LABELS, ids=range(len(LABELS)))
 def test_no_class_name_leads_out_of_the_folder(generator, tmp_path, label):
     images = generator.generate(1, 0, 0)
     drawn_images.write(Drawn(images, label, 0, 0), tmp_path / "new", None)
