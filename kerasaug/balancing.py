@@ -1,13 +1,17 @@
 """A folder of class folders, filled up with generated images until all classes are as large."""
 
+import collections
 import os
 import shutil
 from pathlib import Path
 
+from kerasaug import drawn_images
 from kerasaug.data import folders
-from kerasaug.drawn_images import DIGITS, MANIFEST, save_png, write_manifest
+from kerasaug.data.dataset import Note
+from kerasaug.data.folders import MANIFEST
+from kerasaug.drawn_images import DIGITS
 from kerasaug.errors import InputError
-from kerasaug.files import atomic, is_empty
+from kerasaug.files import atomic
 from kerasaug.saved_generator import SavedGenerator
 
 
@@ -21,7 +25,7 @@ def check(root: Path, output: Path) -> None:
     Raises:
         InputError: If something stands there, or it lies in `root`.
     """
-    if output.exists() and (not output.is_dir() or not is_empty(output)):
+    if os.path.lexists(output):
         raise InputError(f"{output} is there already; nothing is overwritten")
     if root.resolve() in (output.resolve(), *output.resolve().parents):
         raise InputError(f"{output} lies in {root}, which is not changed")
@@ -50,13 +54,14 @@ class Plan:
         check(root, output)
         self._generator, self._root, self._output = generator, root, output
         self._found = folders.look(root)
-        self.notes = self._found.notes
-        counts = dict.fromkeys(self._found.class_names, 0)
-        for file in self._found.files["train"]:
-            counts[file.seen.label] += 1
+        counts = collections.Counter(file.seen.label for file in self._found.files["train"])
         wanted = max(counts.values()) if to is None else to
-        self.missing = {name: wanted - count for name, count in counts.items() if count < wanted}
-        self._class_ids = {name: generator.class_index(name) for name in self.missing}
+        self.missing = {
+            name: wanted - counts[name] for name in sorted(counts) if counts[name] < wanted
+        }
+        self._class_ids = {name: generator.named(name) for name in self.missing}
+        self._manifest = drawn_images.read_manifest(root / MANIFEST)
+        self.notes = (*self._found.notes, *self._differences())
 
     def write(self, seed: int = 0, originals: str = "symlink") -> None:
         """Writes a folder that has the images of the other one, and generated ones beside them.
@@ -74,29 +79,42 @@ class Plan:
         with atomic(self._output) as draft:
             for files in self._found.files.values():
                 for file in files:
-                    target = draft / file.seen.name
+                    target = draft / os.path.relpath(file.path, self._root)
                     target.parent.mkdir(parents=True, exist_ok=True)
                     if originals == "copy":
                         shutil.copy2(file.path, target)
                     else:
                         target.symlink_to(Path(file.path).resolve())
             rows = [row for name in self.missing for row in self._fill(draft, name, seed)]
-            write_manifest(draft / MANIFEST, rows)
+            drawn_images.write_manifest(draft / MANIFEST, self._manifest + rows)
+
+    def _differences(self):
+        """Says by what else than its content a generated image could be told."""
+        files = [file for found in self._found.files.values() for file in found]
+        height, width, channels = self._generator.image_shape
+        if channels != max(file.shape[2] for file in files):
+            kinds = {1: "grey", 3: "colour"}
+            raise InputError(
+                f"its images are {kinds[4 - channels]}, those of the generator {kinds[channels]}"
+            )
+        others = sum(file.shape[:2] != (height, width) for file in files)
+        if others:
+            text = (
+                f"generated images are {width}x{height}, and {others} of {len(files)} that are "
+                "there have another size, by which a classifier could tell them: resize all alike"
+            )
+            yield Note(text)
 
     def _fill(self, draft, name, seed):
         """Generates what a class lacks; gives the rows of the manifest."""
-        folder = draft / os.path.relpath(self._found.places["train"][name], self._root)
-        folder.mkdir(parents=True, exist_ok=True)
-        images = self._generator.generate(self.missing[name], self._class_ids[name], seed)
-        for number, image in enumerate(images):
-            file = _free(folder, f"generated-seed{seed}-{number:0{DIGITS}}")
-            save_png(image, file)
+        place = os.path.relpath(self._found.places["train"][name], self._root)
+        folder = draft / place
+        # A folder that was filled up before has the first images of this seed already.
+        first = len(list(folder.glob(f"generated-seed{seed}-*.png")))
+        images = self._generator.generate(first + self.missing[name], self._class_ids[name], seed)
+        for number, image in enumerate(images[first:], first):
+            file = folder / f"generated-seed{seed}-{number:0{DIGITS}}.png"
+            if os.path.lexists(file):
+                raise InputError(f"{place} has a {file.name} of its own; give another seed")
+            file.write_bytes(drawn_images.png(image))
             yield [file.relative_to(draft).as_posix(), name, seed, number]
-
-
-def _free(folder: Path, stem: str) -> Path:
-    """A file that is not there yet: a result that is filled up again has some of ours already."""
-    path, number = folder / f"{stem}.png", 1
-    while os.path.lexists(path):
-        path, number = folder / f"{stem}-{number}.png", number + 1
-    return path

@@ -3,23 +3,22 @@
 import csv
 import hashlib
 import os
-import shutil
+import re
 import tempfile
-import urllib.parse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
+from kerasaug.data.folders import MANIFEST, MANIFEST_COLUMNS
 from kerasaug.errors import InputError
-from kerasaug.files import atomic, is_empty
+from kerasaug.files import atomic
 
-MANIFEST = "manifest.csv"
-COLUMNS = ("file", "label", "seed", "number")
 DIGITS = 6
+FORBIDDEN = re.compile(r"[%/\\\x00-\x1f\x7f]|^\.|[. ]$")
+"""Kept out of file names: what leads elsewhere, is hidden, or cannot be read."""
 LONGEST_NAME = 100
 """File systems allow 255 bytes, of which the seed and the number need some too."""
 
@@ -43,11 +42,11 @@ class Drawn(NamedTuple):
 def write(drawn: Drawn, path: Path, class_names: Sequence[str] | None) -> None:
     """Writes images as the end of the path asks for.
 
-    A folder gets `LABEL/LABEL-seedSEED-NUMBER.png` and a line per image in `manifest.csv`; one that
-    has images already keeps them. A file `.npz` has arrays `x`, `y` and, if they are known,
-    `class_names`. A file `.tfrecord` has one `tf.train.Example` per image with `image/encoded`
-    (PNG), `image/format`, `image/height`, `image/width`, `image/class/label` and
-    `image/class/text`. Files appear whole or not at all.
+    A folder gets `LABEL/LABEL-seedSEED-NUMBER.png` and a line per image in `manifest.csv`; what it
+    has already stays, and images that it has already are not written again. A file `.npz` has
+    arrays `x`, `y` and, if they are known, `class_names`. A file `.tfrecord` has one
+    `tf.train.Example` per image with `image/encoded` (PNG), `image/format`, `image/height`,
+    `image/width`, `image/class/label` and `image/class/text`. Files appear whole or not at all.
 
     Args:
         drawn: What to write.
@@ -55,7 +54,7 @@ def write(drawn: Drawn, path: Path, class_names: Sequence[str] | None) -> None:
         class_names: Names in the order of the labels, if they are known.
 
     Raises:
-        InputError: If a file is there already that would be overwritten.
+        InputError: If something else is there already that would be overwritten.
     """
     check(path)
     if path.suffix == ".npz":
@@ -93,20 +92,22 @@ def file_name(label: str) -> str:
     Args:
         label: Any text.
     """
-    quoted = urllib.parse.quote(label, safe=" ()[]+,=@!'")
-    if len(quoted) > LONGEST_NAME:
-        quoted = f"{quoted[:LONGEST_NAME]}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
-    return quoted if quoted.strip(".") else quoted.replace(".", "%2E")
+    # As in a URL, where a dot would be left as it is.
+    name = FORBIDDEN.sub(lambda found: f"%{ord(found[0]):02X}", label)
+    whole = name.encode(errors="surrogateescape")
+    if len(whole) > LONGEST_NAME:
+        start = whole[:LONGEST_NAME].decode(errors="ignore")
+        name = f"{start}-{hashlib.sha256(whole).hexdigest()[:8]}"
+    return name
 
 
-def save_png(image: np.ndarray, path: Path) -> None:
-    """Writes an image.
+def png(image: np.ndarray) -> bytes:
+    """Encodes an image.
 
     Args:
         image: uint8 array (height, width, 1 or 3).
-        path: Where to.
     """
-    Image.fromarray(image[..., 0] if image.shape[2] == 1 else image).save(path, format="PNG")
+    return tf.io.encode_png(image).numpy()
 
 
 def write_manifest(path: Path, rows: Sequence[Sequence[str | int]]) -> None:
@@ -114,50 +115,66 @@ def write_manifest(path: Path, rows: Sequence[Sequence[str | int]]) -> None:
 
     Args:
         path: The file.
-        rows: `COLUMNS` of each image: file, label, seed, number.
+        rows: `MANIFEST_COLUMNS` of each image: file, label, seed, number.
     """
     with atomic(path) as draft, draft.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([COLUMNS, *rows])
+        csv.writer(file).writerows([MANIFEST_COLUMNS, *rows])
+
+
+def read_manifest(path: Path) -> list[list[str]]:
+    """Reads what `write_manifest` wrote.
+
+    Args:
+        path: The file; it need not exist.
+
+    Returns:
+        `MANIFEST_COLUMNS` of each image.
+
+    Raises:
+        InputError: If it is something else.
+    """
+    if not path.exists():
+        return []
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            head, *rows = csv.reader(file)
+    except (ValueError, csv.Error):
+        head, rows = [], []
+    if tuple(head) != MANIFEST_COLUMNS:
+        raise InputError(f"{path} is no manifest of ours")
+    return rows
 
 
 def _write_folder(drawn: Drawn, folder: Path) -> None:
     name = file_name(drawn.label)
-    files = [f"{name}-seed{drawn.seed}-{n:0{DIGITS}}.png" for n in range(len(drawn.images))]
-    for file in files:
-        if os.path.lexists(folder / name / file):
+    read_manifest(folder / MANIFEST)
+    contents = {
+        f"{name}-seed{drawn.seed}-{number:0{DIGITS}}.png": png(image)
+        for number, image in enumerate(drawn.images)
+    }
+    rows = [
+        [f"{name}/{file}", drawn.label, str(drawn.seed), str(number)]
+        for number, file in enumerate(contents)
+    ]
+    # What an earlier run left that was stopped is as it would be written now.
+    missing = {
+        file: content for file, content in contents.items() if not (folder / name / file).exists()
+    }
+    for file in contents.keys() - missing.keys():
+        if (folder / name / file).read_bytes() != contents[file]:
             raise InputError(
-                f"{folder / name / file} is there already, and is not overwritten; "
+                f"{folder / name / file} is there already and shows something else; "
                 "give another seed or folder"
             )
-    rows = [[f"{name}/{file}", drawn.label, drawn.seed, n] for n, file in enumerate(files)]
-    if not folder.exists() or is_empty(folder):
-        with atomic(folder) as draft:
-            (draft / name).mkdir(parents=True)
-            for image, file in zip(drawn.images, files, strict=True):
-                save_png(image, draft / name / file)
-            write_manifest(draft / MANIFEST, rows)
-        return
-    before = _read_manifest(folder / MANIFEST)
-    workshop = Path(tempfile.mkdtemp(prefix=f".{name[:40]}-", dir=folder))
-    try:
-        for image, file in zip(drawn.images, files, strict=True):
-            save_png(image, workshop / file)
-        (folder / name).mkdir(exist_ok=True)
-        for file in files:
-            (workshop / file).rename(folder / name / file)
-        write_manifest(folder / MANIFEST, before + rows)
-    finally:
-        shutil.rmtree(workshop, ignore_errors=True)
-
-
-def _read_manifest(path: Path) -> list[list[str]]:
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        head, *rows = csv.reader(file)
-    if tuple(head) != COLUMNS:
-        raise InputError(f"{path} is no manifest of ours; give another folder")
-    return rows
+    (folder / name).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as workshop:
+        for file, content in missing.items():
+            draft = Path(workshop) / file
+            draft.write_bytes(content)
+            # Unlike a rename, this never replaces what another process has put there.
+            os.link(draft, folder / name / file)
+    kept = [row for row in read_manifest(folder / MANIFEST) if row not in rows]
+    write_manifest(folder / MANIFEST, kept + rows)
 
 
 def _example(image: np.ndarray, drawn: Drawn) -> tf.train.Example:
@@ -168,7 +185,7 @@ def _example(image: np.ndarray, drawn: Drawn) -> tf.train.Example:
         return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
 
     features = {
-        "image/encoded": of_bytes(tf.io.encode_png(image).numpy()),
+        "image/encoded": of_bytes(png(image)),
         "image/format": of_bytes(b"png"),
         "image/height": of_int(image.shape[0]),
         "image/width": of_int(image.shape[1]),

@@ -1,6 +1,7 @@
 """`GenerativeOverSampler`: generated images the way that imbalanced-learn adds samples."""
 
 import math
+import random
 from typing import Any
 
 import keras
@@ -100,14 +101,16 @@ class GenerativeOverSampler(BaseOverSampler):
         if not wanted:
             return x.copy(), y.copy()
         low, high = _range(x)
-        pixels = np.rint((x - low) * (255.0 / (high - low))).astype(np.uint8)
+        pixels = x
+        if x.dtype != np.uint8:
+            pixels = np.rint((x - np.float32(low)) * (255.0 / (high - low))).astype(np.uint8)
         classes, numbers = np.unique(y, return_inverse=True)
         made = self._generate(
             arrays.training_images(pixels.reshape(-1, *shape), numbers, list(map(str, classes))),
             {int(np.searchsorted(classes, label)): count for label, count in wanted.items()},
         )
         back = made.reshape(len(made), *x.shape[1:]) * ((high - low) / 255.0) + low
-        if np.issubdtype(x.dtype, np.integer):
+        if not np.issubdtype(x.dtype, np.floating):
             back = np.rint(back)
         labels = np.repeat(list(wanted), list(wanted.values())).astype(y.dtype)
         return np.concatenate([x, back.astype(x.dtype)]), np.concatenate([y, labels])
@@ -115,7 +118,8 @@ class GenerativeOverSampler(BaseOverSampler):
     def _generate(self, dataset, counts):
         """Images of some classes, in their order."""
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        policy, state = keras.config.dtype_policy(), np.random.get_state()
+        policy = keras.config.dtype_policy()
+        states = np.random.get_state(), random.getstate()
         entry, images, model = MODELS[self.model], [], None
         try:
             for class_id, count in counts.items():
@@ -124,7 +128,8 @@ class GenerativeOverSampler(BaseOverSampler):
                 images.append(model.generate(count, class_id, seed))
         finally:
             keras.config.set_dtype_policy(policy)
-            np.random.set_state(state)
+            np.random.set_state(states[0])
+            random.setstate(states[1])
         return np.concatenate(images)
 
     def _trained(self, dataset, seed):
@@ -138,8 +143,9 @@ class GenerativeOverSampler(BaseOverSampler):
         )
         keras.config.set_dtype_policy(config.precision)
         make_reproducible(seed)
-        model = training.new_model(config, dataset.cache())
-        training.fit(model, config, dataset.cache())
+        dataset = dataset.cache()
+        model = training.new_model(config, dataset)
+        training.fit(model, config, dataset)
         return model
 
     def __sklearn_tags__(self):
@@ -157,4 +163,4 @@ def _range(x: np.ndarray) -> tuple[float, float]:
     for low, high in arrays.RANGES:
         if low <= lowest and highest <= high:
             return low, high
-    return lowest, highest
+    return lowest, highest if highest > lowest else lowest + 1.0

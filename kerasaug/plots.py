@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
@@ -29,6 +30,9 @@ def save_figure(figure: Figure, path: str | Path) -> None:
         figure: What to draw.
         path: Where to; ends in `.png`.
     """
+    for text in figure.findobj(Text):
+        # A class may be called $a_$, which is no formula.
+        text.set_parse_math(False)
     with atomic(path) as draft:
         figure.savefig(draft, format="png", dpi=110, bbox_inches="tight")
 

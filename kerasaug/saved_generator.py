@@ -9,6 +9,9 @@ from kerasaug.data import imbalance
 from kerasaug.errors import InputError
 from kerasaug.model_folder import ModelFolder, draw
 
+BROKEN = (OSError, ValueError, AttributeError, TypeError, IndexError, KeyError)
+"""What TensorFlow answers a SavedModel with that is damaged, or somebody else's."""
+
 
 class SavedGenerator:
     """Draws images of the classes that a generator knows.
@@ -18,10 +21,10 @@ class SavedGenerator:
 
     Attributes:
         image_shape: `(height, width, channels)`.
-        class_names: Names in the order of the labels; None for a bare SavedModel, whose classes
-            have numbers alone.
-        makes: The one class that it makes whatever it is asked for; None if it makes several, or if
-            that is not known.
+        class_names: Names in the order of the labels; None for a SavedModel away from its folder,
+            whose classes have numbers alone.
+        makes: The one class that it makes whatever it is asked for; None if it makes several, or
+            if, away from its folder, that is not known.
 
     Raises:
         InputError: If there is no such generator, or it is damaged.
@@ -31,13 +34,16 @@ class SavedGenerator:
         self.path = Path(path)
         self.class_names: tuple[str, ...] | None = None
         self.makes: str | None = None
-        saved = self.path
-        if not (self.path / "saved_model.pb").exists():
-            folder = ModelFolder(self.path)
-            run = folder.read_run() if self.path.exists() else None
+        bare = (self.path / "saved_model.pb").exists()
+        # The SavedModel in a folder of train-gan knows what that folder says.
+        folder = ModelFolder(self.path.resolve().parent if bare else self.path)
+        saved = folder.generator
+        if bare and not (folder.run_file.exists() and self.path.resolve() == saved):
+            saved = self.path
+        else:
+            run = folder.read_run() if folder.path.exists() else None
             if run is None or run["status"] != "finished":
                 raise InputError(f"{path} holds no finished training and no SavedModel")
-            saved = folder.generator
             self.class_names = tuple(run["dataset"]["class_names"])
             self.makes = run["makes"] if run["makes"] in self.class_names else None
         try:
@@ -45,7 +51,7 @@ class SavedGenerator:
             (decode,) = self._model.decode.concrete_functions
             (latents, _), _ = decode.structured_input_signature
             self.image_shape = tuple(decode.structured_outputs.shape[1:])
-        except (OSError, ValueError, AttributeError, TypeError) as error:
+        except (*BROKEN, tf.errors.OpError) as error:
             raise InputError(f"{saved} is no SavedModel of kerasaug, or it is damaged") from error
         self._latent_dim = latents.shape[1]
 
@@ -62,13 +68,32 @@ class SavedGenerator:
             InputError: If there is no such class, or the generator makes another one.
         """
         if self.class_names is None:
-            if not str(label).isdecimal():
+            if not str(label).isdecimal() or int(label) >= 2**31:
                 raise InputError(f"{self.path} does not say its classes' names; give an index")
             return int(label)
         class_id = imbalance.class_index(label, self.class_names)
         if self.makes not in (None, self.class_names[class_id]):
             raise InputError(f"{self.path} makes {self.makes} alone")
         return class_id
+
+    def named(self, name: str) -> int:
+        """Finds a class by its name alone, where a number may be one too.
+
+        Args:
+            name: The name.
+
+        Returns:
+            Its index.
+
+        Raises:
+            InputError: If no class has that name, or the generator makes another one.
+        """
+        if self.class_names is None or name not in self.class_names:
+            known = (
+                "without names" if self.class_names is None else ", ".join(self.class_names[:12])
+            )
+            raise InputError(f"the generator knows no class {name!r}; its classes: {known}")
+        return self.class_index(name)
 
     def name(self, class_id: int) -> str:
         """What a class is called.
@@ -84,7 +109,8 @@ class SavedGenerator:
         Args:
             count: How many images; at least 1.
             class_id: Their class.
-            seed: Same class and seed, same images; more of them begin with the same ones.
+            seed: Same class and seed, same images; more of them begin with the same ones, but for
+                rounding.
 
         Returns:
             uint8 array (count, height, width, channels).

@@ -31,6 +31,11 @@ def run(command: click.Command, go_on: str) -> None:
         _fail(str(error), INPUT_ERROR)
     except (OSError, TrainingFailed) as error:
         _fail(str(error), FAILURE)
+    except Exception as error:
+        # A file that was whole when it was looked at, and is read in the middle of a pipeline.
+        if "UnreadableImage" not in str(error):
+            raise
+        _fail("an image file of --dataset was changed or removed since the start", FAILURE)
     except (click.Abort, KeyboardInterrupt):
         _fail(f"stopped; {go_on}", INTERRUPTED)
 
@@ -109,6 +114,7 @@ def load(
     aspect: str,
     test_split: float | None,
     rare: tuple[str, ...],
+    complete: bool = True,
 ) -> Loaded:
     """Loads a data set, naming the option that is at fault if that fails.
 
@@ -118,6 +124,7 @@ def load(
         aspect: `--aspect`.
         test_split: `--test-split`.
         rare: `--rare`.
+        complete: Whether it is an error if a class lacks images.
     """
     from kerasaug import data
     from kerasaug.data import sources
@@ -128,9 +135,9 @@ def load(
         "test_split": test_split,
     }
     # Workers may have another working directory.
-    path = Path(name).resolve() if sources.is_path(name) else None
     with naming(f"--dataset {name}"):
-        dataset = data.load(path or name, **loading)
+        path = Path(name).resolve() if sources.is_path(name) else None
+        dataset = data.load(path or name, **loading, complete=complete)
     if rare:
         with naming(f"--rare {', '.join(rare)}"):
             dataset = dataset.naming_rare(rare)
@@ -152,14 +159,18 @@ def parse_image_size(text: str | None) -> list[int] | None:
     Raises:
         InputError: If it cannot be read.
     """
+    from kerasaug.data.sources import LARGEST_SIDE, SMALLEST_SIDE
+
     if text is None:
         return None
     sides = text.split("x")
     if len(sides) > 2 or not all(side.isdecimal() for side in sides):
         raise InputError(f"--image-size {text}: accepted are SIDE and HEIGHTxWIDTH, as 64 or 48x64")
     height, width = int(sides[0]), int(sides[-1])
-    if min(height, width) < 8 or max(height, width) > 256:
-        raise InputError(f"--image-size {text}: sides must be from 8 to 256")
+    if min(height, width) < SMALLEST_SIDE or max(height, width) > LARGEST_SIDE:
+        raise InputError(
+            f"--image-size {text}: sides must be from {SMALLEST_SIDE} to {LARGEST_SIDE}"
+        )
     return [height, width]
 
 

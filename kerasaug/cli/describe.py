@@ -1,9 +1,5 @@
 """What `evaluate --describe` shows: what there is of every class, and what is wrong with it."""
 
-import dataclasses
-from pathlib import Path
-from typing import Any
-
 import click
 
 from kerasaug.cli import common
@@ -11,16 +7,19 @@ from kerasaug.cli import common
 BAR = 40
 
 
-def describe(dataset: Any, output: Path | None) -> None:
+def describe(loaded: common.Loaded, keep: dict[str, int | float]) -> None:
     """Prints how many images of every class there are, and what was found in reading them.
 
     Args:
-        dataset: The `ImageDataset`, reduced.
-        output: Where `classes.png` goes, if wanted.
+        loaded: The whole data set; classes may lack images.
+        keep: Class to what is kept of it.
     """
-    from kerasaug import plots
-    from kerasaug.data import copies
+    from kerasaug.data import copies, sources
 
+    dataset = loaded.dataset.reduce(keep)
+    if not sources.is_path(loaded.name) and not dataset.notes:
+        # The splits that somebody else made are looked through here alone.
+        dataset = copies.noted(dataset)
     counts, names = dataset.class_counts, dataset.class_names
     height, width, channels = dataset.image_shape
     common.print_config(
@@ -39,13 +38,12 @@ def describe(dataset: Any, output: Path | None) -> None:
         name = names[class_id][:name_width]
         tests = dataset.test_counts[class_id]
         click.echo(f"{name:<{name_width}} {count:>7} {bar}{mark} (and {tests} to test)")
-    if not dataset.notes:
-        # What was read from files was looked through by then.
-        splits = {"training": dataset.train, "test": dataset.test}
-        seen = [copies.look(stream, names, split) for split, stream in splits.items()]
-        dataset = dataclasses.replace(dataset, notes=tuple(copies.notes(*seen)))
     common.print_notes(dataset, most=1000)
-    if output is not None:
-        figure = plots.class_counts(names, counts, dataset.test_counts, dataset.rare_classes)
-        plots.save_figure(figure, output / "classes.png")
-        click.echo(f"\nPicture: {output / 'classes.png'}")
+    empty = [
+        n for n, c, t in zip(names, counts, dataset.test_counts, strict=True) if not c or not t
+    ]
+    if empty or len(names) < 2:
+        missing = (
+            f"no image to train or to test with of {', '.join(empty)}" if empty else "one class"
+        )
+        click.echo(f"Cannot be used like this: {missing}.")

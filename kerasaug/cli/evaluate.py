@@ -128,8 +128,7 @@ Examples (installed from a wheel, the command is kerasaug-evaluate):
 @click.option(
     "--describe",
     is_flag=True,
-    help="Say what the data are: classes, sizes, copies, unreadable files; and stop. With "
-    "--output, the counts go there as classes.png.",
+    help="Say what the data are: classes, sizes, copies, unreadable files; and stop.",
 )
 @common.DRY_RUN
 def evaluate(
@@ -169,6 +168,8 @@ def evaluate(
             raise InputError(f"{option} nan: accepted is a number from 0 to 1")
     if jobs and scheduler:
         raise InputError(f"--jobs {jobs}: does not go together with --scheduler")
+    if describe and output:
+        raise InputError(f"--output {output}: does not go together with --describe, which prints")
     common.check_output(output)
     quiet_tensorflow()
     from kerasaug import precision
@@ -189,11 +190,11 @@ def evaluate(
             parsed = [arm for arm in parsed if arm.model is None]
             parsed += [Arm(model), Arm(model, modifiers=(ADJUSTING,))]
     parsed = _swept(parsed, counts)
-    loaded = common.load(dataset, image_size, aspect, test_split, rare)
+    loaded = common.load(dataset, image_size, aspect, test_split, rare, complete=not describe)
     whole = loaded.dataset
     amounts = common.resolve_keep(loaded, amounts)
     if describe:
-        describing.describe(whole.reduce(amounts), output)
+        describing.describe(loaded, amounts)
         return
     time = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     output = output or Path("runs") / f"{time}-{loaded.title}"

@@ -19,9 +19,7 @@ Examples (installed from a wheel, the command is kerasaug-generate):
 @click.command(epilog=EPILOG)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--label", metavar="CLASS", help="The class to draw, by name or index.")
-@click.option(
-    "--count", type=click.IntRange(1), default=100, show_default=True, help="How many images."
-)
+@click.option("--count", type=click.IntRange(1), show_default="100", help="How many, of --label.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option(
     "--balance",
@@ -39,8 +37,7 @@ Examples (installed from a wheel, the command is kerasaug-generate):
 @click.option(
     "--originals",
     type=click.Choice(["symlink", "copy"]),
-    default="symlink",
-    show_default=True,
+    show_default="symlink",
     help="Whether --balance links to the images that are there, or copies them.",
 )
 @click.option(
@@ -59,8 +56,14 @@ def generate(model, label, count, seed, balance, to, originals, output, dry_run)
     """
     if (label is None) == (balance is None):
         raise InputError("accepted is either --label CLASS or --balance FOLDER")
-    if to and not balance:
-        raise InputError(f"--to {to}: goes together with --balance alone")
+    for option, value, mode in (
+        ("--to", to, balance),
+        ("--originals", originals, balance),
+        ("--count", count, label),
+    ):
+        if value is not None and mode is None:
+            with_what = "--label" if option == "--count" else "--balance"
+            raise InputError(f"{option} {value}: goes together with {with_what} alone")
     if not model.exists():
         raise InputError(f"MODEL {model}: there is no such folder")
     quiet_tensorflow()
@@ -80,13 +83,14 @@ def generate(model, label, count, seed, balance, to, originals, output, dry_run)
         for name, missing in plan.missing.items():
             click.echo(f"{name}: {missing} to generate")
         if not dry_run:
-            plan.write(seed, originals)
+            plan.write(seed, originals or "symlink")
             click.echo(f"\nFolder: {output}")
         return
     with common.naming(f"--label {label}"):
         class_id = generator.class_index(label)
     with common.naming(f"--output {output}"):
         drawn_images.check(output)
+    count = count or 100
     if dry_run:
         click.echo(f"{generator.name(class_id)}: {count} to generate")
         return
@@ -99,4 +103,4 @@ def generate(model, label, count, seed, balance, to, originals, output, dry_run)
 
 def main() -> None:
     """The entry point."""
-    common.run(generate, "nothing was left behind; the same command begins anew")
+    common.run(generate, "the same command goes on, and writes no image twice")

@@ -13,15 +13,14 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from kerasaug.data import copies, pictures
-from kerasaug.data.dataset import ImageDataset, Note
+from kerasaug.data import pictures
+from kerasaug.data.dataset import SPLITS, ImageDataset, Note
 from kerasaug.errors import InputError
 
 TEST_SHARE = 0.2
 RANGES = ((0, 1), (-1, 1), (0, 16), (0, 255), (0, 65535))
 """Pixels that are not uint8 are taken to fill the first of these that holds all of them."""
 IDX_FILE = re.compile(r"(?:(.+)-)?(train|t10k|test)-(images|labels)[-.]idx[13]-ubyte(?:\.gz)?")
-SPLITS = ("train", "test")
 
 
 def from_arrays(
@@ -148,9 +147,11 @@ def read_npz(path: Path) -> ImageDataset:
     ]
     images, scaled = _as_uint8(path, images)
     if "class_names" in arrays:
-        names = [str(name) for name in arrays["class_names"].ravel()]
-        highest = max(each.max() for each in labels) if labels[0].dtype.kind in "iu" else -1
-        if not 0 <= highest < len(names) or min(each.min() for each in labels) < 0:
+        names = _class_names(path, arrays["class_names"])
+        if any(
+            each.dtype.kind == "U" or not (0 <= each.min() and each.max() < len(names))
+            for each in labels
+        ):
             raise InputError(
                 f"{path}: with class_names, labels must be numbers from 0 to {len(names) - 1}"
             )
@@ -159,7 +160,7 @@ def read_npz(path: Path) -> ImageDataset:
     splits = dict(zip(ends, zip(images, labels, strict=True), strict=True))
     notes = [Note(f"pixels from {scaled} were brought to 0 to 255")] if scaled else []
     try:
-        return _noted(_of_splits(splits, names, path.stem), notes)
+        return dataclasses.replace(_of_splits(splits, names, path.stem), notes=tuple(notes))
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 
@@ -203,21 +204,11 @@ def read_idx(folder: Path) -> ImageDataset:
     images = [_read_idx_file(found[split, "images"])[..., None] for split in splits]
     labels = [_read_idx_file(found[split, "labels"]) for split in splits]
     for split, pixels, each in zip(splits, images, labels, strict=True):
-        if pixels.ndim != 4 or each.shape != pixels.shape[:1]:
+        if pixels.ndim != 4 or each.shape != pixels.shape[:1] or not len(each):
             raise InputError(f"{folder}: {split} images {pixels.shape[:-1]}, labels {each.shape}")
     names, labels = _numbered(labels)
     splits = dict(zip(splits, zip(images, labels, strict=True), strict=True))
-    return _noted(_of_splits(splits, names, folder.name))
-
-
-def _noted(dataset: ImageDataset, notes: Sequence[Note] = ()) -> ImageDataset:
-    """Adds what stands more than once."""
-    splits = {"training": dataset.train, "test": dataset.test}
-    seen = [
-        copies.look(stream, dataset.class_names, split) if stream else []
-        for split, stream in splits.items()
-    ]
-    return dataclasses.replace(dataset, notes=(*notes, *copies.notes(*seen)))
+    return _of_splits(splits, names, folder.resolve().name)
 
 
 def _load_npz(path: Path) -> dict[str, np.ndarray]:
@@ -260,7 +251,17 @@ def _labels(path, name, array, images):
             f"{path}: {name} must have one label for each of {len(images)} images; "
             f"it is {array.shape}"
         )
-    return labels
+    return labels if labels.dtype.kind == "U" else labels.astype(np.int64)
+
+
+def _class_names(path, array):
+    names = [
+        name.decode(errors="replace") if isinstance(name, bytes) else str(name)
+        for name in array.ravel()
+    ]
+    if len(set(names)) < len(names):
+        raise InputError(f"{path}: class_names has a name twice")
+    return names
 
 
 def _numbered(labels):
@@ -272,6 +273,9 @@ def _numbered(labels):
 def _as_uint8(path, arrays):
     """The images as uint8, without transparency, and in words where their pixels came from."""
     scaled = None
+    if len({array.dtype for array in arrays}) > 1:
+        kinds = " and ".join(str(array.dtype) for array in arrays)
+        raise InputError(f"{path}: both splits must hold numbers of one kind, not {kinds}")
     if any(array.dtype != np.uint8 for array in arrays):
         lowest, highest = min(map(np.min, arrays)), max(map(np.max, arrays))
         fitting = [(low, high) for low, high in RANGES if low <= lowest and highest <= high]

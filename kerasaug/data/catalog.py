@@ -63,8 +63,12 @@ def read(name: str, any_size: bool = False) -> ImageDataset:
     labels, test, test_counts = _labels(builder, "train"), None, ()
     if "test" in builder.info.splits:
         test = streams.decoded(_records(builder, "test"), image.decode_example)
-        counts = np.bincount(_labels(builder, "test"), minlength=label.num_classes)
-        test_counts = tuple(counts.tolist())
+        test_labels = _labels(builder, "test")
+        if test_labels.min() < 0:
+            test = None  # It was published without labels.
+        else:
+            counts = np.bincount(test_labels, minlength=label.num_classes)
+            test_counts = tuple(counts.tolist())
     return ImageDataset(
         name=name,
         content=str(builder.info.full_name),

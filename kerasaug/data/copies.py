@@ -1,6 +1,7 @@
 """Images that stand in a data set more than once, told by their pixels."""
 
 import collections
+import dataclasses
 import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from kerasaug.data.dataset import Note
+from kerasaug.data.dataset import ImageDataset, Note
 
 
 class Seen(NamedTuple):
@@ -92,20 +93,26 @@ def shared(train: Sequence[Seen], test: Sequence[Seen]) -> list[Note]:
     return [Note(text, tuple(both))]
 
 
-def notes(train: Sequence[Seen], test: Sequence[Seen]) -> list[Note]:
-    """Says what stands more than once in data of which nothing is left out.
+def noted(dataset: ImageDataset) -> ImageDataset:
+    """Looks at every image of data of which nothing is left out.
 
     Args:
-        train: What was seen in the training split.
-        test: What was seen in the test split.
+        dataset: With both splits.
 
     Returns:
-        As many notes as there is to say.
+        The same, with notes of what stands in it more than once.
     """
-    _, copies, doubtful = parted(train)
-    found = []
-    for images, what in ((copies, "are copies of others"), (doubtful, "stand under two classes")):
-        if images:
-            text = f"{len(images)} training images {what}"
-            found.append(Note(text, tuple(image.name for image in images)))
-    return found + shared(train, test)
+    splits = {"training": dataset.train, "test": dataset.test}
+    seen, found = {}, []
+    for split, stream in splits.items():
+        seen[split] = look(stream, dataset.class_names, split)
+        _, copies, doubtful = parted(seen[split])
+        for images, what in (
+            (copies, "are copies of others"),
+            (doubtful, "stand under two classes"),
+        ):
+            if images:
+                text = f"{len(images)} {split} images {what}"
+                found.append(Note(text, tuple(image.name for image in images)))
+    found += shared(seen["training"], seen["test"])
+    return dataclasses.replace(dataset, notes=(*dataset.notes, *found))

@@ -13,6 +13,7 @@ from kerasaug.errors import InputError
 
 MOST_CACHED = 2**30
 """The same on every machine, because images from memory are drawn in another order."""
+SPLITS = ("train", "test")
 
 
 class Note(NamedTuple):
@@ -172,7 +173,7 @@ class ImageDataset:
         if not 0.0 < share < 1.0:
             raise InputError(f"`share` must be in (0, 1). Received: share={share}")
         left = {
-            class_id: min(count - 1, round((1.0 - share) * count)) or count
+            class_id: max(1, min(count - 1, round((1.0 - share) * count)))
             for class_id, count in enumerate(self.class_counts)
             if count > 0
         }

@@ -16,12 +16,13 @@ from PIL import Image
 
 from kerasaug.data import copies, pictures, streams
 from kerasaug.data.copies import Seen
-from kerasaug.data.dataset import ImageDataset, Note
+from kerasaug.data.dataset import SPLITS, ImageDataset, Note
 from kerasaug.errors import InputError
 
 LARGEST_SIDE = 256
 USUAL_SIDE = 64
-SPLITS = ("train", "test")
+MANIFEST, MANIFEST_COLUMNS = "manifest.csv", ("file", "label", "seed", "number")
+"""Lists which images of a folder were generated."""
 
 
 class File(NamedTuple):
@@ -87,7 +88,9 @@ def read(
         for split, found in files.items()
     }
     records = {
-        split: tf.data.Dataset.from_tensor_slices(([file.path for file in found], labels[split]))
+        split: tf.data.Dataset.from_tensor_slices(
+            ([os.fsencode(file.path) for file in found], labels[split])
+        )
         for split, found in files.items()
     }
     test, test_counts = None, ()
@@ -134,20 +137,33 @@ def look(root: Path) -> Found:
     files = {split: _look(root, found, around, notes) for split, found in places.items()}
     every = [file for found in files.values() for file in found]
     if not every:
-        raise InputError(f"{root} holds no images in class folders, as {root}/CLASS/*.png")
+        found = "".join(f"; {note.text}: {', '.join(note.items[:3])}" for note in notes)
+        raise InputError(f"{root} holds no images in class folders, as {root}/CLASS/*.png{found}")
     notes.insert(0, _summary(every))
     used = {file.seen.label for file in every}
     empty = [name for name in names if name not in used]
     if empty:
         text = f"class folder{'s' * (len(empty) > 1)} without images left out"
         notes.append(Note(text, tuple(empty)))
+    if "test" not in files and _has_generated(root):
+        text = "generated images are among these: keep others apart in a folder test to score by"
+        notes.append(Note(text, (MANIFEST,)))
     if "test" in files:
         notes += copies.shared(*([file.seen for file in files[split]] for split in SPLITS))
     return Found(files, tuple(name for name in names if name in used), places, tuple(notes))
 
 
+def _has_generated(root: Path) -> bool:
+    manifest = root / MANIFEST
+    return manifest.is_file() and manifest.read_bytes().startswith(
+        ",".join(MANIFEST_COLUMNS).encode()
+    )
+
+
 def _split_folders(root: Path, notes: list[Note]) -> dict[str, Path]:
-    found = {entry.name.lower(): entry for entry in _visible_folders(root)}
+    folders = _visible_folders(root)
+    _check_names(root, [folder.name for folder in folders])
+    found = {entry.name.lower(): entry for entry in folders}
     if "train" not in found:
         return {"train": root}
     others = sorted(entry.name for name, entry in found.items() if name not in SPLITS)
@@ -175,9 +191,11 @@ def _check_names(root: Path, names: Sequence[str]) -> None:
         other = seen.setdefault(name.casefold(), name)
         if other != name:
             raise InputError(
-                f"{root}: the class folders {other!r} and {name!r} differ only in case; "
+                f"{root}: the folders {other!r} and {name!r} differ only in case; "
                 "rename one, or put them together"
             )
+        if name != os.fsencode(name).decode(errors="replace"):
+            raise InputError(f"{root}: the name of the folder {name!r} is not UTF-8")
 
 
 def _is_picture(name: str) -> bool:
@@ -225,7 +243,8 @@ def _look(
 
 def _look_at(root: Path, path: str, class_name: str) -> File | str:
     """The file, or its name and why it cannot be used."""
-    name = os.path.relpath(path, root)
+    # A name that is not UTF-8 can be read, but not shown.
+    name = os.fsencode(os.path.relpath(path, root)).decode(errors="replace")
     if os.path.isdir(path):
         return f"{name} (a link to a folder that holds it)"
     try:
@@ -243,8 +262,8 @@ def _without_copies(files: list[File], notes: list[Note]) -> list[File]:
         (doubtful, "left out: the same image stands under two classes"),
     ):
         _note(notes, len(images), what, [image.name for image in images])
-    kept = {image.name for image in first}
-    return [file for file in files if file.seen.name in kept]
+    kept = set(map(id, first))
+    return [file for file in files if id(file.seen) in kept]
 
 
 def _note(notes: list[Note], count: int, what: str, items: list[str]) -> None:
@@ -260,7 +279,7 @@ def _summary(files: list[File]) -> Note:
 
 def _most(counts: collections.Counter[str]) -> str:
     shown = ", ".join(f"{count} {name}" for name, count in counts.most_common(5))
-    return shown + (f" and {len(counts) - 5} other sizes" if len(counts) > 5 else "")
+    return shown + (f" and {len(counts) - 5} others" if len(counts) > 5 else "")
 
 
 def _common_shape(files: list[File], size: tuple[int, int] | None) -> tuple[int, int, int]:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from kerasaug.data import arrays, catalog, folders, pictures, streams
+from kerasaug.data import arrays, catalog, copies, folders, pictures, streams
 from kerasaug.data.arrays import TEST_SHARE
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import InputError
@@ -22,6 +22,7 @@ def load(
     aspect: str = "pad",
     test_split: float | None = None,
     rare: Sequence[int | str] | None = None,
+    complete: bool = True,
 ) -> ImageDataset:
     """Loads labelled images.
 
@@ -37,6 +38,8 @@ def load(
             have none; a fifth if not given. The same images at every time.
         rare: Names or indices of the classes that are to count as rare; if None, those that do by
             their size, see `imbalance.rare_classes`.
+        complete: Whether it is an error if there are too few classes, or no image of some class to
+            train or to test with; otherwise one can look at what there is.
 
     Returns:
         The data set, unreduced, streaming.
@@ -46,18 +49,30 @@ def load(
             1,000, sides under 8 or above 256, no image of some class to train or to test with, or
             if `test_split` is given for data that have a test split.
     """
-    if is_path(name):
-        dataset = _read_path(Path(name), image_size, aspect)
-    else:
-        dataset = catalog.read(name, any_size=image_size is not None)
+    path = Path(name)
+    kind = _kind(name)
+    try:
+        if kind == "folder":
+            dataset = folders.read(path, image_size, aspect)
+        elif kind == "arrays":
+            dataset = arrays.read_npz(path) if path.is_file() else arrays.read_idx(path)
+        else:
+            dataset = catalog.read(str(name), any_size=image_size is not None)
+    except OSError as error:
+        raise InputError(f"{name} cannot be read: {error.strerror or error}") from error
     if image_size is not None:
         dataset = _resized(dataset, (*image_size, dataset.image_shape[2]), aspect)
     _check_shape(dataset)
+    published = kind == "catalog" and dataset.test is not None
     if dataset.test is None:
         dataset = dataset.split_test(TEST_SHARE if test_split is None else test_split)
     elif test_split is not None:
         raise InputError("the data have a test split, so none can be split off")
-    _check_classes(dataset)
+    # Folders were looked through file by file.
+    if kind != "folder" and not published:
+        dataset = copies.noted(dataset)
+    if complete:
+        _check_classes(dataset)
     return dataset.naming_rare(rare) if rare else dataset
 
 
@@ -67,25 +82,22 @@ def is_path(name: str | Path) -> bool:
     Args:
         name: What `load` takes.
     """
-    if isinstance(name, Path) or name.endswith(".npz"):
-        return True
-    # A data set may have a slash in its name, as emnist/letters.
-    outside = os.sep in name or name in (".", "..")
-    return not catalog.knows(name) and (outside or Path(name).exists())
+    return _kind(name) != "catalog"
 
 
-def _read_path(path: Path, image_size: tuple[int, int] | None, aspect: str) -> ImageDataset:
-    try:
-        if not path.exists():
-            raise InputError(f"there is no {path}")
-        if path.is_dir() and arrays.is_idx_folder(path):
-            return arrays.read_idx(path)
-        if path.is_dir():
-            return folders.read(path, image_size, aspect)
-        if path.suffix == ".npz":
-            return arrays.read_npz(path)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+def _kind(name: str | Path) -> str:
+    path, text = Path(name), str(name)
+    # Only a string without a slash at its end can be the name of a data set, which may have one
+    # inside, as emnist/letters.
+    nameable = isinstance(name, str) and not text.endswith((os.sep, ".npz"))
+    if nameable and (catalog.knows(text) or not (os.sep in text or path.exists())):
+        return "catalog"
+    if not path.exists():
+        raise InputError(f"there is no {path}")
+    if path.is_dir():
+        return "arrays" if arrays.is_idx_folder(path) else "folder"
+    if path.suffix == ".npz":
+        return "arrays"
     raise InputError(f"{path} is neither a folder nor a file .npz")
 
 
@@ -112,16 +124,20 @@ def _check_shape(dataset: ImageDataset) -> None:
 
 
 def _check_classes(dataset: ImageDataset) -> None:
-    names = dataset.class_names
-    if not FEWEST_CLASSES <= len(names) <= MOST_CLASSES:
+    # A published data set may have names that no image has.
+    every = zip(dataset.class_names, dataset.class_counts, dataset.test_counts, strict=True)
+    used = [(name, train, test) for name, train, test in every if train or test]
+    found = "".join(f"; {note.text}" for note in dataset.notes)
+    if not FEWEST_CLASSES <= len(used) <= MOST_CLASSES:
+        shown = ", ".join(name for name, _, _ in used[:3])
         raise InputError(
-            f"{dataset.name} has {len(names)} class{'es' * (len(names) != 1)} "
-            f"({', '.join(names[:3])}); accepted are {FEWEST_CLASSES} to {MOST_CLASSES:,}"
+            f"{dataset.name} has {len(used)} class{'es' * (len(used) != 1)} ({shown}); accepted "
+            f"are {FEWEST_CLASSES} to {MOST_CLASSES:,}{found}"
         )
-    for what, counts in (("training", dataset.class_counts), ("test", dataset.test_counts)):
-        lacking = [name for name, count in zip(names, counts, strict=True) if count == 0]
+    for what, position in (("training", 1), ("test", 2)):
+        lacking = [each[0] for each in used if each[position] == 0]
         if lacking:
             raise InputError(
                 f"there is no {what} image of class {', '.join(lacking[:5])}; every class needs "
-                "one to train with and another to test with"
+                f"one to train with and another to test with{found}"
             )

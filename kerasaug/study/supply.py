@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import keras
 import numpy as np
 
-from kerasaug.data.dataset import ImageDataset
+from kerasaug.data.dataset import MOST_CACHED, ImageDataset
 from kerasaug.data.streams import collect
 from kerasaug.errors import TrainingFailed
 from kerasaug.images import to_float
@@ -16,7 +16,7 @@ ROUNDS = 4
 """How often as many images as are wanted are made, until enough pass the filter."""
 BATCH = 500
 MOST_REAL = 10_000
-"""Real images of a class that are looked at, so that memory does not grow with the data."""
+"""Real images of a class that are looked at, if that many fit."""
 STRENGTH, RARE_STRENGTH = 0.5, 0.35
 """How far images are varied, in differences of two images of one class; a rare class's less.
 
@@ -129,7 +129,10 @@ class Supply:
         return [c for c, count in enumerate(self.dataset.class_counts) if count > 0]
 
     def _real(self, class_id: int) -> tuple[np.ndarray, np.ndarray]:
-        return collect(self.dataset.class_stream(class_id).take(MOST_REAL))
+        # All classes are held at once, in no more memory than cached data take.
+        size = np.prod(self.dataset.image_shape) * self.dataset.num_classes
+        most = max(1, min(MOST_REAL, MOST_CACHED // int(size)))
+        return collect(self.dataset.class_stream(class_id).take(most))
 
     def _nothing(self) -> list[np.ndarray]:
         """An empty array for every class."""

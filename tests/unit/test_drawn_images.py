@@ -102,10 +102,31 @@ def test_further_images_are_added_and_none_is_overwritten(generator, tmp_path):
     drawn_images.write(drawn(generator, 2, seed=1), tmp_path, generator.class_names)
     drawn_images.write(drawn(generator, 4, class_id=0), tmp_path, generator.class_names)
     assert len(rows(tmp_path)) == len(list(tmp_path.rglob("*.png"))) == 9
-    with pytest.raises(InputError, match="is not overwritten"):
-        drawn_images.write(drawn(generator, 5), tmp_path, generator.class_names)
-    assert len(rows(tmp_path)) == len(list(tmp_path.rglob("*.png"))) == 9
+    drawn_images.write(drawn(generator, 5), tmp_path, generator.class_names)
+    assert len(rows(tmp_path)) == len(list(tmp_path.rglob("*.png"))) == 11
+    other = drawn(generator, 5)._replace(images=generator.generate(5, 1, seed=9))
+    with pytest.raises(InputError, match="shows something else"):
+        drawn_images.write(other, tmp_path, generator.class_names)
+    assert len(rows(tmp_path)) == len(list(tmp_path.rglob("*.png"))) == 11
     assert not list(tmp_path.glob(".*"))
+
+
+def test_what_is_in_a_folder_stays(generator, tmp_path):
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / ".hidden" / "mine").touch()
+    drawn_images.write(drawn(generator), tmp_path, generator.class_names)
+    assert (tmp_path / ".hidden" / "mine").exists()
+    (tmp_path / "manifest.csv").write_text("")
+    with pytest.raises(InputError, match="no manifest of ours"):
+        drawn_images.write(drawn(generator, seed=1), tmp_path, generator.class_names)
+
+
+def test_a_link_to_a_folder_stays_a_link(generator, tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "here").symlink_to(tmp_path / "there")
+    drawn_images.write(drawn(generator), tmp_path / "here", generator.class_names)
+    assert (tmp_path / "here").is_symlink()
+    assert len(rows(tmp_path / "there")) == 3
 
 
 LABELS = ["..", ".", "a/../../b", "x\ny", "<b>", "ü" * 20, "nul\0", "x" * 300]
@@ -130,6 +151,14 @@ def test_an_npz_file_is_a_data_set(generator, tmp_path):
         assert found["class_names"].tolist() == ["bad", "ok/fine"]
     with pytest.raises(InputError, match="is there already"):
         drawn_images.write(drawn(generator), file, generator.class_names)
+
+
+def test_a_class_keeps_its_name_where_a_file_may_have_it():
+    assert drawn_images.file_name("größe (10 %)") == "größe (10 %25)"
+    assert drawn_images.file_name("..") == "%2E%2E"
+    long = [drawn_images.file_name("🌹" * 60 + end) for end in "ab"]
+    assert max(len(name.encode()) for name in long) < 120
+    assert long[0] != long[1]
 
 
 def test_a_tfrecord_file_holds_examples(generator, tmp_path):
@@ -205,9 +234,31 @@ def test_a_filled_folder_can_be_filled_up_further(generator, parts, tmp_path):
     balancing.Plan(generator, parts, tmp_path / "new").write()
     plan = balancing.Plan(generator, tmp_path / "new", tmp_path / "newer", to=9)
     assert plan.missing == {"bad": 2, "ok": 2}
-    plan.write(seed=1)
-    for name in ("bad", "ok"):
-        assert len(list((tmp_path / "newer" / name).rglob("*.png"))) == 9
+    plan.write()
+    found = data.load(tmp_path / "newer", test_split=0.1)
+    assert np.add(found.class_counts, found.test_counts).tolist() == [9, 9]
+    assert [row["number"] for row in rows(tmp_path / "newer")] == list("012345") + ["0", "1"]
+    assert any("generated images are among these" in note.text for note in found.notes)
+
+
+def test_a_class_is_found_by_its_name_and_not_by_its_number(generator, parts, tmp_path):
+    generator.class_names = ("ok", "bad")
+    (parts / "bad").rename(parts / "0")
+    with pytest.raises(InputError, match="knows no class '0'"):
+        balancing.Plan(generator, parts, tmp_path / "new")
+    generator.class_names = None
+    with pytest.raises(InputError, match="without names"):
+        balancing.Plan(generator, parts, tmp_path / "new")
+
+
+def test_images_that_differ_by_more_than_what_they_show_are_told(generator, parts, tmp_path):
+    generator.class_names = ("bad", "ok")
+    Image.new("L", (20, 20)).save(parts / "ok" / "large.png")
+    (note,) = balancing.Plan(generator, parts, tmp_path / "new").notes[-1:]
+    assert "1 of 11 that are there have another size" in note.text
+    Image.new("RGB", (20, 20), (9, 0, 0)).save(parts / "ok" / "large.png")
+    with pytest.raises(InputError, match="its images are colour, those of the generator grey"):
+        balancing.Plan(generator, parts, tmp_path / "new")
 
 
 def test_of_two_splits_only_the_training_split_grows(generator, parts, tmp_path):
@@ -224,11 +275,10 @@ def test_of_two_splits_only_the_training_split_grows(generator, parts, tmp_path)
 
 def test_what_cannot_be_filled_up_is_refused_and_nothing_written(generator, parts, tmp_path):
     (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "file").touch()
     for output, words in (
         (tmp_path / "full", "nothing is overwritten"),
         (parts / "new", "is not changed"),
-        (tmp_path / "new", "no class 'ok'"),
+        (tmp_path / "new", "knows no class 'ok'"),
     ):
         with pytest.raises(InputError, match=words):
             balancing.Plan(generator, parts, output, to=8)

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -192,11 +194,36 @@ def test_folders_that_cannot_be_used_are_refused(tmp_path, parts):
     refused(tmp_path / "single", "has 1 class")
     fill(parts / "OK", 3, seed=9)
     refused(parts, "differ only in case")
+    for name in ("train", "Train"):
+        fill(tmp_path / "twins" / name / "ok", 2)
+    refused(tmp_path / "twins", "differ only in case")
 
 
 def test_a_class_of_one_image_is_refused(parts):
     fill(parts / "dented", 1, seed=8)
     refused(parts, "no test image of class dented")
+    assert data.load(parts, complete=False).class_counts == [1, 16, 4]
+
+
+def test_a_folder_of_broken_files_says_so(tmp_path):
+    (tmp_path / "ok").mkdir()
+    (tmp_path / "ok" / "text.png").write_text("hello")
+    refused(tmp_path, r"ok/text.png \(not an image\)")
+
+
+def test_a_name_that_is_not_utf8_is_read(parts):
+    (parts / "ok" / "000.png").rename(os.fsdecode(os.fsencode(parts / "ok") + b"/\xff.png"))
+    found = data.load(parts)
+    assert sum(found.class_counts) + sum(found.test_counts) == 25
+    assert len(collect(found.train)[0]) == 20
+
+
+@pytest.mark.parametrize("share", [0.01, 0.96])
+def test_every_class_of_two_is_in_both_splits(parts, share):
+    fill(parts / "dented", 2, seed=8)
+    found = data.load(parts, test_split=share)
+    assert min(found.class_counts) >= 1
+    assert min(found.test_counts) >= 1
 
 
 def test_a_test_split_that_lacks_a_class_is_refused(tmp_path):
@@ -218,3 +245,4 @@ def test_a_folder_named_like_a_data_set_needs_its_path(parts, monkeypatch):
     monkeypatch.chdir(parts.parent)
     assert data.load("mnist").num_classes == 10
     assert data.load("./mnist").num_classes == 2
+    assert data.load("mnist/").num_classes == 2

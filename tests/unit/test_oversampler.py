@@ -87,6 +87,19 @@ def test_other_ranges_come_back_as_they_were(images, scale):
     np.testing.assert_allclose(scaled, sampler().fit_resample(x, y)[0] * scale, atol=1e-9)
 
 
+def test_pixels_that_are_true_or_false_stay_both(images):
+    x, y = images
+    found, _ = sampler().fit_resample(x > 128, y)
+    assert found.dtype == bool
+    assert 0.1 < found[28:].mean() < 0.9
+
+
+def test_images_that_are_all_alike_do_not_break_it(images):
+    _, y = images
+    found, _ = sampler().fit_resample(np.full((28, *SHAPE), -3.0), y)
+    assert np.isfinite(found).all()
+
+
 def test_standardised_rows_stay_in_their_range(images):
     x, y = images
     rows = (x.reshape(28, -1) - x.mean()) / x.std()
