@@ -274,7 +274,7 @@ def _note(notes: list[Note], count: int, what: str, items: list[str]) -> None:
 def _summary(files: list[File]) -> Note:
     sizes = collections.Counter(f"{file.shape[1]}x{file.shape[0]}" for file in files)
     modes = collections.Counter(file.mode for file in files)
-    return Note(f"{len(files)} images: {_most(sizes)}; {_most(modes)}")
+    return Note(f"{len(files)} image{'s' * (len(files) > 1)}: {_most(sizes)}; {_most(modes)}")
 
 
 def _most(counts: collections.Counter[str]) -> str:

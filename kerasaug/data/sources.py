@@ -127,7 +127,7 @@ def _check_classes(dataset: ImageDataset) -> None:
     # A published data set may have names that no image has.
     every = zip(dataset.class_names, dataset.class_counts, dataset.test_counts, strict=True)
     used = [(name, train, test) for name, train, test in every if train or test]
-    found = "".join(f"; {note.text}" for note in dataset.notes)
+    found = "".join(f"; {note.text}" for note in dataset.notes if note.items)
     if not FEWEST_CLASSES <= len(used) <= MOST_CLASSES:
         shown = ", ".join(name for name, _, _ in used[:3])
         raise InputError(
