@@ -7,6 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils._param_validation import InvalidParameterError
 
 import kerasaug as ka
+from kerasaug.presets import GENERATOR_PRESETS, GeneratorPreset
 
 SHAPE = (8, 8, 1)
 
@@ -23,6 +24,13 @@ class OfRows(ka.GenerativeOverSampler):
 
 def sampler(model="conditional-vae", **options):
     return ka.GenerativeOverSampler(model, preset="smoke", random_state=0, **options)
+
+
+@pytest.fixture(autouse=True)
+def brief(monkeypatch):
+    """Two steps: nothing here depends on how good the images are."""
+    preset = GeneratorPreset(steps=2, batch_size=8, width=4, learning_rate=1e-3)
+    monkeypatch.setitem(GENERATOR_PRESETS, "smoke", preset)
 
 
 @pytest.fixture(scope="module")
