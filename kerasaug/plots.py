@@ -223,8 +223,11 @@ def class_counts(
     figure = Figure(figsize=(7.0, 1.0 + 0.24 * min(len(class_names), MOST_NAMED)))
     axes = figure.add_subplot()
     places, rare = np.arange(len(order)), np.isin(order, rare_classes)
-    colours = np.where(rare, RARE_COLOUR, TRAIN_COLOUR)
-    axes.barh(places, np.asarray(train)[order], color=colours, label="to train; red: rare")
+    for chosen, colour, label in (
+        (~rare, TRAIN_COLOUR, "to train"),
+        (rare, RARE_COLOUR, "to train, rare"),
+    ):
+        axes.barh(places[chosen], np.asarray(train)[order[chosen]], color=colour, label=label)
     axes.barh(places, np.asarray(test)[order], height=0.3, color=TEST_COLOUR, label="to test")
     named = [place for place in places if not many or rare[place]][-MOST_NAMED:]
     axes.set_yticks(named, [class_names[order[place]] for place in named])
