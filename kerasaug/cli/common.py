@@ -31,13 +31,13 @@ def run(command: click.Command, go_on: str) -> None:
         _fail(str(error), INPUT_ERROR)
     except (OSError, TrainingFailed) as error:
         _fail(str(error), FAILURE)
+    except (click.Abort, KeyboardInterrupt):
+        _fail(f"stopped; {go_on}", INTERRUPTED)
     except Exception as error:
         # A file that was whole when it was looked at, and is read in the middle of a pipeline.
         if "UnreadableImage" not in str(error):
             raise
         _fail("an image file of --dataset was changed or removed since the start", FAILURE)
-    except (click.Abort, KeyboardInterrupt):
-        _fail(f"stopped; {go_on}", INTERRUPTED)
 
 
 def _fail(message: str, code: int) -> None:

@@ -166,16 +166,20 @@ def test_help_is_there_at_once_and_shows_defaults_and_examples(name):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "Examples (" in done.stdout
-    assert "[default: mnist]" in " ".join(done.stdout.split())
+    default = "[default: (symlink)]" if name == "generate" else "[default: mnist]"
+    assert default in " ".join(done.stdout.split())
 
 
 def test_a_dry_run_prints_the_resolved_run_and_writes_nothing(monkeypatch, capfd, tmp_path):
     monkeypatch.chdir(tmp_path)
-    for command in MAINS:
+    for command in TRAINING:
         assert call(monkeypatch, f"{command} --dry-run") == 0
         out = capfd.readouterr().out
         assert "54" in out
         assert "mnist" in out
+    line = f"generate {FIVES} --label 5 --count 7 --output new --dry-run"
+    assert call(monkeypatch, line) == 0
+    assert "5: 7 to generate" in capfd.readouterr().out
     assert not list(tmp_path.iterdir())
 
 

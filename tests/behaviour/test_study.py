@@ -102,7 +102,7 @@ def test_pictures_and_a_page_that_needs_no_other_file(finished):
     output, _ = finished
     page = (output / "report.html").read_text()
     figures = {path.name for path in (output / "figures").iterdir()}
-    assert len(figures) == 2 * len(CONFIG.arms) + 3
+    assert len(figures) == 2 * len(CONFIG.arms) + 4
     assert page.count("data:image/png;base64,") == len(figures)
     assert "http" not in page
     for image in page.split("<img")[1:]:
