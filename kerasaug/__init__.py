@@ -7,13 +7,12 @@ command for help, does not wait for TensorFlow.
 import importlib
 
 __version__ = "0.1.0.dev0"
-_MODULES = ["data", "models", "study"]
 __all__ = ["GenerativeOverSampler", "data", "models", "study"]
 
 
 def __getattr__(name: str):
     if name == "GenerativeOverSampler":
         return importlib.import_module("kerasaug.oversampler").GenerativeOverSampler
-    if name in _MODULES:
+    if name in __all__:
         return importlib.import_module(f"kerasaug.{name}")
     raise AttributeError(f"module 'kerasaug' has no attribute {name!r}")

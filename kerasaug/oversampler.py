@@ -160,7 +160,5 @@ def _range(x: np.ndarray) -> tuple[float, float]:
     if x.dtype == np.uint8:
         return 0.0, 255.0
     lowest, highest = float(x.min()), float(x.max())
-    for low, high in arrays.RANGES:
-        if low <= lowest and highest <= high:
-            return low, high
-    return lowest, highest if highest > lowest else lowest + 1.0
+    known = arrays.pixel_range(lowest, highest)
+    return known or (lowest, highest if highest > lowest else lowest + 1.0)

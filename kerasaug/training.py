@@ -2,10 +2,7 @@
 
 import dataclasses
 import functools
-import platform
-import subprocess
 from collections.abc import Callable, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +10,7 @@ import keras
 import numpy as np
 
 from kerasaug import callbacks as ours
-from kerasaug import latent_map, plots
+from kerasaug import latent_map, plots, provenance
 from kerasaug.data import augment
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import InputError
@@ -113,9 +110,9 @@ def train_generator(
         "config": dataclasses.asdict(config),
         "makes": "any class" if class_id is None else dataset.class_names[class_id],
         "latent_dim": model.latent_dim,
-        "dataset": describe(dataset),
-        "versions": versions(),
-        "git_commit": git_commit(),
+        "dataset": provenance.describe(dataset),
+        "versions": provenance.versions(),
+        "git_commit": provenance.git_commit(),
     }
     if fresh:
         folder.clear()
@@ -203,61 +200,6 @@ def learned_class(model: str, dataset: ImageDataset) -> int | None:
             + ", ".join(name for name, entry in registry.MODELS.items() if entry.all_classes)
         )
     return rare[0]
-
-
-def describe(dataset: ImageDataset) -> dict[str, Any]:
-    """What `run.json` and `results.json` say about the data.
-
-    Args:
-        dataset: The imbalanced data.
-
-    Returns:
-        Name, fingerprint, classes, counts, shape, what was found in reading them (with up to 20
-        examples each), and the indices kept of each rare class.
-    """
-    return {
-        "name": dataset.name,
-        "fingerprint": dataset.fingerprint,
-        "image_shape": list(dataset.image_shape),
-        "class_names": list(dataset.class_names),
-        "class_counts": dataset.class_counts,
-        "test_counts": list(dataset.test_counts),
-        "notes": [{"text": note.text, "items": list(note.items[:20])} for note in dataset.notes],
-        "rare_classes": dataset.rare_classes,
-        "kept_indices": {
-            dataset.class_names[class_id]: sorted(
-                dataset.indices[dataset.train_labels == class_id].tolist()
-            )
-            for class_id in dataset.rare_classes
-        },
-    }
-
-
-def versions() -> dict[str, str]:
-    """The versions of Python and of what the figures depend on."""
-    packages = ("kerasaug", "tensorflow", "keras", "numpy", "scikit-learn", "imbalanced-learn")
-    return {
-        "python": platform.python_version(),
-        **{name: metadata.version(name) for name in packages},
-    }
-
-
-def git_commit() -> str | None:
-    """The commit of this package's source, if it is run from a git checkout."""
-    source = Path(__file__).parents[1]
-    if not (source / ".git").exists():
-        return None
-    try:
-        found = subprocess.run(
-            ["git", "rev-parse", "HEAD"],
-            cwd=source,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return found.stdout.strip()
 
 
 def new_model(config: GeneratorConfig, dataset: ImageDataset) -> GenerativeModel:

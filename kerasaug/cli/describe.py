@@ -3,6 +3,7 @@
 import click
 
 from kerasaug.cli import common
+from kerasaug.errors import InputError
 
 BAR = 40
 
@@ -39,11 +40,7 @@ def describe(loaded: common.Loaded, keep: dict[str, int | float]) -> None:
         tests = dataset.test_counts[class_id]
         click.echo(f"{name:<{name_width}} {count:>7} {bar}{mark} (and {tests} to test)")
     common.print_notes(dataset, most=1000)
-    empty = [
-        n for n, c, t in zip(names, counts, dataset.test_counts, strict=True) if not c or not t
-    ]
-    if empty or len(names) < 2:
-        missing = (
-            f"no image to train or to test with of {', '.join(empty)}" if empty else "one class"
-        )
-        click.echo(f"Cannot be used like this: {missing}.")
+    try:
+        sources.check_classes(dataset)
+    except InputError as error:
+        click.echo(f"Cannot be used like this: {error}.")

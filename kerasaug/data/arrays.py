@@ -118,6 +118,20 @@ def _of_splits(splits, class_names, name):
     )
 
 
+def pixel_range(lowest: float, highest: float) -> tuple[int, int] | None:
+    """The range that pixels fill which are not uint8.
+
+    Args:
+        lowest: Of all pixels.
+        highest: Of all pixels.
+
+    Returns:
+        The first of `RANGES` that holds both; None if none does.
+    """
+    fitting = [(low, high) for low, high in RANGES if low <= lowest and highest <= high]
+    return fitting[0] if fitting else None
+
+
 def read_npz(path: Path) -> ImageDataset:
     """Reads a file of `numpy.savez`.
 
@@ -278,14 +292,14 @@ def _as_uint8(path, arrays):
         raise InputError(f"{path}: both splits must hold numbers of one kind, not {kinds}")
     if any(array.dtype != np.uint8 for array in arrays):
         lowest, highest = min(map(np.min, arrays)), max(map(np.max, arrays))
-        fitting = [(low, high) for low, high in RANGES if low <= lowest and highest <= high]
-        if not fitting:
+        found = pixel_range(lowest, highest)
+        if found is None:
             accepted = ", ".join(f"{low} to {high}" for low, high in RANGES)
             raise InputError(
                 f"{path}: pixels from {lowest:g} to {highest:g}; accepted are uint8, or other "
                 f"numbers from {accepted}"
             )
-        low, high = fitting[0]
+        low, high = found
         scaled = f"{low} to {high}"
         arrays = [
             np.rint((array.astype(np.float32) - low) * (255 / (high - low))).astype(np.uint8)

@@ -16,7 +16,7 @@ MOST_PIXELS = 64_000_000
 """Of one file; more would take too much memory to decode."""
 SMALLEST_SIDE = 8
 ASPECTS = ("pad", "crop")
-GREY_MODES = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N")
+GREY_MODES = ("1", "L", "LA")
 
 
 class UnreadableImage(ValueError):

@@ -72,7 +72,7 @@ def load(
     if kind != "folder" and not published:
         dataset = copies.noted(dataset)
     if complete:
-        _check_classes(dataset)
+        check_classes(dataset)
     return dataset.naming_rare(rare) if rare else dataset
 
 
@@ -123,7 +123,16 @@ def _check_shape(dataset: ImageDataset) -> None:
         )
 
 
-def _check_classes(dataset: ImageDataset) -> None:
+def check_classes(dataset: ImageDataset) -> None:
+    """Refuses data that no classifier can be trained on and tested with.
+
+    Args:
+        dataset: With both splits.
+
+    Raises:
+        InputError: If there are too few or too many classes, or no image of one to train or to test
+            with.
+    """
     # A published data set may have names that no image has.
     every = zip(dataset.class_names, dataset.class_counts, dataset.test_counts, strict=True)
     used = [(name, train, test) for name, train, test in every if train or test]

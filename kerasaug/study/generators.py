@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasaug import training
+from kerasaug import provenance, training
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import InputError
 from kerasaug.model_folder import ModelFolder
@@ -216,7 +216,7 @@ def _is_ready(folder: ModelFolder, config: training.GeneratorConfig, dataset: Im
         and run["status"] == "finished"
         and run["config"] == dataclasses.asdict(config)
         and run["dataset"]["fingerprint"] == dataset.fingerprint
-        and run["versions"] == training.versions()
+        and run["versions"] == provenance.versions()
     )
 
 

@@ -27,7 +27,7 @@ def summarise(
 
     Args:
         config: The resolved options, among them `arms` in the order of the table.
-        data: What `training.describe` says of the data.
+        data: What `provenance.describe` says of the data.
         trials: Results of `run_trial`; an arm may lack those that failed.
         fidelity: By model, what `Judge.measure` gave in each repetition.
         augmentation: What `Choices.augmentation` gave.

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from kerasaug import plots, training
+from kerasaug import plots, provenance, training
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.data.streams import collect
 from kerasaug.errors import InputError, TrainingFailed
@@ -89,7 +89,7 @@ class Study:
             raise TrainingFailed(f"no trial ended well; {failures[0].task}: {failures[0].error}")
         found = results.summarise(
             {**self.config.as_dict(), "generator_note": self.generators.note()},
-            training.describe(self.generators.reduced(0)),
+            provenance.describe(self.generators.reduced(0)),
             trials,
             self._fidelity(),
             self.tasks.choices.augmentation(),

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import keras
 
-from kerasaug import training
+from kerasaug import provenance
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import TrainingFailed
 from kerasaug.files import atomic, write_json
@@ -261,7 +261,7 @@ class Tasks:
             self.base_config,
             task,
             self._fingerprint(task.seed),
-            training.versions(),
+            provenance.versions(),
         ]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -1,0 +1,64 @@
+"""Where a result comes from: the data, the versions and the commit that it was made with."""
+
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from kerasaug.data.dataset import ImageDataset
+
+
+def describe(dataset: ImageDataset) -> dict[str, Any]:
+    """What `run.json` and `results.json` say about the data.
+
+    Args:
+        dataset: The imbalanced data.
+
+    Returns:
+        Name, fingerprint, classes, counts, shape, what was found in reading them (with up to 20
+        examples each), and the indices kept of each rare class.
+    """
+    return {
+        "name": dataset.name,
+        "fingerprint": dataset.fingerprint,
+        "image_shape": list(dataset.image_shape),
+        "class_names": list(dataset.class_names),
+        "class_counts": dataset.class_counts,
+        "test_counts": list(dataset.test_counts),
+        "notes": [{"text": note.text, "items": list(note.items[:20])} for note in dataset.notes],
+        "rare_classes": dataset.rare_classes,
+        "kept_indices": {
+            dataset.class_names[class_id]: sorted(
+                dataset.indices[dataset.train_labels == class_id].tolist()
+            )
+            for class_id in dataset.rare_classes
+        },
+    }
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python and of what the figures depend on."""
+    packages = ("kerasaug", "tensorflow", "keras", "numpy", "scikit-learn", "imbalanced-learn")
+    return {
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in packages},
+    }
+
+
+def git_commit() -> str | None:
+    """The commit of this package's source, if it is run from a git checkout."""
+    source = Path(__file__).parents[1]
+    if not (source / ".git").exists():
+        return None
+    try:
+        found = subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            cwd=source,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found.stdout.strip()
