@@ -120,7 +120,8 @@ def look(root: Path) -> Found:
     images that stand under two classes.
 
     Args:
-        root: Holds one folder per class; or a folder `train`, and if wanted `test`, that do.
+        root: Holds one folder per class; or a folder `train`, and if wanted `test`, that do. A
+            folder `train` without folders in it is a class, if there are others.
 
     Returns:
         What it holds.
@@ -164,9 +165,10 @@ def _split_folders(root: Path, notes: list[Note]) -> dict[str, Path]:
     folders = _visible_folders(root)
     _check_names(root, [folder.name for folder in folders])
     found = {entry.name.lower(): entry for entry in folders}
-    if "train" not in found:
-        return {"train": root}
     others = sorted(entry.name for name, entry in found.items() if name not in SPLITS)
+    # A class may be called train: it has others beside it, and no class folders in it.
+    if "train" not in found or (others and not _visible_folders(found["train"])):
+        return {"train": root}
     if others:
         notes.append(Note("folders beside train and test are not read", tuple(others)))
     return {split: found[split] for split in SPLITS if split in found}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kerasaug.data import arrays, catalog, copies, folders, pictures, streams
 from kerasaug.data.arrays import TEST_SHARE
-from kerasaug.data.dataset import ImageDataset
+from kerasaug.data.dataset import ImageDataset, Note
 from kerasaug.errors import InputError
 
 FEWEST_CLASSES, MOST_CLASSES = 2, 1000
@@ -46,9 +46,11 @@ def load(
 
     Raises:
         InputError: If it cannot be found or read, if it has fewer than 2 classes or more than
-            1,000, sides under 8 or above 256, no image of some class to train or to test with, or
-            if `test_split` is given for data that have a test split.
+            1,000, sides under 8 or above 256, no image of some class to train or to test with, if
+            `test_split` is given for data that have a test split, or if there is no such `aspect`.
     """
+    if aspect not in pictures.ASPECTS:
+        raise InputError(f"`aspect` must be pad or crop. Received: aspect={aspect!r}")
     path = Path(name)
     kind = _kind(name)
     try:
@@ -58,6 +60,9 @@ def load(
             dataset = arrays.read_npz(path) if path.is_file() else arrays.read_idx(path)
         else:
             dataset = catalog.read(str(name), any_size=image_size is not None)
+            if path.is_dir():
+                note = Note(f"the data set {name} is read, not the folder of that name: ./{name}")
+                dataset = dataclasses.replace(dataset, notes=(*dataset.notes, note))
     except OSError as error:
         raise InputError(f"{name} cannot be read: {error.strerror or error}") from error
     if image_size is not None:

@@ -81,6 +81,18 @@ def test_a_train_folder_alone_is_parted(tmp_path):
     assert (found.class_counts, found.test_counts) == ([6, 6], (4, 4))
 
 
+def test_a_class_may_be_called_train(tmp_path):
+    for name in ("plane", "train", "test"):
+        fill(tmp_path / name, 5, seed=ord(name[1]))
+    assert data.load(tmp_path).class_names == ("plane", "test", "train")
+
+
+def test_splits_without_class_folders_are_no_classes(tmp_path):
+    for name in ("train", "test"):
+        fill(tmp_path / name, 5, seed=ord(name[1]))
+    refused(tmp_path, "holds no images in class folders")
+
+
 def test_images_in_both_splits_are_named(tmp_path):
     for split in ("train", "test"):
         for name in ("a", "b"):
@@ -192,6 +204,7 @@ def test_folders_that_cannot_be_used_are_refused(tmp_path, parts):
     refused(tmp_path / "file.txt", "neither a folder nor a file .npz")
     fill(tmp_path / "single" / "ok", 5)
     refused(tmp_path / "single", "has 1 class")
+    refused(parts, "must be pad or crop", aspect="stretch")
     fill(parts / "OK", 3, seed=9)
     refused(parts, "differ only in case")
     for name in ("train", "Train"):
@@ -244,5 +257,6 @@ def test_a_folder_named_like_a_data_set_needs_its_path(parts, monkeypatch):
     parts.rename(parts.with_name("mnist"))
     monkeypatch.chdir(parts.parent)
     assert data.load("mnist").num_classes == 10
+    assert data.load("mnist").notes[-1].text.endswith("not the folder of that name: ./mnist")
     assert data.load("./mnist").num_classes == 2
     assert data.load("mnist/").num_classes == 2
