@@ -3,6 +3,9 @@
 import abc
 import csv
 import math
+import os
+import signal
+import threading
 from pathlib import Path
 
 import keras
@@ -64,10 +67,17 @@ class History(AtMilestones):
         self.rows: list[dict[str, float]] = []
 
     def on_train_begin(self, logs=None):
-        """Reads the rows that still hold."""
+        """Reads the rows that still hold, and the means since the last of them."""
         self.rows = [
             row for row in read_history(self.path) if row["step"] <= self.model.steps_taken
         ]
+        means = [variable for metric in self.model.metrics for variable in metric.variables]
+        self.means = [(variable, variable.numpy()) for variable in means]
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Goes on with the means, which `fit` has set back."""
+        for variable, value in self.means:
+            variable.assign(value)
 
     def at_step(self, step, logs):
         """Adds a row and lets the means start anew."""
@@ -103,22 +113,65 @@ class SampleGrid(AtMilestones):
 
 
 class Checkpoint(AtMilestones):
-    """Saves the whole model, optimizers and all, whole or not at all.
+    """Saves the whole model, optimizers and all, and keeps the save before.
 
     Args:
         path: A file that ends in `.keras`.
+        before: Another one: where the save before it goes.
         steps: Length of the whole training.
         times: How many saves.
     """
 
-    def __init__(self, path: Path, steps: int, times: int):
+    def __init__(self, path: Path, before: Path, steps: int, times: int):
         super().__init__(steps, times)
         self.path = path
+        self.before = before
 
     def at_step(self, step, logs):
-        """Saves over the last checkpoint."""
+        """Saves whole or not at all; there is always a whole one."""
+        if self.path.exists():
+            with atomic(self.before) as draft:
+                os.link(self.path, draft)
         with atomic(self.path) as draft:
             self.model.save(draft)
+
+
+class StopOnInterrupt(keras.callbacks.Callback):
+    """Ends a training on Ctrl-C after the step that is being taken, with a checkpoint.
+
+    A second Ctrl-C ends it at once. To be used in a `with` statement around `fit`.
+
+    Args:
+        checkpoint: What saves.
+    """
+
+    def __init__(self, checkpoint: Checkpoint):
+        super().__init__()
+        self.checkpoint = checkpoint
+        self.asked = False
+
+    def __enter__(self):
+        """Takes Ctrl-C over, where nobody else has."""
+        mine = threading.current_thread() is threading.main_thread()
+        self.takes = mine and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if self.takes:
+            signal.signal(signal.SIGINT, self._ask)
+        return self
+
+    def __exit__(self, *exception):
+        """Gives it back."""
+        if self.takes:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _ask(self, *_):
+        self.asked = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Saves and raises `KeyboardInterrupt`, if it was asked to."""
+        if self.asked:
+            self.checkpoint.at_step(self.model.steps_taken, logs or {})
+            raise KeyboardInterrupt
 
 
 class StopOnNonFinite(keras.callbacks.Callback):

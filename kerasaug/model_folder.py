@@ -36,6 +36,12 @@ class ModelFolder:
         self.samples = self.path / "samples"
         self.latent = self.path / "latent"
         self.checkpoint = self.path / "checkpoint.keras"
+        self.checkpoint_before = self.path / "checkpoint-before.keras"
+
+    @property
+    def checkpoints(self) -> tuple[Path, Path]:
+        """Where an unfinished training goes on: the newest save, and the one before it."""
+        return self.checkpoint, self.checkpoint_before
 
     def read_run(self) -> dict[str, Any] | None:
         """Reads what is known of the training.
@@ -74,7 +80,7 @@ class ModelFolder:
         """Removes what an earlier training wrote here, and nothing else."""
         for folder in (self.generator, self.samples, self.latent):
             shutil.rmtree(folder, ignore_errors=True)
-        for file in (self.model, self.history, self.losses, self.checkpoint, self.run_file):
+        for file in (self.model, self.history, self.losses, *self.checkpoints, self.run_file):
             file.unlink(missing_ok=True)
 
     def digest(self) -> str:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,7 @@ def train_generator(
     fresh: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     measure: Measure | None = None,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> ModelFolder:
     """Trains a generative model and writes its folder.
 
@@ -87,6 +89,7 @@ def train_generator(
         fresh: Whether to begin anew where a training stands already.
         callbacks: Further Keras callbacks, for progress.
         measure: Says how good the images are, for `fidelity` in `run.json`.
+        tell: Is given a line if a checkpoint is damaged, and an earlier one is gone on from.
 
     Returns:
         The folder.
@@ -101,9 +104,8 @@ def train_generator(
     config = check_folder(folder, config, dataset, fresh)
     keras.config.set_dtype_policy(config.precision)
     make_reproducible(config.seed)
-    if folder.checkpoint.exists() and not fresh:
-        model = registry.load(config.model, folder.checkpoint)
-    else:
+    model = None if fresh else _begun(config.model, folder, tell)
+    if model is None:
         model = new_model(config, dataset)
     run = {
         "status": "training",
@@ -118,13 +120,15 @@ def train_generator(
         folder.clear()
     folder.write_run(run)
     dataset = dataset.cache()
+    checkpoint = ours.Checkpoint(*folder.checkpoints, config.steps, HISTORY_ROWS)
     kept = [
         ours.StopOnNonFinite(),
         ours.History(folder.history, config.steps, HISTORY_ROWS),
         ours.SampleGrid(folder.samples, config.steps, SAMPLE_GRIDS),
-        ours.Checkpoint(folder.checkpoint, config.steps, HISTORY_ROWS),
+        checkpoint,
     ]
-    fit(model, config, dataset, [*kept, *callbacks])
+    with ours.StopOnInterrupt(checkpoint) as stop:
+        fit(model, config, dataset, [*kept, *callbacks, stop])
     _finish(model, folder, f"{config.model} on {config.dataset}")
     if isinstance(model, EncodingModel):
         latent_map.write(model, dataset, folder.latent)
@@ -133,7 +137,8 @@ def train_generator(
         classes = range(dataset.num_classes) if class_id is None else [class_id]
         fidelity = measure(functools.partial(folder.generate, seed=0), dataset, classes)
     folder.write_run({**run, "status": "finished", "fidelity": fidelity})
-    folder.checkpoint.unlink(missing_ok=True)
+    for checkpoint in folder.checkpoints:
+        checkpoint.unlink(missing_ok=True)
     return folder
 
 
@@ -266,6 +271,22 @@ def fit(
         shuffle=False,
         verbose=0,
     )
+
+
+def _begun(name: str, folder: ModelFolder, tell: Callable[[str], None]) -> GenerativeModel | None:
+    """The model as its last whole checkpoint has it; None if there is none."""
+    for checkpoint in folder.checkpoints:
+        if not checkpoint.exists():
+            continue
+        try:
+            with zipfile.ZipFile(checkpoint) as archive:
+                if archive.testzip() is None:
+                    return registry.load(name, checkpoint)
+        # Keras answers damaged files with many kinds of errors.
+        except Exception:
+            pass
+        tell(f"{checkpoint} is damaged; going on from what was saved before it")
+    return None
 
 
 def _finish(model: GenerativeModel, folder: ModelFolder, title: str) -> None:

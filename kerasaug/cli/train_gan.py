@@ -140,6 +140,7 @@ def train_gan(
             fresh=not resume,
             callbacks=[progress.following(model)],
             measure=measure,
+            tell=progress.say,
         )
     _print_fidelity(folder.read_run()["fidelity"], data)
     click.echo(f"\nSavedModel: {folder.generator}\nLosses:     {folder.losses}")
@@ -182,4 +183,4 @@ def _print_fidelity(measured, data):
 
 def main() -> None:
     """The entry point."""
-    common.run(train_gan, "the same command goes on from the last checkpoint")
+    common.run(train_gan, "the same command goes on where it stopped")

@@ -16,6 +16,20 @@ from kerasaug.models import networks
 CHUNK = 256
 
 
+class SavedMean(keras.metrics.Mean):
+    """A mean that is saved with its model, as Keras' own is not: it may span a stop."""
+
+    def save_own_variables(self, store):
+        """Writes the sum and the number of values."""
+        for number, variable in enumerate(self.variables):
+            store[str(number)] = variable.numpy()
+
+    def load_own_variables(self, store):
+        """Reads what `save_own_variables` wrote."""
+        for number, variable in enumerate(self.variables):
+            variable.assign(store[str(number)])
+
+
 class GenerativeModel(keras.Model, abc.ABC):
     """A model that makes images from latents and, if it is conditional, from class labels.
 
@@ -44,7 +58,7 @@ class GenerativeModel(keras.Model, abc.ABC):
         self.step = self.add_weight(
             shape=(), dtype="int64", initializer="zeros", trainable=False, name="step"
         )
-        self.loss_trackers = {name: keras.metrics.Mean(name=name) for name in self.loss_names}
+        self.loss_trackers = {name: SavedMean(name=name) for name in self.loss_names}
 
     @property
     def metrics(self):

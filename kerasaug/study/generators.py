@@ -106,6 +106,7 @@ class Generators:
                 dataset,
                 folder,
                 callbacks=[following],
+                tell=follower.say,
                 measure=lambda *arguments: self._get_judge(follower).measure(*arguments),
             )
         return folder

@@ -1,5 +1,7 @@
 import dataclasses
 import json
+import os
+import signal
 
 import keras
 import numpy as np
@@ -71,11 +73,63 @@ def test_a_stopped_training_ends_as_if_it_had_not_been(tiny, tmp_path, monkeypat
     recorded = Recorded()
     training.train_generator(CONFIG, tiny, tmp_path / "stopped", callbacks=[recorded])
     assert recorded.first == checkpoint.steps_taken == 10
-    ours, theirs = (keras.models.load_model(folder.model) for folder in (stopped, whole))
-    for a, b in zip(ours.variables, theirs.variables, strict=True):
-        np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
+    equal(stopped, whole)
     assert read_history(stopped.history) == read_history(whole.history)
     assert not stopped.checkpoint.exists()
+
+
+class Press(keras.callbacks.Callback):
+    """Presses Ctrl-C in the middle of a training, between two rows of the history."""
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if self.model.steps_taken == 12:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def equal(ours, theirs):
+    ours, theirs = (keras.models.load_model(folder.model) for folder in (ours, theirs))
+    for a, b in zip(ours.variables, theirs.variables, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
+
+
+@pytest.mark.parametrize("model", ["conditional-wgan", "conditional-vae", "progressive-wgan"])
+def test_ctrl_c_saves_the_step_that_was_taken(model, tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "HISTORY_ROWS", 4)
+    config = replaced(model=model)
+    whole = training.train_generator(config, tiny, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        training.train_generator(config, tiny, tmp_path / "stopped", callbacks=[Press()])
+    recorded = Recorded()
+    stopped = training.train_generator(config, tiny, tmp_path / "stopped", callbacks=[recorded])
+    assert recorded.first == 13
+    equal(stopped, whole)
+    # To the last digit: a row of the history is a mean over steps before and after.
+    assert read_history(stopped.history) == read_history(whole.history)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("damage", ["cut", "turned", "missing"])
+@pytest.mark.parametrize("both", [False, True])
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(
+    damage, both, tiny, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(training, "HISTORY_ROWS", 4)
+    whole = training.train_generator(CONFIG, tiny, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        training.train_generator(CONFIG, tiny, tmp_path / "stopped", callbacks=[Kill()])
+    stopped = training.ModelFolder(tmp_path / "stopped")
+    for checkpoint in stopped.checkpoints if both else stopped.checkpoints[:1]:
+        content = bytearray(checkpoint.read_bytes())
+        content[len(content) // 2] ^= 255
+        damaged = {"cut": content[: len(content) // 2], "turned": content}
+        checkpoint.write_bytes(damaged[damage]) if damage in damaged else checkpoint.unlink()
+    recorded, told = Recorded(), []
+    training.train_generator(CONFIG, tiny, stopped.path, callbacks=[recorded], tell=told.append)
+    assert recorded.first == (0 if both else 5)
+    assert len(told) == (0 if damage == "missing" else 1 + both)
+    equal(stopped, whole)
+    assert read_history(stopped.history) == read_history(whole.history)
+    assert not any(checkpoint.exists() for checkpoint in stopped.checkpoints)
 
 
 def test_what_must_not_be_written_over_is_refused(tiny, tmp_path):
