@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasaug.data.folders import MANIFEST, MANIFEST_COLUMNS
+from kerasaug.data.pictures import SUFFIXES
 from kerasaug.errors import InputError
 from kerasaug.files import atomic
 
@@ -82,7 +83,7 @@ def check(path: Path) -> None:
     if path.suffix in (".npz", ".tfrecord"):
         if path.exists():
             raise InputError(f"{path} is there already; nothing is overwritten")
-    elif path.exists() and not path.is_dir():
+    elif path.suffix.lower() in SUFFIXES or (path.exists() and not path.is_dir()):
         raise InputError(f"{path} is a file; accepted: a folder, or a file .npz or .tfrecord")
 
 

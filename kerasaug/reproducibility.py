@@ -15,7 +15,9 @@ def make_reproducible(seed: int) -> None:
     Args:
         seed: From 0 to 2^32 - 1.
     """
+    policy = keras.config.dtype_policy()
     keras.utils.clear_session()
+    keras.config.set_dtype_policy(policy)
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
     # It drops the order between the gradient penalty's reading of a critic's weights and the

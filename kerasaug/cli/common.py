@@ -31,8 +31,10 @@ def run(command: click.Command, go_on: str) -> None:
         _fail(str(error), INPUT_ERROR)
     except (OSError, TrainingFailed) as error:
         _fail(str(error), FAILURE)
-    except (click.Abort, KeyboardInterrupt):
-        _fail(f"stopped; {go_on}", INTERRUPTED)
+    except (click.Abort, KeyboardInterrupt) as error:
+        # Click puts its own in the place of one that knows more.
+        known = str(error.__cause__ or error)
+        _fail(f"stopped; {known or go_on}", INTERRUPTED)
     except Exception as error:
         # A file that was whole when it was looked at, and is read in the middle of a pipeline.
         if "UnreadableImage" not in str(error):

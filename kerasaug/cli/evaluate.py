@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import math
+import re
 from pathlib import Path
 
 import click
@@ -23,6 +24,8 @@ from kerasaug.study.arms import (
     Arm,
     parse_list,
 )
+
+WIDTH_OF_FILE, WIDTH_OF_SCORES = 120, 60
 
 
 def _table(rows: dict[str, str]) -> str:
@@ -223,8 +226,11 @@ def evaluate(
     common.print_notes(whole)
     if dry_run:
         return
-    with Progress(study.units()) as progress:
-        results = study.run(progress, jobs or parallel.default_jobs(), scheduler)
+    try:
+        with Progress(study.units()) as progress:
+            results = study.run(progress, jobs or parallel.default_jobs(), scheduler)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"the same command with --output {output} goes on") from None
     _print_results(results)
     click.echo(f"\nReport:  {output / 'report.html'}\nResults: {output / 'results.json'}")
     if results["failures"]:
@@ -262,12 +268,17 @@ def _print_results(results):
 
     from kerasaug.study.results import BASELINE, headlines
 
+    console = rich.console.Console()
+    if not console.is_terminal:
+        console.width = WIDTH_OF_FILE
     table = rich.table.Table(
         box=rich.box.SIMPLE,
         padding=(0, 1, 0, 0),
         title="recall, precision and F1 of the rare class; ± 95 % interval",
     )
     # The only column that gives way where the window is narrow.
+    longest = max(map(len, results["arms"]))
+    broken = longest + WIDTH_OF_SCORES > console.width
     table.add_column("arm", overflow="fold", min_width=10)
     for name in ("recall", "prec.", "F1", "accuracy"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -275,14 +286,13 @@ def _print_results(results):
     for arm, found in results["arms"].items():
         summary = found["summary"]
         table.add_row(
-            arm,
+            re.sub("(?=[:+])", "\n", arm) if broken else arm,
             _with_spread(summary["rare_recall"]),
             f"{summary['rare_precision']['mean']:.3f}",
             _with_spread(summary["rare_f1"]),
             f"{summary['accuracy']['mean']:.4f}",
             found["verdict"] or ("baseline" if arm == BASELINE else "-"),
         )
-    console = rich.console.Console()
     console.print(table)
     note = results["config"]["generator_note"]
     for sentence in [*headlines(results).first, *([note] if note else [])]:
@@ -299,4 +309,4 @@ def _with_spread(value):
 
 def main() -> None:
     """The entry point."""
-    common.run(evaluate, "give the same --output again to go on; finished trials are not run again")
+    common.run(evaluate, "nothing was begun")

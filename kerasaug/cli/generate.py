@@ -54,6 +54,8 @@ def generate(model, label, count, seed, balance, to, originals, output, dry_run)
     Nothing that is there already is overwritten or changed. A folder that comes out can be read by
     keras.utils.image_dataset_from_directory and by --dataset of the other commands.
     """
+    if not model.exists():
+        raise InputError(f"MODEL {model}: there is no such folder")
     if (label is None) == (balance is None):
         raise InputError("accepted is either --label CLASS or --balance FOLDER")
     for option, value, mode in (
@@ -64,8 +66,6 @@ def generate(model, label, count, seed, balance, to, originals, output, dry_run)
         if value is not None and mode is None:
             with_what = "--label" if option == "--count" else "--balance"
             raise InputError(f"{option} {value}: goes together with {with_what} alone")
-    if not model.exists():
-        raise InputError(f"MODEL {model}: there is no such folder")
     quiet_tensorflow()
     from kerasaug import balancing, drawn_images
     from kerasaug.saved_generator import SavedGenerator

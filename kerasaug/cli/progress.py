@@ -6,6 +6,7 @@ import rich.progress
 import rich.table
 
 LINES_WITHOUT_TERMINAL = 20
+STARTING = "starting"
 
 
 class Progress:
@@ -32,7 +33,7 @@ class Progress:
             expand=True,
             disable=not self.console.is_terminal,
         )
-        self.task = self.bar.add_task("starting", total=total, losses="")
+        self.task = self.bar.add_task(STARTING, total=total, losses="")
 
     def __enter__(self) -> "Progress":
         """Begins to draw."""
@@ -49,6 +50,9 @@ class Progress:
         Args:
             units: How much.
         """
+        if self.bar.tasks[0].description == STARTING:
+            # Workers say how far they are, and not with what.
+            self.describe("training")
         self.bar.advance(self.task, units)
 
     def describe(self, description: str) -> None:
@@ -60,11 +64,13 @@ class Progress:
         self.bar.update(self.task, description=description, losses="")
 
     def say(self, line: str) -> None:
-        """Prints a line above the bar.
+        """Prints a line above the bar; where there is none, with how far the work is.
 
         Args:
             line: What to print.
         """
+        if not self.console.is_terminal:
+            line = f"{self.bar.tasks[0].percentage:3.0f}%  {line}"
         self.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def following(self, description: str, units_per_step: float = 1.0) -> "Follow":
@@ -112,4 +118,4 @@ class Follow(keras.callbacks.Callback):
         tenth = max(1.0, (task.total or 0) / LINES_WITHOUT_TERMINAL)
         crossed = task.completed // tenth > (task.completed - self.units_per_step) // tenth
         if crossed and not self.progress.console.is_terminal:
-            self.progress.say(f"{task.percentage:3.0f}%  {self.description}  {losses}")
+            self.progress.say(f"{self.description}  {losses}")

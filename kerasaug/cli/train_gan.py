@@ -29,7 +29,7 @@ Examples (installed from a wheel, the command is kerasaug-train-gan):
     default="default",
     show_default=True,
     help="Sets steps, batch size, width and learning rate together: smoke only shows "
-    "that everything works, quick takes about a minute, default ten to twenty, paper hours.",
+    "that everything works, quick takes one to five minutes, default ten to twenty, paper hours.",
 )
 @click.option("--steps", type=click.IntRange(1), show_default="preset's", help="Generator steps.")
 @click.option(

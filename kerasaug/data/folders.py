@@ -147,7 +147,7 @@ def look(root: Path) -> Found:
         text = f"class folder{'s' * (len(empty) > 1)} without images left out"
         notes.append(Note(text, tuple(empty)))
     if "test" not in files and _has_generated(root):
-        text = "generated images are among these: keep others apart in a folder test to score by"
+        text = "some of these were generated, as listed here; real ones belong in a folder test"
         notes.append(Note(text, (MANIFEST,)))
     if "test" in files:
         notes += copies.shared(*([file.seen for file in files[split]] for split in SPLITS))
@@ -275,7 +275,7 @@ def _note(notes: list[Note], count: int, what: str, items: list[str]) -> None:
 
 def _summary(files: list[File]) -> Note:
     sizes = collections.Counter(f"{file.shape[1]}x{file.shape[0]}" for file in files)
-    modes = collections.Counter(file.mode for file in files)
+    modes = collections.Counter(pictures.MODE_NAMES.get(file.mode, file.mode) for file in files)
     return Note(f"{len(files)} image{'s' * (len(files) > 1)}: {_most(sizes)}; {_most(modes)}")
 
 

@@ -17,6 +17,16 @@ MOST_PIXELS = 64_000_000
 SMALLEST_SIDE = 8
 ASPECTS = ("pad", "crop")
 GREY_MODES = ("1", "L", "LA")
+MODE_NAMES = {
+    "1": "black and white",
+    "L": "grey",
+    "LA": "grey with transparency",
+    "I;16": "grey of 16 bits",
+    "P": "of a palette",
+    "RGB": "colour",
+    "RGBA": "colour with transparency",
+}
+"""Of the pixel formats that a user meets, by Pillow's names."""
 
 
 class UnreadableImage(ValueError):

@@ -98,7 +98,7 @@ def _kind(name: str | Path) -> str:
     if nameable and (catalog.knows(text) or not (os.sep in text or path.exists())):
         return "catalog"
     if not path.exists():
-        raise InputError(f"there is no {path}")
+        raise InputError(f"there is no file or folder {path}")
     if path.is_dir():
         return "arrays" if arrays.is_idx_folder(path) else "folder"
     if path.suffix == ".npz":

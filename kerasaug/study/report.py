@@ -1,11 +1,13 @@
 """From `results.json` to pictures and one self-contained page."""
 
 import base64
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jinja2
+import markupsafe
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -62,6 +64,7 @@ def render(results: dict[str, Any], figures: Path) -> str:
     )
     environment.filters["score"] = _score
     environment.filters["readable"] = readable
+    environment.filters["breakable"] = _breakable
     data = results["data"]
     return environment.get_template("report.html.j2").render(
         results=results,
@@ -202,6 +205,11 @@ def _embedded(path: Path) -> str | None:
     if not path.exists():
         return None
     return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
+
+
+def _breakable(name: str) -> markupsafe.Markup:
+    """An arm's name, which a browser may break before its modifiers alone."""
+    return markupsafe.Markup(re.sub("(?=[:+])", "<wbr>", str(markupsafe.escape(name))))
 
 
 def _score(value: float | None, digits: int = 3, signed: bool = False) -> str:

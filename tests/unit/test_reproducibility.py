@@ -1,10 +1,21 @@
 import collections
 
+import keras
 import tensorflow as tf
 from tensorflow.python.eager import context
 
 from kerasaug.models import create
 from kerasaug.reproducibility import make_reproducible
+
+
+def test_names_begin_anew_and_the_precision_stays():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    names = []
+    for _ in range(2):
+        make_reproducible(0)
+        names.append(keras.layers.Dense(1).name)
+    assert names == ["dense", "dense"]
+    assert keras.config.dtype_policy().name == "mixed_bfloat16"
 
 
 def optimized_graph(function, *arguments):

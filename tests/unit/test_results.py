@@ -16,8 +16,15 @@ def study(scores, **options):
         for arm, (test, validation) in scores.items()
         for seed in range(3)
     ]
-    data = {"class_names": ["top", "bottom"], "rare_classes": [1]}
+    data = {"class_names": ["top", "bottom"], "rare_classes": [1], "test_counts": [50, 50]}
     return summarise({"arms": list(scores)}, data, trials, **options)
+
+
+def test_few_test_images_are_said_first():
+    found = study({"none": (0.5, 0), "gan": (0.7, 0)})
+    assert "test images of bottom." in headlines(found).first[-1]
+    found["data"]["test_counts"] = [50, 2]
+    assert headlines(found).first[0].startswith("There are but 2 test images of bottom: too few")
 
 
 def test_an_amount_is_chosen_by_validation_images_whatever_the_test_images_say():
