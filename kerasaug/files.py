@@ -1,13 +1,19 @@
 """Files that appear whole or not at all."""
 
 import contextlib
+import fcntl
 import json
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from kerasaug.errors import InputError
+
+LOCK = ".lock"
 
 
 @contextlib.contextmanager
@@ -38,6 +44,40 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
             draft.replace(path)
     finally:
         shutil.rmtree(workshop, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keeps other runs out of a folder while the block lasts.
+
+    The system lets go of the lock of a process that ends, however it ends.
+
+    Args:
+        folder: Is created.
+
+    Raises:
+        InputError: If another run is in it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / LOCK
+    with contextlib.ExitStack() as stack:
+        while True:
+            file = stack.enter_context(path.open("a+", encoding="utf-8"))
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                file.seek(0)
+                owner = file.read() or "another process"
+                raise InputError(f"{folder} is in use by {owner}; wait, or end it") from error
+            # The run before may have removed the file between the two calls.
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.sameopenfile(file.fileno(), stack.enter_context(path.open()).fileno()):
+                    break
+        stack.callback(path.unlink, missing_ok=True)
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
+        yield
 
 
 def is_empty(folder: Path) -> bool:

@@ -15,7 +15,7 @@ from kerasaug import latent_map, plots, provenance
 from kerasaug.data import augment
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import InputError
-from kerasaug.files import atomic
+from kerasaug.files import atomic, locked
 from kerasaug.model_folder import ModelFolder
 from kerasaug.models import networks, registry
 from kerasaug.models.encoding import EncodingModel
@@ -95,12 +95,19 @@ def train_generator(
         The folder.
 
     Raises:
-        InputError: If the folder holds something that may not be written over, or the model does
-            not fit the data.
+        InputError: If the folder holds something that may not be written over, another run is in
+            it, or the model does not fit the data.
         TrainingFailed: If a loss stops being a number.
     """
-    class_id = learned_class(config.model, dataset)
+    learned_class(config.model, dataset)
     folder = ModelFolder(output)
+    with locked(folder.path):
+        _train(config, dataset, folder, fresh, callbacks, measure, tell)
+    return folder
+
+
+def _train(config, dataset, folder, fresh, callbacks, measure, tell):
+    class_id = learned_class(config.model, dataset)
     config = check_folder(folder, config, dataset, fresh)
     keras.config.set_dtype_policy(config.precision)
     make_reproducible(config.seed)
@@ -139,7 +146,6 @@ def train_generator(
     folder.write_run({**run, "status": "finished", "fidelity": fidelity})
     for checkpoint in folder.checkpoints:
         checkpoint.unlink(missing_ok=True)
-    return folder
 
 
 def check_folder(

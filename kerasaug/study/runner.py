@@ -10,7 +10,7 @@ from kerasaug import plots, provenance, training
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.data.streams import collect
 from kerasaug.errors import InputError, TrainingFailed
-from kerasaug.files import atomic, is_empty, write_json
+from kerasaug.files import atomic, is_empty, locked, write_json
 from kerasaug.study import parallel, report, results
 from kerasaug.study.arms import VARIED
 from kerasaug.study.config import Follower, StudyConfig
@@ -75,6 +75,10 @@ class Study:
         Raises:
             TrainingFailed: If no trial ended well.
         """
+        with locked(self.output):
+            return self._run(follower, jobs, scheduler)
+
+    def _run(self, follower, jobs, scheduler):
         with parallel.workers(follower, jobs, scheduler) as perform:
             write_json(self.run_file, {"schema": SCHEMA, "config": self.tasks.base_config})
             read = len(self._finished_trials())

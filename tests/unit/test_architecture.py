@@ -8,7 +8,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "kerasaug"
 FLOORS = [
-    ["errors", "files", "images", "precision", "quiet", "reproducibility", "wording"],
+    ["errors"],
+    ["files", "images", "precision", "quiet", "reproducibility", "wording"],
     ["plots"],
     ["data", "models"],
     ["presets", "callbacks", "latent_map", "model_folder", "drawn_images", "provenance"],

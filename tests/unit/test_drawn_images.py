@@ -238,7 +238,7 @@ def test_a_filled_folder_can_be_filled_up_further(generator, parts, tmp_path):
     found = data.load(tmp_path / "newer", test_split=0.1)
     assert np.add(found.class_counts, found.test_counts).tolist() == [9, 9]
     assert [row["number"] for row in rows(tmp_path / "newer")] == list("012345") + ["0", "1"]
-    assert any("generated images are among these" in note.text for note in found.notes)
+    assert any("some of these were generated" in note.text for note in found.notes)
 
 
 def test_a_class_is_found_by_its_name_and_not_by_its_number(generator, parts, tmp_path):

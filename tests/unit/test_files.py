@@ -1,8 +1,12 @@
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
-from kerasaug.files import atomic, write_json
+from kerasaug.errors import InputError
+from kerasaug.files import atomic, locked, write_json
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -44,3 +48,31 @@ def test_nan_is_not_written(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "result.json", float("nan"))
     assert not list(tmp_path.iterdir())
+
+
+HOLD = """
+import pathlib, sys
+from kerasaug.files import locked
+with locked(pathlib.Path(sys.argv[1])):
+    print("locked", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_folder_in_use_is_refused_until_its_owner_is_gone(tmp_path):
+    owner = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert owner.stdout.readline() == "locked\n"
+    with pytest.raises(InputError, match=rf"in use by process {owner.pid} on "):
+        locked(tmp_path).__enter__()
+    owner.kill()
+    owner.communicate()
+    # What a killed run leaves behind is no lock.
+    assert os.listdir(tmp_path) == [".lock"]
+    with locked(tmp_path):
+        assert f"process {os.getpid()} " in (tmp_path / ".lock").read_text()
+    assert os.listdir(tmp_path) == []

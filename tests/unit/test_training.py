@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import signal
 
 import keras
@@ -62,20 +63,38 @@ def test_a_folder_holds_what_was_promised(tiny, tmp_path):
     assert len(np.unique(images.reshape(600, -1), axis=0)) > 590
 
 
-def test_a_stopped_training_ends_as_if_it_had_not_been(tiny, tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def runs(tiny, tmp_path_factory):
+    """A training that nothing stopped, and one that was killed past its second checkpoint."""
+    place = tmp_path_factory.mktemp("runs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "HISTORY_ROWS", 4)
+        whole = training.train_generator(CONFIG, tiny, place / "whole")
+        with pytest.raises(KeyboardInterrupt):
+            training.train_generator(CONFIG, tiny, place / "killed", callbacks=[Kill()])
+    return whole, place / "killed"
+
+
+@pytest.fixture
+def whole(runs):
+    return runs[0]
+
+
+@pytest.fixture
+def killed(runs, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "HISTORY_ROWS", 4)
-    whole = training.train_generator(CONFIG, tiny, tmp_path / "whole")
-    with pytest.raises(KeyboardInterrupt):
-        training.train_generator(replaced(), tiny, tmp_path / "stopped", callbacks=[Kill()])
+    return training.ModelFolder(shutil.copytree(runs[1], tmp_path / "killed"))
+
+
+def test_a_stopped_training_ends_as_if_it_had_not_been(tiny, whole, killed):
     # Steps after the last checkpoint, written to the history, are done again.
-    stopped = training.ModelFolder(tmp_path / "stopped")
-    checkpoint = keras.models.load_model(stopped.checkpoint)
+    checkpoint = keras.models.load_model(killed.checkpoint)
     recorded = Recorded()
-    training.train_generator(CONFIG, tiny, tmp_path / "stopped", callbacks=[recorded])
+    training.train_generator(CONFIG, tiny, killed.path, callbacks=[recorded])
     assert recorded.first == checkpoint.steps_taken == 10
-    equal(stopped, whole)
-    assert read_history(stopped.history) == read_history(whole.history)
-    assert not stopped.checkpoint.exists()
+    equal(killed, whole)
+    assert read_history(killed.history) == read_history(whole.history)
+    assert not any(checkpoint.exists() for checkpoint in killed.checkpoints)
 
 
 class Press(keras.callbacks.Callback):
@@ -92,7 +111,9 @@ def equal(ours, theirs):
         np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
 
 
-@pytest.mark.parametrize("model", ["conditional-wgan", "conditional-vae", "progressive-wgan"])
+@pytest.mark.parametrize(
+    "model", ["wgan", "conditional-vae", pytest.param("progressive-wgan", marks=pytest.mark.slow)]
+)
 def test_ctrl_c_saves_the_step_that_was_taken(model, tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "HISTORY_ROWS", 4)
     config = replaced(model=model)
@@ -108,41 +129,32 @@ def test_ctrl_c_saves_the_step_that_was_taken(model, tiny, tmp_path, monkeypatch
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-@pytest.mark.parametrize("damage", ["cut", "turned", "missing"])
-@pytest.mark.parametrize("both", [False, True])
-def test_a_damaged_checkpoint_gives_way_to_the_one_before(
-    damage, both, tiny, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(training, "HISTORY_ROWS", 4)
-    whole = training.train_generator(CONFIG, tiny, tmp_path / "whole")
-    with pytest.raises(KeyboardInterrupt):
-        training.train_generator(CONFIG, tiny, tmp_path / "stopped", callbacks=[Kill()])
-    stopped = training.ModelFolder(tmp_path / "stopped")
-    for checkpoint in stopped.checkpoints if both else stopped.checkpoints[:1]:
+@pytest.mark.parametrize(
+    ("damage", "both", "first"),
+    [("cut", False, 5), ("turned", False, 5), ("missing", False, 5), ("turned", True, 0)],
+)
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(damage, both, first, tiny, whole, killed):
+    for checkpoint in killed.checkpoints if both else killed.checkpoints[:1]:
         content = bytearray(checkpoint.read_bytes())
         content[len(content) // 2] ^= 255
         damaged = {"cut": content[: len(content) // 2], "turned": content}
         checkpoint.write_bytes(damaged[damage]) if damage in damaged else checkpoint.unlink()
     recorded, told = Recorded(), []
-    training.train_generator(CONFIG, tiny, stopped.path, callbacks=[recorded], tell=told.append)
-    assert recorded.first == (0 if both else 5)
+    training.train_generator(CONFIG, tiny, killed.path, callbacks=[recorded], tell=told.append)
+    assert recorded.first == first
     assert len(told) == (0 if damage == "missing" else 1 + both)
-    equal(stopped, whole)
-    assert read_history(stopped.history) == read_history(whole.history)
-    assert not any(checkpoint.exists() for checkpoint in stopped.checkpoints)
+    equal(killed, whole)
+    assert read_history(killed.history) == read_history(whole.history)
 
 
-def test_what_must_not_be_written_over_is_refused(tiny, tmp_path):
-    folder = tmp_path / "model"
-    with pytest.raises(KeyboardInterrupt):
-        training.train_generator(CONFIG, tiny, folder, callbacks=[Kill()])
+def test_what_must_not_be_written_over_is_refused(tiny, tmp_path, whole, killed):
     with pytest.raises(InputError, match="half-finished training with steps=20, not 30"):
-        training.train_generator(replaced(steps=30), tiny, folder)
-    training.train_generator(CONFIG, tiny, folder)
+        training.train_generator(replaced(steps=30), tiny, killed.path)
+    folder = shutil.copytree(whole.path, tmp_path / "model")
     with pytest.raises(InputError, match="finished training; use --fresh"):
         training.train_generator(CONFIG, tiny, folder)
     training.train_generator(replaced(steps=5), tiny, folder, fresh=True)
-    assert len(read_history(folder / "history.csv")) == 5
+    assert [row["step"] for row in read_history(folder / "history.csv")] == [2, 3, 4, 5]
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").write_text("mine")
     for fresh in (False, True):
@@ -151,13 +163,11 @@ def test_what_must_not_be_written_over_is_refused(tiny, tmp_path):
     assert (tmp_path / "other" / "thesis.txt").read_text() == "mine"
 
 
-def test_a_training_does_not_go_on_with_other_images(tiny, tmp_path):
-    with pytest.raises(KeyboardInterrupt):
-        training.train_generator(CONFIG, tiny, tmp_path, callbacks=[Kill()])
+def test_a_training_does_not_go_on_with_other_images(tiny, killed):
     images, labels = collect(tiny.train)
     other = data.from_arrays(255 - images, labels, images, labels, tiny.class_names, "tiny")
     with pytest.raises(InputError, match="half-finished training with data="):
-        training.train_generator(CONFIG, other, tmp_path)
+        training.train_generator(CONFIG, other, killed.path)
 
 
 @pytest.mark.parametrize("steps", [1, 19, 149])
