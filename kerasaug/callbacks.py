@@ -6,6 +6,7 @@ import math
 import os
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -78,6 +79,7 @@ class History(AtMilestones):
         """Goes on with the means, which `fit` has set back."""
         for variable, value in self.means:
             variable.assign(value)
+        self.means = []
 
     def at_step(self, step, logs):
         """Adds a row and lets the means start anew."""
@@ -143,11 +145,13 @@ class StopOnInterrupt(keras.callbacks.Callback):
 
     Args:
         checkpoint: What saves.
+        tell: Is given a line when Ctrl-C is pressed.
     """
 
-    def __init__(self, checkpoint: Checkpoint):
+    def __init__(self, checkpoint: Checkpoint, tell: Callable[[str], None]):
         super().__init__()
         self.checkpoint = checkpoint
+        self.tell = tell
         self.asked = False
 
     def __enter__(self):
@@ -162,10 +166,13 @@ class StopOnInterrupt(keras.callbacks.Callback):
         """Gives it back."""
         if self.takes:
             signal.signal(signal.SIGINT, signal.default_int_handler)
+        if self.asked and exception[0] is None:
+            raise KeyboardInterrupt
 
     def _ask(self, *_):
         self.asked = True
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.tell("stopping after this step; Ctrl-C again stops at once")
 
     def on_train_batch_end(self, batch, logs=None):
         """Saves and raises `KeyboardInterrupt`, if it was asked to."""

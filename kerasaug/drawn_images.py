@@ -83,7 +83,7 @@ def check(path: Path) -> None:
     if path.suffix in (".npz", ".tfrecord"):
         if path.exists():
             raise InputError(f"{path} is there already; nothing is overwritten")
-    elif path.suffix.lower() in SUFFIXES or (path.exists() and not path.is_dir()):
+    elif not path.is_dir() and (path.exists() or path.suffix.lower() in SUFFIXES):
         raise InputError(f"{path} is a file; accepted: a folder, or a file .npz or .tfrecord")
 
 

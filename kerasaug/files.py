@@ -50,17 +50,20 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
 def locked(folder: Path) -> Iterator[None]:
     """Keeps other runs out of a folder while the block lasts.
 
-    The system lets go of the lock of a process that ends, however it ends.
+    The system lets go of the lock of a process that ends, however it ends. Where the file system
+    knows no locks, there is none.
 
     Args:
-        folder: Is created.
+        folder: Is created; and removed again if nothing was put into it.
 
     Raises:
         InputError: If another run is in it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / LOCK
     with contextlib.ExitStack() as stack:
+        for place in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
+            place.mkdir(exist_ok=True)
+            stack.callback(_remove_if_empty, place)
         while True:
             file = stack.enter_context(path.open("a+", encoding="utf-8"))
             try:
@@ -69,6 +72,8 @@ def locked(folder: Path) -> Iterator[None]:
                 file.seek(0)
                 owner = file.read() or "another process"
                 raise InputError(f"{folder} is in use by {owner}; wait, or end it") from error
+            except OSError:
+                pass
             # The run before may have removed the file between the two calls.
             with contextlib.suppress(FileNotFoundError):
                 if os.path.sameopenfile(file.fileno(), stack.enter_context(path.open()).fileno()):
@@ -78,6 +83,11 @@ def locked(folder: Path) -> Iterator[None]:
         file.write(f"process {os.getpid()} on {socket.gethostname()}")
         file.flush()
         yield
+
+
+def _remove_if_empty(folder):
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def is_empty(folder: Path) -> bool:

@@ -89,7 +89,7 @@ def train_generator(
         fresh: Whether to begin anew where a training stands already.
         callbacks: Further Keras callbacks, for progress.
         measure: Says how good the images are, for `fidelity` in `run.json`.
-        tell: Is given a line if a checkpoint is damaged, and an earlier one is gone on from.
+        tell: Is given a line if a checkpoint is damaged, and when Ctrl-C is pressed.
 
     Returns:
         The folder.
@@ -101,6 +101,7 @@ def train_generator(
     """
     learned_class(config.model, dataset)
     folder = ModelFolder(output)
+    check_folder(folder, config, dataset, fresh)
     with locked(folder.path):
         _train(config, dataset, folder, fresh, callbacks, measure, tell)
     return folder
@@ -134,7 +135,7 @@ def _train(config, dataset, folder, fresh, callbacks, measure, tell):
         ours.SampleGrid(folder.samples, config.steps, SAMPLE_GRIDS),
         checkpoint,
     ]
-    with ours.StopOnInterrupt(checkpoint) as stop:
+    with ours.StopOnInterrupt(checkpoint, tell) as stop:
         fit(model, config, dataset, [*kept, *callbacks, stop])
     _finish(model, folder, f"{config.model} on {config.dataset}")
     if isinstance(model, EncodingModel):
@@ -284,15 +285,24 @@ def _begun(name: str, folder: ModelFolder, tell: Callable[[str], None]) -> Gener
     for checkpoint in folder.checkpoints:
         if not checkpoint.exists():
             continue
-        try:
-            with zipfile.ZipFile(checkpoint) as archive:
-                if archive.testzip() is None:
-                    return registry.load(name, checkpoint)
-        # Keras answers damaged files with many kinds of errors.
-        except Exception:
-            pass
-        tell(f"{checkpoint} is damaged; going on from what was saved before it")
+        if _whole(checkpoint):
+            model = registry.load(name, checkpoint)
+            # The next save must not put a damaged one into the place of this one.
+            checkpoint.replace(folder.checkpoint)
+            return model
+        tell(f"{checkpoint} is damaged and left aside")
     return None
+
+
+def _whole(checkpoint: Path) -> bool:
+    try:
+        with zipfile.ZipFile(checkpoint) as archive:
+            return archive.testzip() is None
+    except OSError:
+        raise
+    # Damage makes many kinds of errors.
+    except Exception:
+        return False
 
 
 def _finish(model: GenerativeModel, folder: ModelFolder, title: str) -> None:

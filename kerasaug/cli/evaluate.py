@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import math
 import re
+import shlex
 from pathlib import Path
 
 import click
@@ -230,7 +231,9 @@ def evaluate(
         with Progress(study.units()) as progress:
             results = study.run(progress, jobs or parallel.default_jobs(), scheduler)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"the same command with --output {output} goes on") from None
+        raise KeyboardInterrupt(
+            f"the same command with --output {shlex.quote(str(output))} goes on"
+        ) from None
     _print_results(results)
     click.echo(f"\nReport:  {output / 'report.html'}\nResults: {output / 'results.json'}")
     if results["failures"]:
@@ -309,4 +312,4 @@ def _with_spread(value):
 
 def main() -> None:
     """The entry point."""
-    common.run(evaluate, "nothing was begun")
+    common.run(evaluate, "what is finished is kept, and gone on from where --output is its folder")

@@ -121,7 +121,7 @@ def look(root: Path) -> Found:
 
     Args:
         root: Holds one folder per class; or a folder `train`, and if wanted `test`, that do. A
-            folder `train` without folders in it is a class, if there are others.
+            folder `train` without folders in it is a class, if others than `test` stand beside it.
 
     Returns:
         What it holds.
@@ -166,8 +166,11 @@ def _split_folders(root: Path, notes: list[Note]) -> dict[str, Path]:
     _check_names(root, [folder.name for folder in folders])
     found = {entry.name.lower(): entry for entry in folders}
     others = sorted(entry.name for name, entry in found.items() if name not in SPLITS)
-    # A class may be called train: it has others beside it, and no class folders in it.
-    if "train" not in found or (others and not _visible_folders(found["train"])):
+    if "train" not in found:
+        return {"train": root}
+    # A class may be called train: others stand beside it, and no class folders in it.
+    if others and "test" not in found and not _visible_folders(found["train"]):
+        notes.append(Note("the folder train holds no folders, so it is taken for a class"))
         return {"train": root}
     if others:
         notes.append(Note("folders beside train and test are not read", tuple(others)))

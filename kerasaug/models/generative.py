@@ -26,8 +26,10 @@ class SavedMean(keras.metrics.Mean):
 
     def load_own_variables(self, store):
         """Reads what `save_own_variables` wrote."""
-        for number, variable in enumerate(self.variables):
-            variable.assign(store[str(number)])
+        # Models that were saved before this was have none.
+        if store.keys():
+            for number, variable in enumerate(self.variables):
+                variable.assign(store[str(number)])
 
 
 class GenerativeModel(keras.Model, abc.ABC):

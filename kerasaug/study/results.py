@@ -79,7 +79,8 @@ class Headlines(NamedTuple):
     """What a study found, in sentences.
 
     Attributes:
-        first: The verdict on every generative arm, and what else has to be known.
+        first: Whether there are enough test images, the verdict on every generative arm, and what
+            else has to be known.
         further: Further comparisons.
     """
 
@@ -89,6 +90,8 @@ class Headlines(NamedTuple):
 
 def headlines(results: dict[str, Any]) -> Headlines:
     """Says in a few sentences what was found, the verdict on the generated images first.
+
+    Before it comes, if so, that there are too few test images for any verdict.
 
     Every generative arm is first held against the strongest control, which is chosen by name, never
     by its scores: the first of `STRONGEST_CONTROLS` that was run, adjusted for an arm that is; else
@@ -127,12 +130,14 @@ def headlines(results: dict[str, Any]) -> Headlines:
         sentences.insert(
             0, f"Of {held} arms with generated images, {names} {verb} shown to beat the control."
         )
-    tests = sum(data["test_counts"][class_id] for class_id in data["rare_classes"])
+    fewest = min(data["rare_classes"], key=lambda class_id: data["test_counts"][class_id])
+    tests = data["test_counts"][fewest]
     if tests < FEW_TESTS:
         sentences.insert(
             0,
             f"There {'is' if tests == 1 else 'are'} but {tests} test image{'s' * (tests != 1)} of "
-            f"{rare}: too few to tell anything by. All that follows may be chance.",
+            f"{data['class_names'][fewest]}: too few to tell anything by. All that follows may be "
+            "chance.",
         )
     if BASELINE in found:
         recall = found[BASELINE]["summary"]["rare_recall"]["mean"]

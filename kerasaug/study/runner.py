@@ -50,12 +50,7 @@ class Study:
             except InputError as error:
                 raise InputError(f"--arms: {error}") from error
         self._check_enough()
-        for name, value in self.tasks.base_config.items():
-            if kept is not None and kept.get(name) != value:
-                raise InputError(
-                    f"--output {output} holds a study with {name}={kept.get(name)}, "
-                    f"not {value}; use another folder"
-                )
+        self._refuse_another(kept)
 
     def run(
         self, follower: Follower, jobs: int = 1, scheduler: str | None = None
@@ -78,7 +73,17 @@ class Study:
         with locked(self.output):
             return self._run(follower, jobs, scheduler)
 
+    def _refuse_another(self, kept):
+        for name, value in self.tasks.base_config.items():
+            if kept is not None and kept.get(name) != value:
+                raise InputError(
+                    f"--output {self.output} holds a study with {name}={kept.get(name)}, "
+                    f"not {value}; use another folder"
+                )
+
     def _run(self, follower, jobs, scheduler):
+        # Another run may have begun one since.
+        self._refuse_another(self._kept_config())
         with parallel.workers(follower, jobs, scheduler) as perform:
             write_json(self.run_file, {"schema": SCHEMA, "config": self.tasks.base_config})
             read = len(self._finished_trials())

@@ -78,7 +78,9 @@ def test_ctrl_c_ends_all_processes_and_says_how_to_go_on(tmp_path):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert err.strip().splitlines()[-1].endswith(f"--output {tmp_path / 'study'} goes on")
+    last = err.strip().splitlines()[-1]
+    assert last.startswith("Error: stopped; ")
+    assert last.endswith(f"--output {tmp_path / 'study'} goes on")
     assert "Traceback" not in err
 
 

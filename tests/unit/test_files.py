@@ -73,6 +73,9 @@ def test_a_folder_in_use_is_refused_until_its_owner_is_gone(tmp_path):
     owner.communicate()
     # What a killed run leaves behind is no lock.
     assert os.listdir(tmp_path) == [".lock"]
+    with pytest.raises(RuntimeError), locked(tmp_path / "deep" / "new"):
+        raise RuntimeError
+    assert os.listdir(tmp_path) == [".lock"]
     with locked(tmp_path):
         assert f"process {os.getpid()} " in (tmp_path / ".lock").read_text()
     assert os.listdir(tmp_path) == []

@@ -82,13 +82,14 @@ def test_a_train_folder_alone_is_parted(tmp_path):
 
 
 def test_a_class_may_be_called_train(tmp_path):
-    for name in ("plane", "train", "test"):
+    for name in ("plane", "train"):
         fill(tmp_path / name, 5, seed=ord(name[1]))
-    assert data.load(tmp_path).class_names == ("plane", "test", "train")
+    assert data.load(tmp_path).class_names == ("plane", "train")
+    assert items(data.load(tmp_path), "taken for a class") == ()
 
 
 def test_splits_without_class_folders_are_no_classes(tmp_path):
-    for name in ("train", "test"):
+    for name in ("train", "test", "val"):
         fill(tmp_path / name, 5, seed=ord(name[1]))
     refused(tmp_path, "holds no images in class folders")
 

@@ -36,8 +36,12 @@ class Kill(keras.callbacks.Callback):
 
 
 class Recorded(keras.callbacks.Callback):
+    checkpoint = None
+
     def on_train_begin(self, logs=None):
         self.first = self.model.steps_taken
+        if self.checkpoint is not None:
+            self.held = self.checkpoint.read_bytes() if self.first else None
 
 
 def replaced(**changes):
@@ -134,14 +138,17 @@ def test_ctrl_c_saves_the_step_that_was_taken(model, tiny, tmp_path, monkeypatch
     [("cut", False, 5), ("turned", False, 5), ("missing", False, 5), ("turned", True, 0)],
 )
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(damage, both, first, tiny, whole, killed):
+    before = killed.checkpoint_before.read_bytes()
     for checkpoint in killed.checkpoints if both else killed.checkpoints[:1]:
         content = bytearray(checkpoint.read_bytes())
         content[len(content) // 2] ^= 255
         damaged = {"cut": content[: len(content) // 2], "turned": content}
         checkpoint.write_bytes(damaged[damage]) if damage in damaged else checkpoint.unlink()
     recorded, told = Recorded(), []
+    recorded.checkpoint = killed.checkpoint
     training.train_generator(CONFIG, tiny, killed.path, callbacks=[recorded], tell=told.append)
     assert recorded.first == first
+    assert recorded.held == (before if first else None)
     assert len(told) == (0 if damage == "missing" else 1 + both)
     equal(killed, whole)
     assert read_history(killed.history) == read_history(whole.history)
