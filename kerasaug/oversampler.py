@@ -44,8 +44,8 @@ class GenerativeOverSampler(BaseOverSampler):
     highest value); generated images are brought back to that range and type. Samples that were
     given come first and stay as they are.
 
-    Training sets Keras' and TensorFlow's random seed, and makes TensorFlow's operations
-    deterministic for the rest of the process.
+    Training calls `keras.utils.clear_session`, sets Keras' and TensorFlow's random seed, and makes
+    TensorFlow's operations deterministic for the rest of the process.
 
     Example:
         >>> import numpy as np

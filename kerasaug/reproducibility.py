@@ -10,8 +10,8 @@ def make_reproducible(seed: int) -> None:
     Without the latter, sums over several threads are rounded in the order in which the threads
     finish, and on a busy processor one training in some dozens ends with other weights. Names are
     given anew, as in a new process: TensorFlow orders sums by the names of their parts, which
-    otherwise count all layers that this process has ever made: `keras.utils.clear_session` is called.
-    All of this, and that TensorFlow's dependency optimizer is off, lasts for the whole process.
+    otherwise count all layers that this process has ever made, by `keras.utils.clear_session`. The
+    choice of operations, and that TensorFlow's dependency optimizer is off, last for the process.
 
     Args:
         seed: From 0 to 2^32 - 1.
