@@ -99,7 +99,6 @@ def train_generator(
             it, or the model does not fit the data.
         TrainingFailed: If a loss stops being a number.
     """
-    learned_class(config.model, dataset)
     folder = ModelFolder(output)
     check_folder(folder, config, dataset, fresh)
     with locked(folder.path):
