@@ -2,7 +2,6 @@
 
 import abc
 import csv
-import math
 import os
 import signal
 import threading
@@ -14,7 +13,6 @@ import numpy as np
 import tensorflow as tf
 
 from kerasaug import plots
-from kerasaug.errors import TrainingFailed
 from kerasaug.files import atomic
 
 GRID_COLUMNS = 10
@@ -98,20 +96,31 @@ class SampleGrid(AtMilestones):
         folder: Where the pictures go, as `step-000400.png`.
         steps: Length of the whole training.
         times: How many pictures.
+        look_at: Is given the step and the images too, (rows, columns, height, width, channels); all
+            of a row are of one class.
         seed: Of the latents.
     """
 
-    def __init__(self, folder: Path, steps: int, times: int, seed: int = 0):
+    def __init__(
+        self,
+        folder: Path,
+        steps: int,
+        times: int,
+        look_at: Callable[[int, np.ndarray], None] = lambda step, images: None,
+        seed: int = 0,
+    ):
         super().__init__(steps, times)
         self.folder = folder
+        self.look_at = look_at
         self.seed = seed
 
     def at_step(self, step, logs):
         """Draws one picture; of a conditional model each row is a class, the first ten of them."""
         rows = min(self.model.num_classes or GRID_ROWS, GRID_ROWS)
         labels = tf.repeat(tf.range(rows), GRID_COLUMNS)
-        images = self.model.sample(labels, tf.constant([self.seed, 0]))
-        plots.save_grid(np.asarray(images), self.folder / f"step-{step:06d}.png", GRID_COLUMNS)
+        images = np.asarray(self.model.sample(labels, tf.constant([self.seed, 0])))
+        plots.save_grid(images, self.folder / f"step-{step:06d}.png", GRID_COLUMNS)
+        self.look_at(step, images.reshape(rows, GRID_COLUMNS, *images.shape[1:]))
 
 
 class Checkpoint(AtMilestones):
@@ -179,19 +188,6 @@ class StopOnInterrupt(keras.callbacks.Callback):
         if self.asked:
             self.checkpoint.at_step(self.model.steps_taken, logs or {})
             raise KeyboardInterrupt
-
-
-class StopOnNonFinite(keras.callbacks.Callback):
-    """Ends a training whose loss is no longer a number; Keras' own one reads only `loss`."""
-
-    def on_train_batch_end(self, batch, logs=None):
-        """Raises `TrainingFailed` with the name of the loss and the step."""
-        for name, loss in (logs or {}).items():
-            if not math.isfinite(loss):
-                raise TrainingFailed(
-                    f"{name} is {float(loss)} at step {self.model.steps_taken}; "
-                    "what the last checkpoint holds is kept"
-                )
 
 
 def read_history(path: Path) -> list[dict[str, float]]:

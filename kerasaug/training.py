@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from kerasaug import callbacks as ours
-from kerasaug import latent_map, plots, provenance
+from kerasaug import health, latent_map, plots, provenance
 from kerasaug.data import augment
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import InputError
@@ -89,7 +89,8 @@ def train_generator(
         fresh: Whether to begin anew where a training stands already.
         callbacks: Further Keras callbacks, for progress.
         measure: Says how good the images are, for `fidelity` in `run.json`.
-        tell: Is given a line if a checkpoint is damaged, and when Ctrl-C is pressed.
+        tell: Is given a line if a checkpoint is damaged, if the training goes wrong (see
+            `health.WarnOfTrouble`), and when Ctrl-C is pressed.
 
     Returns:
         The folder.
@@ -97,7 +98,7 @@ def train_generator(
     Raises:
         InputError: If the folder holds something that may not be written over, another run is in
             it, or the model does not fit the data.
-        TrainingFailed: If a loss stops being a number.
+        TrainingFailed: If a loss or its gradient stops being a finite number.
     """
     folder = ModelFolder(output)
     check_folder(folder, config, dataset, fresh)
@@ -117,6 +118,7 @@ def _train(config, dataset, folder, fresh, callbacks, measure, tell):
     run = {
         "status": "training",
         "config": dataclasses.asdict(config),
+        "warnings": {} if model.steps_taken == 0 else (folder.read_run() or {}).get("warnings", {}),
         "makes": "any class" if class_id is None else dataset.class_names[class_id],
         "latent_dim": model.latent_dim,
         "dataset": provenance.describe(dataset),
@@ -127,11 +129,18 @@ def _train(config, dataset, folder, fresh, callbacks, measure, tell):
         folder.clear()
     folder.write_run(run)
     dataset = dataset.cache()
+
+    def warn(text):
+        tell(f"Warning: {text}")
+        folder.write_run(run)
+
+    trouble = health.WarnOfTrouble(run["warnings"], warn)
     checkpoint = ours.Checkpoint(*folder.checkpoints, config.steps, HISTORY_ROWS)
     kept = [
-        ours.StopOnNonFinite(),
+        health.StopOnNonFinite(folder.checkpoint),
+        trouble,
         ours.History(folder.history, config.steps, HISTORY_ROWS),
-        ours.SampleGrid(folder.samples, config.steps, SAMPLE_GRIDS),
+        ours.SampleGrid(folder.samples, config.steps, SAMPLE_GRIDS, trouble.look_at),
         checkpoint,
     ]
     with ours.StopOnInterrupt(checkpoint, tell) as stop:

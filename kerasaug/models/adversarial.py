@@ -285,9 +285,8 @@ class AdversarialModel(GenerativeModel):
                 loss_seed,
             )
         variables = stage.critic.trainable_variables
-        gradients = tape.gradient(losses["critic_loss"], variables)
-        self.critic_optimizer.apply(gradients, variables)
-        return losses
+        loss = self._descend(self.critic_optimizer, tape, losses["critic_loss"], variables)
+        return {**losses, "critic_loss": loss}
 
     def _generator_step(self, stage, real_images, labels, progress, seed):
         latent_seed, augment_seed, further_seed = tf.unstack(tf.random.split(seed, 3))
@@ -302,7 +301,9 @@ class AdversarialModel(GenerativeModel):
             loss = self.generator_loss(scores)
             further = self.further_losses(real_images, labels, further_seed)
             total = loss + sum(weight * value for weight, value in further.values())
-        self.generator_optimizer.apply(tape.gradient(total, variables), variables)
+        total = self._descend(self.generator_optimizer, tape, total, variables)
+        # A total that is not finite is told by the name of what it is a part of.
+        loss = tf.where(tf.math.is_finite(total), loss, total)
         return {"generator_loss": loss, **{name: value for name, (_, value) in further.items()}}
 
     def _augmented(self, images, labels, seed):

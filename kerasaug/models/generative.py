@@ -1,6 +1,7 @@
 """`GenerativeModel`: the contract that every generative model keeps."""
 
 import abc
+import math
 import os
 from collections.abc import Callable
 
@@ -214,6 +215,13 @@ class GenerativeModel(keras.Model, abc.ABC):
 
     def _draw_latents(self, count, seed):
         return tf.random.stateless_normal((count, self.latent_dim), seed)
+
+    def _descend(self, optimizer, tape, loss, variables):
+        """Takes a step of an optimizer; gives the loss, NaN where its gradient is not finite."""
+        gradients = tape.gradient(loss, variables)
+        optimizer.apply(gradients, variables)
+        finite = tf.math.is_finite(tf.linalg.global_norm(gradients))
+        return tf.where(finite, loss, math.nan)
 
     def _step_seed(self):
         return tf.stack([tf.constant(self.seed, tf.int64), tf.convert_to_tensor(self.step)])

@@ -120,8 +120,7 @@ class VAE(EncodingModel):
             reconstruction = tf.reduce_mean(losses.reconstruction_loss(images, logits))
             divergence = tf.reduce_mean(losses.kl_divergence(mean, log_variance))
             loss = reconstruction + self.kl_weight * divergence
-        gradients = tape.gradient(loss, self.trainable_variables)
-        self.optimizer.apply(gradients, self.trainable_variables)
+        loss = self._descend(self.optimizer, tape, loss, self.trainable_variables)
         if not self.conditional:
             self._follow_codes(latents, labels)
         self.step.assign_add(1)

@@ -153,11 +153,19 @@ class Generators:
         if not self.config.models:
             return None
         if self.given is None:
-            return "Each repetition trained its own generator, on its own split."
+            told = "Each repetition trained its own generator, on its own split."
+            return " ".join([told, *self._warnings()])
         return (
             f"The generator of {self.given.path} was used; it saw only the imbalanced split of "
             f"seed {self._given_seed()}, which all repetitions share."
         )
+
+    def _warnings(self):
+        for model in self.config.models:
+            for seed in range(self.config.seeds):
+                run = self.path(model, seed).read_run() or {}
+                for warning in run.get("warnings", {}).values():
+                    yield f"Warning of {model}, seed {seed}: {warning}."
 
     def _get_judge(self, follower: Follower) -> Judge:
         if self._judge is None:

@@ -12,7 +12,7 @@ FLOORS = [
     ["files", "images", "precision", "quiet", "reproducibility", "wording"],
     ["plots"],
     ["data", "models"],
-    ["presets", "callbacks", "latent_map", "model_folder", "drawn_images", "provenance"],
+    ["presets", "callbacks", "health", "latent_map", "model_folder", "drawn_images", "provenance"],
     ["training", "saved_generator"],
     ["study", "oversampler", "balancing"],
     ["cli"],
