@@ -2,7 +2,6 @@
 
 import abc
 import csv
-import os
 import signal
 import threading
 from collections.abc import Callable
@@ -13,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasaug import plots
-from kerasaug.files import atomic
+from kerasaug.files import atomic, link
 
 GRID_COLUMNS = 10
 GRID_ROWS = 10
@@ -142,7 +141,7 @@ class Checkpoint(AtMilestones):
         """Saves whole or not at all; there is always a whole one."""
         if self.path.exists():
             with atomic(self.before) as draft:
-                os.link(self.path, draft)
+                link(self.path, draft)
         with atomic(self.path) as draft:
             self.model.save(draft)
 

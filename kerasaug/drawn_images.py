@@ -2,7 +2,6 @@
 
 import csv
 import hashlib
-import os
 import re
 import tempfile
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ import tensorflow as tf
 from kerasaug.data.folders import MANIFEST, MANIFEST_COLUMNS
 from kerasaug.data.pictures import SUFFIXES
 from kerasaug.errors import InputError
-from kerasaug.files import atomic
+from kerasaug.files import atomic, link
 
 DIGITS = 6
 FORBIDDEN = re.compile(r"[%/\\\x00-\x1f\x7f]|^\.|[. ]$")
@@ -173,7 +172,7 @@ def _write_folder(drawn: Drawn, folder: Path) -> None:
             draft = Path(workshop) / file
             draft.write_bytes(content)
             # Unlike a rename, this never replaces what another process has put there.
-            os.link(draft, folder / name / file)
+            link(draft, folder / name / file)
     kept = [row for row in read_manifest(folder / MANIFEST) if row not in rows]
     write_manifest(folder / MANIFEST, kept + rows)
 

@@ -1,6 +1,7 @@
 """Files that appear whole or not at all."""
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -14,6 +15,9 @@ from typing import Any
 from kerasaug.errors import InputError
 
 LOCK = ".lock"
+DISK_ERRORS = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO)
+_ours: set[Path] = set()
+"""The folders that this process has locked."""
 
 
 @contextlib.contextmanager
@@ -30,13 +34,21 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     Yields:
         A path in a fresh folder on the same file system, with the same file name.
+
+    Raises:
+        OSError: If it cannot be written; or if a folder around it, which this process has `locked`,
+            was removed since, and would be made anew with nothing in it but this.
     """
     path = Path(path)
+    for folder in _ours.intersection(path.parents):
+        if not (folder / LOCK).exists():
+            raise FileNotFoundError(errno.ENOENT, "removed while this run wrote into it", folder)
     path.parent.mkdir(parents=True, exist_ok=True)
     workshop = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     try:
         draft = workshop / path.name
-        yield draft
+        with _as_os_errors():
+            yield draft
         _flush_to_disk(draft)
         if draft.is_dir() and path.exists():
             _swap(draft, path, workshop / "replaced")
@@ -44,6 +56,18 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
             draft.replace(path)
     finally:
         shutil.rmtree(workshop, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _as_os_errors():
+    """Raises TensorFlow's errors of writing as Python's own; only their text tells them."""
+    try:
+        yield
+    except Exception as error:
+        for number in DISK_ERRORS:
+            if not isinstance(error, OSError) and f"; {os.strerror(number)}" in str(error):
+                raise OSError(number, os.strerror(number)) from error
+        raise
 
 
 @contextlib.contextmanager
@@ -82,7 +106,28 @@ def locked(folder: Path) -> Iterator[None]:
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}")
         file.flush()
+        _ours.add(folder)
+        stack.callback(_ours.discard, folder)
         yield
+
+
+def link(source: Path, target: Path) -> None:
+    """Gives a file a second name, or where the file system has no such, copies it.
+
+    Args:
+        source: A file.
+        target: On the same file system; what stands there is never replaced.
+
+    Raises:
+        FileExistsError: If something does.
+    """
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        with source.open("rb") as theirs, target.open("xb") as ours:
+            shutil.copyfileobj(theirs, ours)
 
 
 def _remove_if_empty(folder):

@@ -1,6 +1,7 @@
 """What the commands share: options, one-line errors, a quiet TensorFlow."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ def run(command: click.Command, go_on: str) -> None:
 
     Args:
         command: The click command.
-        go_on: What to tell a user who presses Ctrl-C about how to go on.
+        go_on: How to go on, for a user who pressed Ctrl-C or whose disk was full.
     """
     try:
         command.main(standalone_mode=False)
@@ -29,17 +30,30 @@ def run(command: click.Command, go_on: str) -> None:
         _fail(error.format_message(), INPUT_ERROR)
     except InputError as error:
         _fail(str(error), INPUT_ERROR)
-    except (OSError, TrainingFailed) as error:
+    except TrainingFailed as error:
         _fail(str(error), FAILURE)
+    except OSError as error:
+        _fail(f"{_reason(error)}; once that is mended, {go_on}", FAILURE)
+    except MemoryError:
+        _fail(f"there is not enough memory; once there is, {go_on}", FAILURE)
     except (click.Abort, KeyboardInterrupt) as error:
         # Click puts its own in the place of one that knows more.
         known = str(error.__cause__ or error)
         _fail(f"stopped; {known or go_on}", INTERRUPTED)
     except Exception as error:
         # A file that was whole when it was looked at, and is read in the middle of a pipeline.
-        if "UnreadableImage" not in str(error):
-            raise
-        _fail("an image file of --dataset was changed or removed since the start", FAILURE)
+        if "UnreadableImage" in str(error):
+            _fail("an image file of --dataset was changed or removed since the start", FAILURE)
+        # What TensorFlow says of a full memory.
+        if type(error).__name__ == "ResourceExhaustedError":
+            _fail(f"there is not enough memory; once there is, {go_on}", FAILURE)
+        raise
+
+
+def _reason(error: OSError) -> str:
+    if error.strerror is None:
+        return str(error)
+    return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
 
 
 def _fail(message: str, code: int) -> None:
@@ -218,7 +232,7 @@ def resolve_keep(loaded: Loaded, keep: dict[str, int | float] | None) -> dict[st
 
 
 def check_output(path: Path | None) -> None:
-    """Refuses an output path that is no folder, before anything slow begins.
+    """Refuses an output path where no folder can be made, before anything slow begins.
 
     Args:
         path: `--output`, if given.
@@ -226,6 +240,19 @@ def check_output(path: Path | None) -> None:
     for place in (path, *path.parents) if path else ():
         if place.exists() and not place.is_dir():
             raise InputError(f"--output {path}: {place} is a file; a folder is needed")
+    if path:
+        check_writable(path)
+
+
+def check_writable(path: Path) -> None:
+    """Refuses an output path in a folder that cannot be written to.
+
+    Args:
+        path: `--output`.
+    """
+    place = next(each for each in (path.absolute(), *path.absolute().parents) if each.is_dir())
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise InputError(f"--output {path}: {place} cannot be written to")
 
 
 def print_config(config: dict[str, Any]) -> None:

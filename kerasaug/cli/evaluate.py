@@ -312,4 +312,4 @@ def _with_spread(value):
 
 def main() -> None:
     """The entry point."""
-    common.run(evaluate, "what is finished is kept, and gone on from where --output is its folder")
+    common.run(evaluate, "the same command with the same --output goes on")

@@ -66,6 +66,7 @@ def generate(model, label, count, seed, balance, to, originals, output, dry_run)
         if value is not None and mode is None:
             with_what = "--label" if option == "--count" else "--balance"
             raise InputError(f"{option} {value}: goes together with {with_what} alone")
+    common.check_writable(output)
     quiet_tensorflow()
     from kerasaug import balancing, drawn_images
     from kerasaug.saved_generator import SavedGenerator

@@ -1,5 +1,6 @@
 """`train-gan`: trains a generative model on imbalanced data and exports it."""
 
+import contextlib
 from pathlib import Path
 
 import click
@@ -125,7 +126,7 @@ def train_gan(
     if dry_run:
         return
     judging = config.judge_steps / STEP_COST
-    with Progress(config.steps + judging) as progress:
+    with Progress(config.steps + judging) as progress, _saying_how_to_go_on(fresh=not resume):
 
         def measure(*arguments):
             following = progress.following("training the judge", 1 / STEP_COST)
@@ -147,6 +148,16 @@ def train_gan(
     click.echo(f"Samples:    {folder.samples}")
     if folder.latent.exists():
         click.echo(f"Latent map: {folder.latent}")
+
+
+@contextlib.contextmanager
+def _saying_how_to_go_on(fresh):
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        if fresh:
+            raise KeyboardInterrupt("the same command without --fresh goes on") from error
+        raise
 
 
 def _print_fidelity(measured, data):

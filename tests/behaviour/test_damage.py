@@ -1,0 +1,247 @@
+"""What is done to a run from outside: killed, its disk full, its folder taken or removed."""
+
+import contextlib
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from kerasaug import training
+from kerasaug.callbacks import AtMilestones, read_history
+from kerasaug.files import atomic, locked
+from kerasaug.model_folder import ModelFolder
+
+ROOT = Path(__file__).parents[2]
+DIGITS, FIVES = ROOT / "tests" / "digits", ROOT / "saved_models" / "fives"
+CONFIG = training.GeneratorConfig(
+    model="vae",
+    dataset="tiny",
+    keep={},
+    steps=12,
+    batch_size=4,
+    width=4,
+    learning_rate=1e-3,
+    seed=0,
+    precision="float32",
+)
+
+
+@contextlib.contextmanager
+def largest_file(size):
+    """As a full disk: what is longer than so many bytes cannot be written."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def contents(folder):
+    return {
+        path.relative_to(folder): path.read_bytes()
+        for path in Path(folder).rglob("*")
+        if path.is_file() and path.name != "run.json"
+    }
+
+
+def assert_same_training(ours, theirs):
+    """Bitwise the same weights, optimizers, averages and history."""
+    ours, theirs = ModelFolder(ours), ModelFolder(theirs)
+    models = [keras.models.load_model(folder.model) for folder in (ours, theirs)]
+    for a, b in zip(*(model.variables for model in models), strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
+    for name in ("optimizer", "critic_optimizer", "generator_optimizer"):
+        states = [getattr(getattr(model, name, None), "variables", []) for model in models]
+        for a, b in zip(*states, strict=True):
+            np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
+    assert read_history(ours.history) == read_history(theirs.history)
+    for folder in (ours, theirs):
+        assert not any(checkpoint.exists() for checkpoint in folder.checkpoints)
+    images = [folder.generate(20, class_id=0, seed=1) for folder in (ours, theirs)]
+    np.testing.assert_array_equal(*images)
+
+
+@pytest.fixture(scope="module")
+def whole(tiny, tmp_path_factory):
+    return training.train_generator(CONFIG, tiny, tmp_path_factory.mktemp("whole") / "model").path
+
+
+@pytest.mark.parametrize("size", [500, 20_000, 70_000, 130_000])
+def test_a_full_disk_keeps_what_was_there_and_the_training_goes_on(size, tiny, tmp_path, whole):
+    folder = ModelFolder(tmp_path / "model")
+    largest = max(len(content) for content in contents(whole).values())
+    assert size < largest
+    with pytest.raises(OSError, match="File too large"), largest_file(size):
+        training.train_generator(CONFIG, tiny, folder.path)
+    for path in (folder.history, folder.run_file, *folder.checkpoints, folder.model):
+        if path.suffix == ".keras" and path.exists():
+            keras.models.load_model(path)
+        elif path == folder.run_file and path.exists():
+            assert json.loads(path.read_text())["status"] == "training"
+    assert not list(tmp_path.rglob(".*"))
+    training.train_generator(CONFIG, tiny, folder.path)
+    assert_same_training(folder.path, whole)
+
+
+def test_a_folder_that_is_removed_ends_the_training_and_is_not_made_anew(tiny, tmp_path):
+    class Remove(AtMilestones):
+        def at_step(self, step, logs):
+            shutil.rmtree(tmp_path / "model")
+
+    with pytest.raises(OSError, match="removed while this run wrote into it"):
+        training.train_generator(CONFIG, tiny, tmp_path / "model", callbacks=[Remove(12, 2)])
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_folder_that_is_removed_is_not_made_anew_by_one_write(tmp_path):
+    folder = tmp_path / "model"
+    with pytest.raises(FileNotFoundError, match="removed while"), locked(folder):
+        shutil.rmtree(folder)
+        with atomic(folder / "samples" / "a.png"):
+            pass
+    assert not folder.exists()
+
+
+def run(name, *arguments, **options):
+    command = [sys.executable, str(ROOT / "bin" / name), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, **options)
+
+
+def assert_one_line(done, code, words):
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1
+
+
+COMMANDS = {
+    "train-gan": ["--dataset", DIGITS, "--model", "vae", "--preset", "smoke", "--output", "out"],
+    "evaluate": [
+        *["--dataset", DIGITS, "--preset", "smoke", "--seeds", 1, "--steps", 2, "--jobs", 1],
+        *["--arms", "none", "--output", "out"],
+    ],
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_folder_in_use_is_left_alone(name, tmp_path):
+    with locked(tmp_path / "out"):
+        done = run(name, *COMMANDS[name], cwd=tmp_path)
+        assert_one_line(done, 2, f"out is in use by process {os.getpid()} on ")
+        assert os.listdir(tmp_path / "out") == [".lock"]
+
+
+@pytest.mark.parametrize("name", ["train-gan", "evaluate", "generate"])
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_to_is_refused(name, tmp_path):
+    tmp_path.chmod(0o500)
+    more = {"generate": [FIVES, "--label", 5, "--output", "out"], **COMMANDS}[name]
+    done = run(name, *more, cwd=tmp_path)
+    assert_one_line(done, 2, f"--output out: {tmp_path} cannot be written to")
+
+
+@pytest.mark.parametrize("name", ["train-gan", "evaluate", "generate"])
+def test_where_no_folder_can_be_made_one_line_says_so(name):
+    place = Path("/proc/kerasaug/out")
+    more = {"generate": [FIVES, "--label", 5, "--output", "out"], **COMMANDS}[name]
+    done = run(name, *more[:-1], place)
+    assert done.returncode in (1, 2)
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [300, 3_000, 30_000, 300_000])
+@pytest.mark.parametrize("name", ["train-gan", "evaluate", "generate"])
+def test_a_command_on_a_full_disk_says_so_and_goes_on(name, size, tmp_path):
+    generated = [FIVES, "--label", 5, "--count", 3000, "--output", "out/fives.npz"]
+    more = {"generate": generated, **COMMANDS}[name]
+    limit = (size, resource.RLIM_INFINITY)
+    full = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit)}
+    done = run(name, *more, cwd=tmp_path, **full)
+    assert done.returncode == 1, done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert "File too large" in last
+    assert "goes on" in last
+    assert "Traceback" not in done.stderr
+    done = run(name, *more, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_a_second_ctrl_c_ends_a_training_at_once(tmp_path):
+    process = start(tmp_path / "out", "conditional-wgan", steps=5000)
+    wait_for_step(process, tmp_path / "out")
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.strip().splitlines()[-1].startswith("Error: stopped; the same command goes on")
+    assert "Traceback" not in err
+
+
+def start(output, model, steps):
+    options = f"--dataset {DIGITS} --model {model} --preset smoke --steps {steps} --output {output}"
+    command = [sys.executable, str(ROOT / "bin" / "train-gan"), *options.split()]
+    quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, **quiet)
+
+
+def wait_for_step(process, output):
+    while not (output / "history.csv").exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+
+
+def in_the_middle_of_a_save(output):
+    return any(output.glob(".checkpoint*"))
+
+
+KILLS = 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["conditional-wgan", "conditional-vae", "progressive-wgan"])
+def test_twenty_kills_leave_the_weights_of_none(model, tmp_path):
+    """SIGKILL at random moments, every fourth of them in the middle of a checkpoint's write."""
+    steps = 400
+    process = start(tmp_path / "whole", model, steps)
+    began = time.monotonic()
+    wait_for_step(process, tmp_path / "whole")
+    first = time.monotonic()
+    assert process.wait() == 0
+    seconds = time.monotonic() - first
+    chance = random.Random(0)
+    killed = inside = 0
+    while killed < KILLS:
+        process = start(tmp_path / "killed", model, steps)
+        # From before the first step to as far as brings the training to its end in time.
+        wait = chance.uniform(0.5, first - began + 2 * seconds / KILLS)
+        until = time.monotonic() + wait
+        while process.poll() is None and time.monotonic() < until:
+            time.sleep(0.01)
+        if killed % 4 == 0:
+            while process.poll() is None and not in_the_middle_of_a_save(tmp_path / "killed"):
+                time.sleep(0.0002)
+        if process.poll() is not None:
+            break
+        inside += in_the_middle_of_a_save(tmp_path / "killed")
+        process.kill()
+        process.communicate()
+        killed += 1
+    if process.poll() != 0:
+        process = start(tmp_path / "killed", model, steps)
+        assert process.wait() == 0
+    print(f"{model}: {killed} kills survived, {inside} of them in the middle of a save")
+    assert_same_training(tmp_path / "killed", tmp_path / "whole")
