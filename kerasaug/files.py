@@ -14,7 +14,7 @@ from typing import Any
 
 from kerasaug.errors import InputError
 
-LOCK = ".lock"
+LOCK, WORKSHOP = ".lock", ".kerasaug"
 DISK_ERRORS = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO)
 _ours: set[Path] = set()
 """The folders that this process has locked."""
@@ -26,8 +26,8 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     The block writes a file or a folder at the path it is given. If it raises, or the process dies,
     whatever stood at `path` before is left as it was; only a folder that replaces a folder is away
-    for the instant between two renames. A process that is killed leaves a hidden folder `.NAME-...`
-    beside `path`, which nobody reads.
+    for the instant between two renames. A process that is killed leaves a hidden folder beside
+    `path`, which nobody reads, and which the next run that has the folder `locked` removes.
 
     Args:
         path: Where the file or folder is to stand; its parent folder is created.
@@ -44,7 +44,9 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         if not (folder / LOCK).exists():
             raise FileNotFoundError(errno.ENOENT, "removed while this run wrote into it", folder)
     path.parent.mkdir(parents=True, exist_ok=True)
-    workshop = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    workshop = Path(
+        tempfile.mkdtemp(prefix=f".{path.name[:100]}-", suffix=WORKSHOP, dir=path.parent)
+    )
     try:
         draft = workshop / path.name
         with _as_os_errors():
@@ -108,6 +110,8 @@ def locked(folder: Path) -> Iterator[None]:
         file.flush()
         _ours.add(folder)
         stack.callback(_ours.discard, folder)
+        for left in list(folder.rglob(f".*{WORKSHOP}")):
+            shutil.rmtree(left, ignore_errors=True)
         yield
 
 

@@ -1,5 +1,6 @@
 """A trained generator on disk: what its folder holds, and how to draw images from it."""
 
+import functools
 import hashlib
 import json
 import shutil
@@ -7,16 +8,28 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from kerasaug.errors import InputError
+from kerasaug.exported import ExportedGenerator
 from kerasaug.files import is_empty, write_json
-from kerasaug.images import to_uint8
 from kerasaug.models import registry
 from kerasaug.models.encoding import EncodingModel
 
 SCHEMA = 1
-DRAW_BATCH = 512
+STATUSES = ("training", "finished")
+FIELDS = {
+    "status": str,
+    "latent_dim": int,
+    "makes": str,
+    "config.model": str,
+    "config.seed": int,
+    "config.keep": dict,
+    "config.dataset": str,
+    "dataset.class_names": list,
+    "dataset.image_shape": list,
+    "dataset.fingerprint": str,
+}
+"""What `run.json` must have, and of which type."""
 
 
 class ModelFolder:
@@ -60,12 +73,24 @@ class ModelFolder:
             return None
         try:
             run = json.loads(self.run_file.read_text(encoding="utf-8"))
-            known = run["schema"] == SCHEMA and run["status"] in ("training", "finished")
-            known = known and {"config", "dataset"} <= run.keys()
-        except (ValueError, KeyError, TypeError) as error:
+            schema = run["schema"]
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(f"{self.run_file} is damaged: {error}") from error
-        if not known:
+        if schema != SCHEMA:
             raise InputError(f"{self.run_file} is not of schema {SCHEMA}, which this version reads")
+        for place, kind in FIELDS.items():
+            found = functools.reduce(_entry, place.split("."), run)
+            if not isinstance(found, kind) or isinstance(found, bool):
+                what = "lacks" if found is None else "is damaged in"
+                raise InputError(f"{self.run_file} {what} {place}")
+        if not all(isinstance(name, str) for name in run["dataset"]["class_names"]):
+            raise InputError(f"{self.run_file} is damaged in dataset.class_names")
+        model, status = run["config"]["model"], run["status"]
+        if model not in registry.MODELS or status not in STATUSES:
+            raise InputError(
+                f"{self.run_file} is of a {model!r} that is {status!r}; accepted: "
+                f"{', '.join(registry.MODELS)}; {', '.join(STATUSES)}"
+            )
         return run
 
     def write_run(self, run: dict[str, Any]) -> None:
@@ -103,8 +128,20 @@ class ModelFolder:
         Returns:
             uint8 array (count, height, width, channels).
         """
-        model = tf.saved_model.load(str(self.generator))
-        return draw(model, self.read_run()["latent_dim"], count, class_id, seed)
+        return self.load_generator().draw(count, class_id, seed)
+
+    def load_generator(self) -> ExportedGenerator:
+        """Loads the SavedModel.
+
+        Raises:
+            InputError: If it is not there, damaged, or not what `run.json` says.
+        """
+        run = self.read_run()
+        if run is None:
+            raise InputError(f"{self.path} holds no training")
+        generator = ExportedGenerator(self.generator)
+        generator.check(run["latent_dim"], run["dataset"]["image_shape"])
+        return generator
 
     def load_encoder(self) -> EncodingModel | None:
         """Loads the model if it can carry styles from class to class.
@@ -123,26 +160,10 @@ class ModelFolder:
                 f"{self.path} lacks model.keras, which {name} needs to carry styles from class to "
                 "class; train it with train-gan"
             )
-        return registry.load(name, self.model)
+        model = registry.load(name, self.model)
+        self.load_generator().check(model.latent_dim, list(model.image_shape))
+        return model
 
 
-def draw(model: Any, latent_dim: int, count: int, class_id: int, seed: int) -> np.ndarray:
-    """Draws images from a SavedModel, as `GenerativeModel.generate` does from the model.
-
-    Args:
-        model: What `tf.saved_model.load` gave.
-        latent_dim: Length of its latents.
-        count: How many images; at least 1.
-        class_id: Their class.
-        seed: Same count, class and seed, same images.
-
-    Returns:
-        uint8 array (count, height, width, channels).
-    """
-    latents = tf.random.stateless_normal((count, latent_dim), tf.constant([seed, 0]))
-    labels = tf.fill((count,), class_id)
-    chunks = [
-        to_uint8(model.decode(latents[i : i + DRAW_BATCH], labels[i : i + DRAW_BATCH])).numpy()
-        for i in range(0, count, DRAW_BATCH)
-    ]
-    return np.concatenate(chunks)
+def _entry(found, name):
+    return found.get(name) if isinstance(found, dict) else None

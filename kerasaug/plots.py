@@ -5,6 +5,7 @@ Figures are drawn with Matplotlib's object interface, which needs no display and
 
 import itertools
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from kerasaug.files import atomic
+from kerasaug.wording import label
 
 TRAIN_COLOUR, TEST_COLOUR, REAL_COLOUR = "#4269d0", "#efb118", "#3ca951"
 RARE_COLOUR = "#d62728"
@@ -33,7 +35,9 @@ def save_figure(figure: Figure, path: str | Path) -> None:
     for text in figure.findobj(Text):
         # A class may be called $a_$, which is no formula.
         text.set_parse_math(False)
-    with atomic(path) as draft:
+    with atomic(path) as draft, warnings.catch_warnings():
+        # A class may be called by a picture that the font lacks, and gets a box.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure.savefig(draft, format="png", dpi=110, bbox_inches="tight")
 
 
@@ -90,6 +94,7 @@ def confusion_matrix(matrix: np.ndarray, class_names: Sequence[str], title: str)
     Returns:
         The figure; its colours are shares of the true class.
     """
+    class_names = list(map(label, class_names))
     matrix = np.asarray(matrix, float)
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     size = min(10.0, 2.0 + 0.42 * len(matrix))
@@ -223,14 +228,14 @@ def class_counts(
     figure = Figure(figsize=(7.0, 1.0 + 0.24 * min(len(class_names), MOST_NAMED)))
     axes = figure.add_subplot()
     places, rare = np.arange(len(order)), np.isin(order, rare_classes)
-    for chosen, colour, label in (
+    for chosen, colour, what in (
         (~rare, TRAIN_COLOUR, "to train"),
         (rare, RARE_COLOUR, "to train, rare"),
     ):
-        axes.barh(places[chosen], np.asarray(train)[order[chosen]], color=colour, label=label)
+        axes.barh(places[chosen], np.asarray(train)[order[chosen]], color=colour, label=what)
     axes.barh(places, np.asarray(test)[order], height=0.3, color=TEST_COLOUR, label="to test")
     named = [place for place in places if not many or rare[place]][-MOST_NAMED:]
-    axes.set_yticks(named, [class_names[order[place]] for place in named])
+    axes.set_yticks(named, [label(class_names[order[place]]) for place in named])
     axes.invert_yaxis()
     axes.set_xlabel("images")
     axes.legend()
@@ -297,7 +302,7 @@ def latent_map(
             markeredgewidth=0.5,
             markersize=4 if rare else 5,
             alpha=1.0 if rare else 0.5,
-            label=f"{class_names[class_id]} (rare)" if rare else class_names[class_id],
+            label=label(class_names[class_id]) + " (rare)" * rare,
         )
     axes.set_xlim(*limits[0])
     axes.set_ylim(*limits[1])

@@ -3,14 +3,11 @@
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from kerasaug.data import imbalance
 from kerasaug.errors import InputError
-from kerasaug.model_folder import ModelFolder, draw
-
-BROKEN = (OSError, ValueError, AttributeError, TypeError, IndexError, KeyError)
-"""What TensorFlow answers a SavedModel with that is damaged, or somebody else's."""
+from kerasaug.exported import ExportedGenerator
+from kerasaug.model_folder import ModelFolder
 
 
 class SavedGenerator:
@@ -46,14 +43,9 @@ class SavedGenerator:
                 raise InputError(f"{path} holds no finished training and no SavedModel")
             self.class_names = tuple(run["dataset"]["class_names"])
             self.makes = run["makes"] if run["makes"] in self.class_names else None
-        try:
-            self._model = tf.saved_model.load(str(saved))
-            (decode,) = self._model.decode.concrete_functions
-            (latents, _), _ = decode.structured_input_signature
-            self.image_shape = tuple(decode.structured_outputs.shape[1:])
-        except (*BROKEN, tf.errors.OpError) as error:
-            raise InputError(f"{saved} is no SavedModel of kerasaug, or it is damaged") from error
-        self._latent_dim = latents.shape[1]
+        known = self.class_names is not None
+        self._model = folder.load_generator() if known else ExportedGenerator(saved)
+        self.image_shape = self._model.image_shape
 
     def class_index(self, label: str | int) -> int:
         """Finds a class.
@@ -118,7 +110,4 @@ class SavedGenerator:
         Raises:
             InputError: If the generator knows no such class.
         """
-        try:
-            return draw(self._model, self._latent_dim, count, class_id, seed)
-        except tf.errors.InvalidArgumentError as error:
-            raise InputError(f"{self.path} makes no class {class_id}") from error
+        return self._model.draw(count, class_id, seed)

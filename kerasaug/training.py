@@ -112,7 +112,7 @@ def _train(config, dataset, folder, fresh, callbacks, measure, tell):
     config = check_folder(folder, config, dataset, fresh)
     keras.config.set_dtype_policy(config.precision)
     make_reproducible(config.seed)
-    model = None if fresh else _begun(config.model, folder, tell)
+    model = None if fresh else _begun(config.model, folder, dataset, tell)
     if model is None:
         model = new_model(config, dataset)
     run = {
@@ -288,13 +288,17 @@ def fit(
     )
 
 
-def _begun(name: str, folder: ModelFolder, tell: Callable[[str], None]) -> GenerativeModel | None:
+def _begun(
+    name: str, folder: ModelFolder, dataset: ImageDataset, tell: Callable[[str], None]
+) -> GenerativeModel | None:
     """The model as its last whole checkpoint has it; None if there is none."""
     for checkpoint in folder.checkpoints:
         if not checkpoint.exists():
             continue
         if _whole(checkpoint):
             model = registry.load(name, checkpoint)
+            if model.image_shape != dataset.image_shape:
+                raise InputError(f"{checkpoint} makes images of another size; use --fresh")
             # The next save must not put a damaged one into the place of this one.
             checkpoint.replace(folder.checkpoint)
             return model

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+LONGEST_LABEL = 40
+
 
 def readable(value: Any) -> str:
     """Writes a value of a configuration without Python's punctuation.
@@ -19,3 +21,31 @@ def readable(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(readable(part) for part in value)
     return str(value)
+
+
+def printable(text: str) -> str:
+    """Writes what would move the cursor, colour a terminal or end a line as Python would write it.
+
+    Args:
+        text: Such as the name of a file or a class, which anybody may have chosen.
+
+    Returns:
+        One line.
+    """
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
+
+
+def label(name: str) -> str:
+    """Makes a name fit beside an axis.
+
+    Args:
+        name: Any text.
+
+    Returns:
+        One line of at most `LONGEST_LABEL` letters.
+    """
+    line = printable(name)
+    return line if len(line) <= LONGEST_LABEL else line[: LONGEST_LABEL - 1] + "…"

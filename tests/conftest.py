@@ -1,3 +1,4 @@
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,23 @@ def float32_policy():
     keras.config.set_dtype_policy("float32")
     yield
     keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture
+def call(monkeypatch):
+    """Runs a command in this process; gives its exit code."""
+
+    def run(line, *more):
+        name, *arguments = line.split()
+        monkeypatch.setattr(sys, "argv", [name, *arguments, *map(str, more)])
+        module = importlib.import_module(f"kerasaug.cli.{name.replace('-', '_')}")
+        try:
+            module.main()
+        except SystemExit as exit:
+            return exit.code
+        return 0
+
+    return run
 
 
 @pytest.fixture(scope="session")

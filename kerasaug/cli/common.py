@@ -1,6 +1,7 @@
 """What the commands share: options, one-line errors, a quiet TensorFlow."""
 
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 import click
 
 from kerasaug.errors import InputError, TrainingFailed
-from kerasaug.wording import readable
+from kerasaug.wording import printable, readable
 
 INPUT_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 
@@ -33,6 +34,8 @@ def run(command: click.Command, go_on: str) -> None:
     except TrainingFailed as error:
         _fail(str(error), FAILURE)
     except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            _fail(_reason(error), INPUT_ERROR)
         _fail(f"{_reason(error)}; once that is mended, {go_on}", FAILURE)
     except MemoryError:
         _fail(f"there is not enough memory; once there is, {go_on}", FAILURE)
@@ -57,7 +60,7 @@ def _reason(error: OSError) -> str:
 
 
 def _fail(message: str, code: int) -> None:
-    click.echo("Error: " + " ".join(message.split()), err=True)
+    click.echo("Error: " + printable(" ".join(message.split())), err=True)
     sys.exit(code)
 
 
@@ -200,7 +203,7 @@ def print_notes(dataset: Any, most: int = 3) -> None:
     for note in dataset.notes:
         shown = ", ".join(note.items[:most])
         rest = f" and {len(note.items) - most} more" if len(note.items) > most else ""
-        click.echo(f"Note: {note.text}{': ' if shown else ''}{shown}{rest}")
+        click.echo(printable(f"Note: {note.text}{': ' if shown else ''}{shown}{rest}"))
 
 
 def resolve_keep(loaded: Loaded, keep: dict[str, int | float] | None) -> dict[str, int | float]:
@@ -263,7 +266,7 @@ def print_config(config: dict[str, Any]) -> None:
     """
     width = max(map(len, config))
     for name, value in config.items():
-        click.echo(f"{name:<{width}}  {readable(value)}")
+        click.echo(f"{name:<{width}}  {printable(readable(value))}")
 
 
 _DATA_OPTIONS = (

@@ -4,6 +4,7 @@ import click
 
 from kerasaug.cli import common
 from kerasaug.errors import InputError
+from kerasaug.wording import label, printable
 
 BAR = 40
 
@@ -36,11 +37,11 @@ def describe(loaded: common.Loaded, keep: dict[str, int | float]) -> None:
     for class_id, count in enumerate(counts):
         bar = "█" * max(1, round(BAR * count / max(counts)))
         mark = " rare" if class_id in dataset.rare_classes else ""
-        name = names[class_id][:name_width]
+        name = label(names[class_id])[:name_width]
         tests = dataset.test_counts[class_id]
         click.echo(f"{name:<{name_width}} {count:>7} {bar}{mark} (and {tests} to test)")
     common.print_notes(dataset, most=1000)
     try:
         sources.check_classes(dataset)
     except InputError as error:
-        click.echo(f"Cannot be used like this: {error}.")
+        click.echo(printable(f"Cannot be used like this: {error}."))

@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import math
+import os
 import re
 import shlex
 from pathlib import Path
@@ -25,6 +26,7 @@ from kerasaug.study.arms import (
     Arm,
     parse_list,
 )
+from kerasaug.wording import printable
 
 WIDTH_OF_FILE, WIDTH_OF_SCORES = 120, 60
 
@@ -272,7 +274,7 @@ def _print_results(results):
     from kerasaug.study.results import BASELINE, headlines
 
     console = rich.console.Console()
-    if not console.is_terminal:
+    if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = WIDTH_OF_FILE
     table = rich.table.Table(
         box=rich.box.SIMPLE,
@@ -299,7 +301,7 @@ def _print_results(results):
     console.print(table)
     note = results["config"]["generator_note"]
     for sentence in [*headlines(results).first, *([note] if note else [])]:
-        console.print(sentence, highlight=False, markup=False)
+        console.print(printable(sentence), highlight=False, markup=False)
 
 
 def _with_spread(value):

@@ -7,6 +7,7 @@ import click
 from kerasaug.cli import common
 from kerasaug.errors import InputError
 from kerasaug.quiet import quiet_tensorflow
+from kerasaug.wording import printable
 
 EPILOG = """\b
 Examples (installed from a wheel, the command is kerasaug-generate):
@@ -82,7 +83,7 @@ def generate(model, label, count, seed, balance, to, originals, output, dry_run)
             plan = balancing.Plan(generator, balance, output, to)
         common.print_notes(plan)
         for name, missing in plan.missing.items():
-            click.echo(f"{name}: {missing} to generate")
+            click.echo(printable(f"{name}: {missing} to generate"))
         if not dry_run:
             plan.write(seed, originals or "symlink")
             click.echo(f"\nFolder: {output}")
@@ -93,13 +94,13 @@ def generate(model, label, count, seed, balance, to, originals, output, dry_run)
         drawn_images.check(output)
     count = count or 100
     if dry_run:
-        click.echo(f"{generator.name(class_id)}: {count} to generate")
+        click.echo(printable(f"{generator.name(class_id)}: {count} to generate"))
         return
     images = generator.generate(count, class_id, seed)
     drawn = drawn_images.Drawn(images, generator.name(class_id), class_id, seed)
     with common.naming(f"--output {output}"):
         drawn_images.write(drawn, output, generator.class_names)
-    click.echo(f"{count} images of {drawn.label}: {output}")
+    click.echo(printable(f"{count} images of {drawn.label}: {output}"))
 
 
 def main() -> None:

@@ -5,6 +5,8 @@ import rich.console
 import rich.progress
 import rich.table
 
+from kerasaug.wording import printable
+
 LINES_WITHOUT_TERMINAL = 20
 STARTING = "starting"
 
@@ -71,7 +73,7 @@ class Progress:
         """
         if not self.console.is_terminal:
             line = f"{self.bar.tasks[0].percentage:3.0f}%  {line}"
-        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+        self.console.print(printable(line), highlight=False, markup=False, soft_wrap=True)
 
     def following(self, description: str, units_per_step: float = 1.0) -> "Follow":
         """Makes a callback that moves the bar with a training.

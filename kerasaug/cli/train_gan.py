@@ -9,6 +9,7 @@ from kerasaug.cli import common
 from kerasaug.models.registry import MODELS
 from kerasaug.presets import GENERATOR_PRESETS
 from kerasaug.quiet import quiet_tensorflow
+from kerasaug.wording import label
 
 SHOWN = ("recognised", "precision", "coverage", "kernel_distance", "copied")
 EPILOG = """\b
@@ -163,6 +164,7 @@ def _saying_how_to_go_on(fresh):
 def _print_fidelity(measured, data):
     import rich.box
     import rich.console
+    import rich.markup
     import rich.table
 
     from kerasaug.study import fidelity
@@ -177,16 +179,16 @@ def _print_fidelity(measured, data):
     console = rich.console.Console()
     # The rare classes and their yardsticks come last, where the eye is.
     for class_name in sorted(data.class_names, key=rare.__contains__):
-        rows = fidelity.rows([measured], class_name)
+        rows, shown = fidelity.rows([measured], class_name), label(class_name)
         if class_name in rare and not rows:
-            console.print(f"{class_name} has too few images to be measured.", markup=False)
+            console.print(f"{shown} has too few images to be measured.", markup=False)
         for source, figures in rows.items():
             if source == "generated" or class_name in rare:
                 cells = [f"{figures[n]:.3f}" if n in figures else "" for n in SHOWN]
                 title = "generated" if source == "generated" else fidelity.SOURCES[source]
-                table.add_row(f"{class_name}, {title}", *cells)
+                table.add_row(rich.markup.escape(f"{shown}, {title}"), *cells)
         if fidelity.memorised([measured], class_name):
-            warning = f"The generator repeats its training images of {class_name}."
+            warning = f"The generator repeats its training images of {shown}."
             console.print(warning, markup=False)
     if table.rows:
         console.print(table)

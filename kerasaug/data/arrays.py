@@ -1,12 +1,10 @@
-"""Images in memory: arrays, files that hold them (`.npz`), and MNIST's own files (IDX)."""
+"""Images in memory: arrays, and files that hold them (`.npz`)."""
 
 import dataclasses
-import gzip
 import hashlib
 import math
-import re
+import os
 import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,7 +18,10 @@ from kerasaug.errors import InputError
 TEST_SHARE = 0.2
 RANGES = ((0, 1), (-1, 1), (0, 16), (0, 255), (0, 65535))
 """Pixels that are not uint8 are taken to fill the first of these that holds all of them."""
-IDX_FILE = re.compile(r"(?:(.+)-)?(train|t10k|test)-(images|labels)[-.]idx[13]-ubyte(?:\.gz)?")
+NPZ_NAMES = ("x", "y", "x_train", "y_train", "x_test", "y_test", "class_names")
+MOST_CLASSES = 1000
+MEMORY_SHARE = 0.5
+"""Of the machine's memory, that what is read from one file may take."""
 
 
 def from_arrays(
@@ -51,7 +52,7 @@ def from_arrays(
     splits = {"train": (train_images, train_labels)}
     if test_images is not None:
         splits["test"] = (test_images, test_labels)
-    dataset = _of_splits(splits, class_names, name)
+    dataset = of_splits(splits, class_names, name)
     return dataset if dataset.test else dataset.split_test(TEST_SHARE)
 
 
@@ -71,11 +72,25 @@ def training_images(
     Raises:
         InputError: See `from_arrays`.
     """
-    return _of_splits({"train": (images, labels)}, class_names, "arrays")
+    return of_splits({"train": (images, labels)}, class_names, "arrays")
 
 
-def _of_splits(splits, class_names, name):
-    """A data set, without a test split where none is among `splits`."""
+def of_splits(
+    splits: dict[str, tuple[np.ndarray, np.ndarray]], class_names: Sequence[str] | None, name: str
+) -> ImageDataset:
+    """Makes a data set of what was read, without a test split where none is given.
+
+    Args:
+        splits: Images and labels by the name of the split; see `from_arrays`.
+        class_names: One name per class; the numbers if not given.
+        name: What the data set is called.
+
+    Returns:
+        The data set.
+
+    Raises:
+        InputError: See `from_arrays`.
+    """
     train_images, train_labels = splits["train"]
     for split, (images, labels) in splits.items():
         fits = images.ndim == 4 and images.shape[1:] == train_images.shape[1:]
@@ -89,9 +104,13 @@ def _of_splits(splits, class_names, name):
                 f"`{split}_labels` must be integers ({len(images)},). "
                 f"Received: {labels.dtype} {labels.shape}"
             )
-    highest = max(labels.max() for _, labels in splits.values())
+    if not len(train_images):
+        raise InputError("`train_images` must hold at least one. Received: none")
+    highest = max(labels.max(initial=0) for _, labels in splits.values())
+    if class_names is None and highest >= MOST_CLASSES:
+        raise InputError(f"labels must be below {MOST_CLASSES:,}. Received: up to {highest}")
     names = class_names or [str(number) for number in range(highest + 1)]
-    if min(labels.min() for _, labels in splits.values()) < 0 or highest >= len(names):
+    if min(labels.min(initial=0) for _, labels in splits.values()) < 0 or highest >= len(names):
         raise InputError(f"labels must be in [0, {len(names)}). Received: up to {highest}")
     streams = {
         split: tf.data.Dataset.from_tensor_slices((images, labels.astype(np.int32)))
@@ -170,59 +189,31 @@ def read_npz(path: Path) -> ImageDataset:
                 f"{path}: with class_names, labels must be numbers from 0 to {len(names) - 1}"
             )
     else:
-        names, labels = _numbered(labels)
+        names, labels = numbered(labels)
     splits = dict(zip(ends, zip(images, labels, strict=True), strict=True))
     notes = [Note(f"pixels from {scaled} were brought to 0 to 255")] if scaled else []
     try:
-        return dataclasses.replace(_of_splits(splits, names, path.stem), notes=tuple(notes))
+        return dataclasses.replace(of_splits(splits, names, path.stem), notes=tuple(notes))
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 
 
-def is_idx_folder(path: Path) -> bool:
-    """Whether a folder holds MNIST's own files.
+def refuse_what_does_not_fit(path: Path, size: int) -> None:
+    """Refuses a file before memory is taken for what it holds.
 
     Args:
-        path: A folder.
-    """
-    return any(IDX_FILE.fullmatch(entry.name) for entry in path.iterdir())
-
-
-def read_idx(folder: Path) -> ImageDataset:
-    """Reads files as MNIST's authors published them, gzipped or not.
-
-    Args:
-        folder: Holds `train-images-idx3-ubyte` and `train-labels-idx1-ubyte`, and if there is a
-            test split `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`; with a common
-            beginning, as EMNIST has, or with `.gz` at the end.
-
-    Returns:
-        The data set; without `test` if there are no such files.
+        path: The file.
+        size: Bytes that it would take.
 
     Raises:
-        InputError: If a file is missing, or cannot be read so.
+        InputError: If that is more than half of this machine's memory.
     """
-    found: dict[tuple[str, str], Path] = {}
-    for entry in sorted(folder.iterdir()):
-        if matched := IDX_FILE.fullmatch(entry.name):
-            key = ("train" if matched[2] == "train" else "test", matched[3])
-            if key in found:
-                raise InputError(f"{folder} holds both {found[key].name} and {entry.name}")
-            found[key] = entry
-    has_test = any(split == "test" for split, _ in found)
-    splits = SPLITS if has_test else SPLITS[:1]
-    for split in splits:
-        for kind in ("images", "labels"):
-            if (split, kind) not in found:
-                raise InputError(f"{folder} has no file of {split} {kind} in IDX format")
-    images = [_read_idx_file(found[split, "images"])[..., None] for split in splits]
-    labels = [_read_idx_file(found[split, "labels"]) for split in splits]
-    for split, pixels, each in zip(splits, images, labels, strict=True):
-        if pixels.ndim != 4 or each.shape != pixels.shape[:1] or not len(each):
-            raise InputError(f"{folder}: {split} images {pixels.shape[:-1]}, labels {each.shape}")
-    names, labels = _numbered(labels)
-    splits = dict(zip(splits, zip(images, labels, strict=True), strict=True))
-    return _of_splits(splits, names, folder.resolve().name)
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if size > memory * MEMORY_SHARE:
+        raise InputError(
+            f"{path} would take {size // 2**30:,} GiB of memory; accepted is up to half of the "
+            f"{memory // 2**30:,} GiB that there are; a folder of images is read as it is needed"
+        )
 
 
 def _load_npz(path: Path) -> dict[str, np.ndarray]:
@@ -232,14 +223,30 @@ def _load_npz(path: Path) -> dict[str, np.ndarray]:
             found = np.load(file, allow_pickle=False)
             if not isinstance(found, np.lib.npyio.NpzFile):
                 raise InputError(f"{path} holds a single array, not several by name")
-            return {name: found[name] for name in found.files}
+            names = [name for name in found.files if name in NPZ_NAMES]
+            refuse_what_does_not_fit(path, sum(_claimed(found.zip, name) for name in names))
+            others = {name: np.empty(0) for name in found.files if name not in NPZ_NAMES}
+            return {**others, **{name: found[name] for name in names}}
     except InputError:
         raise
     except ValueError as error:
         what = "an array of Python objects" if "pickle" in str(error) else "a damaged array"
         raise InputError(f"{path} holds {what}, which is not read") from error
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+    # NumPy parses the header of an array as Python, and zipfile has errors of its own.
+    except Exception as error:
         raise InputError(f"{path} is not an .npz file, or it is damaged") from error
+
+
+def _claimed(archive: zipfile.ZipFile, name: str) -> int:
+    """Bytes that an array takes, as its own header and the archive's say: the larger."""
+    entry = archive.NameToInfo.get(f"{name}.npy") or archive.getinfo(name)
+    with archive.open(entry) as file:
+        version = np.lib.format.read_magic(file)
+        if version not in ((1, 0), (2, 0)):
+            raise ValueError("unknown version")
+        read = getattr(np.lib.format, f"read_array_header_{version[0]}_{version[1]}")
+        shape, _, dtype = read(file)
+    return max(entry.file_size, math.prod(shape) * dtype.itemsize)
 
 
 def _images(path, name, array):
@@ -265,7 +272,11 @@ def _labels(path, name, array, images):
             f"{path}: {name} must have one label for each of {len(images)} images; "
             f"it is {array.shape}"
         )
-    return labels if labels.dtype.kind == "U" else labels.astype(np.int64)
+    if labels.dtype.kind == "U":
+        return labels
+    if labels.dtype == np.uint64 and labels.max(initial=0) > np.iinfo(np.int64).max:
+        raise InputError(f"{path}: {name} must hold numbers below 2^63; it holds {labels.max()}")
+    return labels.astype(np.int64)
 
 
 def _class_names(path, array):
@@ -278,8 +289,15 @@ def _class_names(path, array):
     return names
 
 
-def _numbered(labels):
-    """The distinct labels as names, and the labels as indices of those."""
+def numbered(labels: Sequence[np.ndarray]) -> tuple[list[str], list[np.ndarray]]:
+    """Takes the distinct labels for names.
+
+    Args:
+        labels: Those of each split, (n,), of one type.
+
+    Returns:
+        The names, sorted, and the labels as indices of those.
+    """
     known = np.unique(np.concatenate(labels))
     return [str(name) for name in known], [np.searchsorted(known, each) for each in labels]
 
@@ -306,19 +324,3 @@ def _as_uint8(path, arrays):
             for array in arrays
         ]
     return [pictures.on_background(a) if a.shape[3] == 4 else a for a in arrays], scaled
-
-
-def _read_idx_file(path: Path) -> np.ndarray:
-    opened = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opened(path, "rb") as file:
-            content = file.read()
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path} cannot be read: it is damaged or not permitted") from error
-    dimensions = content[3] if len(content) > 3 else 0
-    start = 4 + 4 * dimensions
-    # Two zero bytes, 8 for unsigned bytes, the number of dimensions, and their sizes.
-    shape = tuple(np.frombuffer(content[4:start], ">u4").tolist()) if len(content) >= start else ()
-    if content[:3] != b"\0\0\x08" or not shape or len(content) - start != math.prod(shape):
-        raise InputError(f"{path} is no IDX file of unsigned bytes, or it is damaged")
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)

@@ -6,12 +6,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from kerasaug.data import arrays, catalog, copies, folders, pictures, streams
-from kerasaug.data.arrays import TEST_SHARE
+from kerasaug.data import arrays, catalog, copies, folders, idx, pictures, streams
+from kerasaug.data.arrays import MOST_CLASSES, TEST_SHARE
 from kerasaug.data.dataset import ImageDataset, Note
 from kerasaug.errors import InputError
 
-FEWEST_CLASSES, MOST_CLASSES = 2, 1000
+FEWEST_CLASSES = 2
 SMALLEST_SIDE, LARGEST_SIDE = pictures.SMALLEST_SIDE, folders.LARGEST_SIDE
 
 
@@ -28,7 +28,7 @@ def load(
 
     Args:
         name: A folder of class folders (`folders.read`), a file `.npz` (`arrays.read_npz`), a
-            folder of IDX files (`arrays.read_idx`), or a data set of tensorflow-datasets
+            folder of IDX files (`idx.read`), or a data set of tensorflow-datasets
             (`catalog.read`). Where a folder has the name of a data set, write it as `./NAME`.
         image_size: `(height, width)` that all images are brought to. If None, their own; a folder
             of images of different sizes has a rule of its own.
@@ -57,7 +57,7 @@ def load(
         if kind == "folder":
             dataset = folders.read(path, image_size, aspect)
         elif kind == "arrays":
-            dataset = arrays.read_npz(path) if path.is_file() else arrays.read_idx(path)
+            dataset = arrays.read_npz(path) if path.is_file() else idx.read(path)
         else:
             dataset = catalog.read(str(name), any_size=image_size is not None)
             if path.is_dir():
@@ -100,7 +100,7 @@ def _kind(name: str | Path) -> str:
     if not path.exists():
         raise InputError(f"there is no file or folder {path}")
     if path.is_dir():
-        return "arrays" if arrays.is_idx_folder(path) else "folder"
+        return "arrays" if idx.is_folder(path) else "folder"
     if path.suffix == ".npz":
         return "arrays"
     raise InputError(f"{path} is neither a folder nor a file .npz")

@@ -4,7 +4,9 @@ To add a model: write its module, and add one line to `MODELS`.
 """
 
 import importlib
+import json
 import os
+import zipfile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kerasaug.errors import InputError
@@ -117,10 +119,24 @@ def load(name: str, path: str | os.PathLike[str]) -> "GenerativeModel":
         The model with its weights and the state of its optimizers.
 
     Raises:
-        InputError: If there is no such model.
+        InputError: If there is no such model, or the file is damaged or holds another one.
     """
-    _class(name)  # Keras only knows the classes of modules that were imported.
-    return importlib.import_module("keras").models.load_model(path)
+    wanted = _class(name)
+    keras = importlib.import_module("keras")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            config = json.loads(archive.read("config.json"))
+        # Looked at first: what a file is made of is up to who made it.
+        if config["registered_name"] != keras.saving.get_registered_name(wanted):
+            raise ValueError("another class")
+        return keras.models.load_model(path, safe_mode=True)
+    except OSError as error:
+        if error.strerror:
+            raise
+        raise InputError(f"{path} is damaged") from error
+    # Damage makes many kinds of errors.
+    except Exception as error:
+        raise InputError(f"{path} holds no {name} of this version, or it is damaged") from error
 
 
 def _class(name: str) -> type:

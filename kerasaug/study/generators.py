@@ -205,6 +205,7 @@ class Generators:
             )
         if self.config.hold_out:
             raise InputError(f"--generator {path}: it saw the images that --sweep holds out")
+        folder.load_generator()
         if any(arm.form for arm in self.config.parsed_arms):
             folder.load_encoder()
         split = self.dataset.reduce(self.config.keep, trained["seed"])

@@ -20,6 +20,7 @@ from kerasaug import training
 from kerasaug.callbacks import AtMilestones, read_history
 from kerasaug.files import atomic, locked
 from kerasaug.model_folder import ModelFolder
+from kerasaug.models import registry
 
 ROOT = Path(__file__).parents[2]
 DIGITS, FIVES = ROOT / "tests" / "digits", ROOT / "saved_models" / "fives"
@@ -58,7 +59,8 @@ def contents(folder):
 def assert_same_training(ours, theirs):
     """Bitwise the same weights, optimizers, averages and history."""
     ours, theirs = ModelFolder(ours), ModelFolder(theirs)
-    models = [keras.models.load_model(folder.model) for folder in (ours, theirs)]
+    names = [folder.read_run()["config"]["model"] for folder in (ours, theirs)]
+    models = [registry.load(names[0], folder.model) for folder in (ours, theirs)]
     for a, b in zip(*(model.variables for model in models), strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
     for name in ("optimizer", "critic_optimizer", "generator_optimizer"):
@@ -77,7 +79,7 @@ def whole(tiny, tmp_path_factory):
     return training.train_generator(CONFIG, tiny, tmp_path_factory.mktemp("whole") / "model").path
 
 
-@pytest.mark.parametrize("size", [500, 20_000, 70_000, 130_000])
+@pytest.mark.parametrize("size", [500, pytest.param(20_000, marks=pytest.mark.slow), 70_000])
 def test_a_full_disk_keeps_what_was_there_and_the_training_goes_on(size, tiny, tmp_path, whole):
     folder = ModelFolder(tmp_path / "model")
     largest = max(len(content) for content in contents(whole).values())
@@ -113,75 +115,63 @@ def test_a_folder_that_is_removed_is_not_made_anew_by_one_write(tmp_path):
     assert not folder.exists()
 
 
-def run(name, *arguments, **options):
-    command = [sys.executable, str(ROOT / "bin" / name), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, **options)
-
-
-def assert_one_line(done, code, words):
-    assert done.returncode == code, done.stderr
-    assert words in done.stderr
-    assert done.stderr.startswith("Error: ")
-    assert done.stderr.count("\n") == 1
-
-
-COMMANDS = {
-    "train-gan": ["--dataset", DIGITS, "--model", "vae", "--preset", "smoke", "--output", "out"],
-    "evaluate": [
-        *["--dataset", DIGITS, "--preset", "smoke", "--seeds", 1, "--steps", 2, "--jobs", 1],
-        *["--arms", "none", "--output", "out"],
-    ],
+LINES = {
+    "train-gan": f"train-gan --dataset {DIGITS} --model vae --preset smoke --output",
+    "evaluate": f"evaluate --dataset {DIGITS} --preset smoke --seeds 1 --steps 2 --jobs 1 "
+    "--arms none --output",
+    "generate": f"generate {FIVES} --label 5 --count 3000 --output",
 }
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_a_folder_in_use_is_left_alone(name, tmp_path):
+def assert_one_line(capfd, words):
+    err = capfd.readouterr().err
+    assert err.startswith("Error: ")
+    assert words in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["train-gan", "evaluate"])
+def test_a_folder_in_use_is_left_alone(name, call, capfd, tmp_path):
     with locked(tmp_path / "out"):
-        done = run(name, *COMMANDS[name], cwd=tmp_path)
-        assert_one_line(done, 2, f"out is in use by process {os.getpid()} on ")
+        assert call(LINES[name], tmp_path / "out") == 2
+        assert_one_line(capfd, f"out is in use by process {os.getpid()} on ")
         assert os.listdir(tmp_path / "out") == [".lock"]
 
 
-@pytest.mark.parametrize("name", ["train-gan", "evaluate", "generate"])
+@pytest.mark.parametrize("name", LINES)
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written_to_is_refused(name, tmp_path):
+def test_a_folder_that_cannot_be_written_to_is_refused(name, call, capfd, tmp_path):
     tmp_path.chmod(0o500)
-    more = {"generate": [FIVES, "--label", 5, "--output", "out"], **COMMANDS}[name]
-    done = run(name, *more, cwd=tmp_path)
-    assert_one_line(done, 2, f"--output out: {tmp_path} cannot be written to")
+    assert call(LINES[name], tmp_path / "out") == 2
+    assert_one_line(capfd, f"{tmp_path} cannot be written to")
 
 
-@pytest.mark.parametrize("name", ["train-gan", "evaluate", "generate"])
-def test_where_no_folder_can_be_made_one_line_says_so(name):
-    place = Path("/proc/kerasaug/out")
-    more = {"generate": [FIVES, "--label", 5, "--output", "out"], **COMMANDS}[name]
-    done = run(name, *more[:-1], place)
-    assert done.returncode in (1, 2)
-    assert done.stderr.startswith("Error: ")
-    assert done.stderr.count("\n") == 1
+@pytest.mark.parametrize("name", LINES)
+def test_where_no_folder_can_be_made_one_line_says_so(name, call, capfd):
+    assert call(LINES[name], "/proc/kerasaug/out") in (1, 2)
+    assert_one_line(capfd, "/proc/kerasaug")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [300, 3_000, 30_000, 300_000])
-@pytest.mark.parametrize("name", ["train-gan", "evaluate", "generate"])
-def test_a_command_on_a_full_disk_says_so_and_goes_on(name, size, tmp_path):
-    generated = [FIVES, "--label", 5, "--count", 3000, "--output", "out/fives.npz"]
-    more = {"generate": generated, **COMMANDS}[name]
+@pytest.mark.parametrize("name", LINES)
+def test_a_command_on_a_full_disk_says_so_and_goes_on(name, size, script, tmp_path):
+    command = [*LINES[name].split(), tmp_path / ("out.npz" if name == "generate" else "out")]
     limit = (size, resource.RLIM_INFINITY)
     full = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit)}
-    done = run(name, *more, cwd=tmp_path, **full)
+    done = script(*command, **full)
     assert done.returncode == 1, done.stderr
     last = done.stderr.strip().splitlines()[-1]
     assert "File too large" in last
     assert "goes on" in last
     assert "Traceback" not in done.stderr
-    done = run(name, *more, cwd=tmp_path)
+    done = script(*command)
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow
 def test_a_second_ctrl_c_ends_a_training_at_once(tmp_path):
-    process = start(tmp_path / "out", "conditional-wgan", steps=5000)
+    process = start(tmp_path / "out", "conditional-wgan", 5000, subprocess.PIPE)
     wait_for_step(process, tmp_path / "out")
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGINT)
@@ -191,21 +181,21 @@ def test_a_second_ctrl_c_ends_a_training_at_once(tmp_path):
     assert "Traceback" not in err
 
 
-def start(output, model, steps):
+def start(output, model, steps, stderr=subprocess.DEVNULL):
     options = f"--dataset {DIGITS} --model {model} --preset smoke --steps {steps} --output {output}"
     command = [sys.executable, str(ROOT / "bin" / "train-gan"), *options.split()]
-    quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, **quiet)
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr, text=True)
 
 
 def wait_for_step(process, output):
     while not (output / "history.csv").exists():
-        assert process.poll() is None, process.communicate()
+        assert process.poll() is None
         time.sleep(0.05)
 
 
-def in_the_middle_of_a_save(output):
-    return any(output.glob(".checkpoint*"))
+def saves(output):
+    """The checkpoints that are being written, or were when a process was killed."""
+    return set(output.glob(".checkpoint*"))
 
 
 KILLS = 20
@@ -225,6 +215,7 @@ def test_twenty_kills_leave_the_weights_of_none(model, tmp_path):
     chance = random.Random(0)
     killed = inside = 0
     while killed < KILLS:
+        left = saves(tmp_path / "killed")
         process = start(tmp_path / "killed", model, steps)
         # From before the first step to as far as brings the training to its end in time.
         wait = chance.uniform(0.5, first - began + 2 * seconds / KILLS)
@@ -232,16 +223,17 @@ def test_twenty_kills_leave_the_weights_of_none(model, tmp_path):
         while process.poll() is None and time.monotonic() < until:
             time.sleep(0.01)
         if killed % 4 == 0:
-            while process.poll() is None and not in_the_middle_of_a_save(tmp_path / "killed"):
+            while process.poll() is None and not saves(tmp_path / "killed") - left:
                 time.sleep(0.0002)
         if process.poll() is not None:
             break
-        inside += in_the_middle_of_a_save(tmp_path / "killed")
         process.kill()
-        process.communicate()
+        process.wait()
+        inside += bool(saves(tmp_path / "killed") - left)
         killed += 1
     if process.poll() != 0:
         process = start(tmp_path / "killed", model, steps)
         assert process.wait() == 0
     print(f"{model}: {killed} kills survived, {inside} of them in the middle of a save")
     assert_same_training(tmp_path / "killed", tmp_path / "whole")
+    assert not saves(tmp_path / "killed")

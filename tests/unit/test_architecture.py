@@ -11,7 +11,7 @@ FLOORS = [
     ["errors"],
     ["files", "images", "precision", "quiet", "reproducibility", "wording"],
     ["plots"],
-    ["data", "models"],
+    ["data", "models", "exported"],
     ["presets", "callbacks", "health", "latent_map", "model_folder", "drawn_images", "provenance"],
     ["training", "saved_generator"],
     ["study", "oversampler", "balancing"],

@@ -1,0 +1,133 @@
+"""A generator as a SavedModel, which may come from a stranger: looked at, loaded, drawn from."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf import saved_model_pb2
+
+from kerasaug.errors import InputError
+from kerasaug.images import to_uint8
+
+DRAW_BATCH = 512
+BROKEN = (
+    *(OSError, ValueError, AttributeError, TypeError, IndexError, KeyError, AssertionError),
+    *(RuntimeError, DecodeError, tf.errors.OpError),
+)
+"""What TensorFlow answers a SavedModel with that is damaged, or somebody else's."""
+OUTSIDE = re.compile(
+    "File|Save|Restore|Checkpoint|Reader|Record|Bigtable|PyFunc|Dataset|Iterator|Table|Summary|"
+    "Print|Debug|Rpc|Server|Send|Recv|Collective|CustomCall|ShardedFilename"
+)
+"""Operations that read or write more than tensors."""
+SAVING = re.compile("__inference__traced_(save|restore)_")
+"""Functions in every SavedModel that write and read its variables; no other calls them."""
+SAVES = {"save": {"SaveV2", "MergeV2Checkpoints", "ShardedFilename"}, "restore": {"RestoreV2"}}
+
+
+class ExportedGenerator:
+    """Draws images from what `GenerativeModel.export` wrote.
+
+    A SavedModel is a program. It is refused, before anything in it runs, if it has operations that
+    reach out of it: files, the network, Python.
+
+    Args:
+        path: The SavedModel's folder.
+
+    Attributes:
+        image_shape: `(height, width, channels)`.
+        latent_dim: Length of the latents.
+
+    Raises:
+        InputError: If it is no such model, or damaged.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        try:
+            reaching = _reaching_out(path)
+            if not reaching:
+                self._model = tf.saved_model.load(str(path))
+                (decode,) = self._model.decode.concrete_functions
+                (latents, labels), _ = decode.structured_input_signature
+                images = decode.structured_outputs
+                self.image_shape = tuple(images.shape[1:])
+                self.latent_dim = latents.shape[1]
+                fits = (latents.dtype, labels.dtype, images.dtype) == (
+                    *(tf.float32, tf.int32, tf.float32),
+                )
+                fits = fits and labels.shape.rank == 1 and latents.shape.rank == 2
+                fits = fits and None not in (self.latent_dim, *self.image_shape)
+                if not (fits and len(self.image_shape) == 3 and self.image_shape[2] in (1, 3)):
+                    raise ValueError("other inputs or outputs")
+        except BROKEN as error:
+            raise InputError(f"{path} is no SavedModel of kerasaug, or it is damaged") from error
+        if reaching:
+            raise InputError(
+                f"{path} is not opened: it holds the operation {min(reaching)}, which reaches out "
+                "of the model, as no generator needs to"
+            )
+
+    def check(self, latent_dim: int, image_shape: list[int]) -> None:
+        """Refuses a model that is not what `run.json` says.
+
+        Args:
+            latent_dim: Length of the latents.
+            image_shape: `[height, width, channels]`.
+
+        Raises:
+            InputError: If it has other shapes.
+        """
+        if (self.latent_dim, list(self.image_shape)) != (latent_dim, image_shape):
+            raise InputError(
+                f"{self.path} is damaged: it makes images {list(self.image_shape)} of "
+                f"{self.latent_dim} latents, and run.json says {image_shape} of {latent_dim}"
+            )
+
+    def draw(self, count: int, class_id: int, seed: int) -> np.ndarray:
+        """Draws images as `GenerativeModel.generate` does from the model.
+
+        Args:
+            count: How many images; at least 1.
+            class_id: Their class.
+            seed: Same class and seed, same images; more of them begin with the same ones, but for
+                rounding.
+
+        Returns:
+            uint8 array (count, height, width, channels).
+
+        Raises:
+            InputError: If the generator knows no such class.
+        """
+        latents = tf.random.stateless_normal((count, self.latent_dim), tf.constant([seed, 0]))
+        labels = tf.fill((count,), class_id)
+        decode = self._model.decode
+        try:
+            chunks = [
+                to_uint8(decode(latents[i : i + DRAW_BATCH], labels[i : i + DRAW_BATCH])).numpy()
+                for i in range(0, count, DRAW_BATCH)
+            ]
+        except tf.errors.InvalidArgumentError as error:
+            raise InputError(f"{self.path} makes no class {class_id}") from error
+        return np.concatenate(chunks)
+
+
+def _reaching_out(path: Path) -> set[str]:
+    """The operations in a SavedModel that do more than compute."""
+    saved = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes())
+    (graph,) = saved.meta_graphs
+    # TensorFlow runs a model of before version 2 as it loads it.
+    if not graph.object_graph_def.nodes:
+        raise ValueError("no objects")
+    reaching = set()
+    for function in graph.graph_def.library.function:
+        kind = SAVING.match(function.signature.name)
+        found = {node.op for node in function.node_def if OUTSIDE.search(node.op)}
+        reaching |= found - SAVES[kind[1]] if kind else found
+        for node in function.node_def:
+            for attribute in node.attr.values():
+                called = [attribute.func.name, *(each.name for each in attribute.list.func)]
+                reaching |= {name for name in called if SAVING.match(name)}
+    return reaching

@@ -1,0 +1,173 @@
+"""Files that chance has damaged: whatever reads them answers with our own error or with content."""
+
+import gzip
+import io
+import json
+import struct
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from kerasaug.data import arrays, idx, pictures
+from kerasaug.data.dataset import ImageDataset
+from kerasaug.drawn_images import read_manifest
+from kerasaug.errors import InputError
+from kerasaug.model_folder import FIELDS, ModelFolder
+
+RANDOM = np.random.default_rng(0)
+PIXELS = RANDOM.integers(0, 255, (12, 9, 9), np.uint8)
+LABELS = np.arange(12) % 3
+
+
+def saved(save, *arguments, **options):
+    file = io.BytesIO()
+    save(file, *arguments, **options)
+    return file.getvalue()
+
+
+def image(kind, mode, **options):
+    picture = Image.fromarray(RANDOM.integers(0, 255, (12, 10, 4), np.uint8)).convert(mode)
+    if kind == "GIF":
+        options |= {"save_all": True, "append_images": [picture.rotate(90), picture]}
+    return saved(picture.save, format=kind, **options)
+
+
+def idx_file(array):
+    head = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+    return head + array.astype(np.uint8).tobytes()
+
+
+NPZ = [
+    saved(np.savez, x=PIXELS, y=LABELS),
+    saved(np.savez_compressed, x=PIXELS / 255, y=LABELS, class_names=["a", "b", "c"]),
+    saved(np.savez, x_train=PIXELS, y_train=LABELS, x_test=PIXELS, y_test=LABELS),
+]
+IMAGES = [
+    *(image("PNG", mode) for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")),
+    image("JPEG", "L"),
+    image("JPEG", "RGB", progressive=True, exif=b"Exif\0\0II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6"),
+    image("BMP", "RGB"),
+    image("BMP", "1"),
+    image("GIF", "P"),
+    image("WEBP", "RGBA", lossless=True),
+    image("WEBP", "RGB"),
+]
+IDX = [idx_file(PIXELS), gzip.compress(idx_file(PIXELS))]
+RUN = {"schema": 1}
+for _place, _kind in FIELDS.items():
+    *_way, _last = _place.split(".")
+    _found = RUN
+    for _step in _way:
+        _found = _found.setdefault(_step, {})
+    _found[_last] = {"config.model": "vae", "status": "finished"}.get(_place, _kind())
+TEXTS = [json.dumps(RUN).encode(), b"file,label,seed,number\na/a.png,a,0,1\n"]
+
+
+@st.composite
+def damaged(draw, wholes):
+    """One of some files: bytes changed, cut out, doubled or put in, at up to six places."""
+    content = bytearray(draw(st.sampled_from(wholes)))
+    for _ in range(draw(st.integers(1, 6))):
+        # Headers, where most can go wrong, are at the beginning or at the end.
+        at = draw(st.one_of(st.integers(0, 64), st.integers(-96, -1), st.integers(0, 1 << 16)))
+        at = max(-len(content), min(at, len(content)))
+        length = draw(st.integers(1, 16))
+        deed = draw(st.sampled_from(["change", "cut", "double", "put", "end"]))
+        if deed == "change":
+            content[at : at + length if at >= 0 or at + length < 0 else None] = draw(
+                st.binary(min_size=length, max_size=length)
+            )
+        elif deed == "cut":
+            del content[at : at + length]
+        elif deed == "double":
+            content[at:at] = content[at : at + length]
+        elif deed == "put":
+            content[at:at] = draw(st.binary(max_size=length))
+        else:
+            del content[at:]
+    return bytes(content)
+
+
+def read_npz(content, folder):
+    (folder / "d.npz").write_bytes(content)
+    found = arrays.read_npz(folder / "d.npz")
+    assert isinstance(found, ImageDataset)
+    assert found.train_labels.min() >= 0
+    assert found.train_labels.max() < len(found.class_names)
+
+
+def read_idx(content, folder):
+    end = ".gz" if content[:1] == b"\x1f" else ""
+    for each in folder.iterdir():
+        each.unlink()
+    (folder / f"train-images-idx3-ubyte{end}").write_bytes(content)
+    (folder / "train-labels-idx1-ubyte").write_bytes(idx_file(LABELS))
+    assert isinstance(idx.read(folder), ImageDataset)
+
+
+def read_image(content, folder):
+    (folder / "image").write_bytes(content)
+    with warnings.catch_warnings():
+        # As folders.look has it; what else Pillow warns of does not reach a user.
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        pixels, _, _ = pictures.read(folder / "image")
+    assert pixels.dtype == np.uint8
+    assert pixels.ndim == 3
+    assert pixels.shape[2] in (1, 3)
+
+
+def read_run(content, folder):
+    (folder / "run.json").write_bytes(content)
+    run = ModelFolder(folder).read_run()
+    assert isinstance(run["config"]["seed"], int)
+
+
+def read_rows(content, folder):
+    (folder / "manifest.csv").write_bytes(content)
+    read_manifest(folder / "manifest.csv")
+
+
+READERS = {
+    "npz": (read_npz, NPZ),
+    "idx": (read_idx, IDX),
+    "image": (read_image, IMAGES),
+    "run.json": (read_run, TEXTS[:1]),
+    "manifest": (read_rows, TEXTS[1:]),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "times"),
+    [(name, 150) for name in READERS]
+    + [pytest.param(name, 10_000, marks=pytest.mark.slow) for name in READERS],
+)
+def test_no_damage_but_ours_is_raised(name, times, tmp_path):
+    read, wholes = READERS[name]
+    for whole in wholes:
+        read(whole, tmp_path)
+    outcomes = {"read": 0, "refused": 0}
+
+    @settings(
+        max_examples=times,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(damaged(wholes))
+    def damage(content):
+        try:
+            read(content, tmp_path)
+            outcomes["read"] += 1
+        except (InputError, pictures.UnreadableImage) as error:
+            assert "\n" not in str(error)
+            outcomes["refused"] += 1
+
+    damage()
+    print(f"{name}: {outcomes['refused']} damaged files refused, {outcomes['read']} read")
+    assert min(outcomes.values()) > 0
