@@ -97,7 +97,8 @@ def confusion_matrix(matrix: np.ndarray, class_names: Sequence[str], title: str)
     class_names = list(map(label, class_names))
     matrix = np.asarray(matrix, float)
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    size = min(10.0, 2.0 + 0.42 * len(matrix))
+    longest = max(map(len, class_names))
+    size = min(10.0, 2.0 + 0.42 * len(matrix) + 0.08 * max(0, longest - 10))
     figure = Figure(figsize=(size, size), layout="constrained")
     axes = figure.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
@@ -106,7 +107,7 @@ def confusion_matrix(matrix: np.ndarray, class_names: Sequence[str], title: str)
     axes.set_ylabel("true")
     if len(matrix) <= MAX_TICKS:
         ticks = range(len(matrix))
-        axes.set_xticks(ticks, class_names, rotation=90 if max(map(len, class_names)) > 2 else 0)
+        axes.set_xticks(ticks, class_names, rotation=90 if longest > 2 else 0)
         axes.set_yticks(ticks, class_names)
         for row, column in np.ndindex(*matrix.shape):
             if round(matrix[row, column]):

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasaug import training
+from kerasaug import drawn_images, training
+from kerasaug.cli import evaluate, train_gan
 from kerasaug.data.streams import collect
 from kerasaug.errors import InputError, TrainingFailed
 from kerasaug.presets import GeneratorPreset
@@ -493,3 +494,30 @@ def test_choices_are_made_also_where_a_single_image_is_left(tiny, tmp_path):
     assert set(found["augmentation"]) >= {"balanced", "balanced+affine"}
     assert set(found["adjustment"]) == {"none+adjusted"}
     assert not found["failures"]
+
+
+NAMES = ("<script>alert(1)</script>", "../../[bold]\n\x1b[31m$x_$😀", "long " * 60)
+
+
+def test_names_from_strangers_do_no_harm(tiny, tmp_path, capfd):
+    dataset = dataclasses.replace(tiny, class_names=NAMES)
+    output = tmp_path / "here" / "out"
+    arms = ("none", "balanced+affine", "conditional-wgan")
+    changes = {"keep": {NAMES[2]: 3}, "arms": arms, "seeds": 1, "latent_map": True}
+    results = run(dataset, output, **changes)
+    assert results["data"]["class_names"] == list(NAMES)
+    page = (output / "report.html").read_text()
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert [path.name for path in tmp_path.iterdir()] == ["here"]
+    assert [path.name for path in (tmp_path / "here").iterdir()] == ["out"]
+    evaluate._print_results(results)
+    generator = output / "generators" / "conditional-wgan-seed0"
+    train_gan._print_fidelity(training.ModelFolder(generator).read_run()["fidelity"], dataset)
+    out, err = capfd.readouterr()
+    assert "\x1b" not in out + err
+    assert "[bold]" in out
+    drawn = drawn_images.Drawn(np.zeros((2, 8, 8, 1), np.uint8), NAMES[1], 1, 0)
+    drawn_images.write(drawn, tmp_path / "here" / "drawn", NAMES)
+    assert len(list((tmp_path / "here" / "drawn").glob("*/*.png"))) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["here"]
