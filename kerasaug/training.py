@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from kerasaug import callbacks as ours
-from kerasaug import health, latent_map, plots, provenance
+from kerasaug import graphs, health, latent_map, plots, provenance
 from kerasaug.data import augment
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import InputError
@@ -279,13 +279,14 @@ def fit(
         seed=config.seed,
         augment=augment.affine if config.augment and entry.augments else None,
     )
-    model.fit(
-        batches.skip(done),
-        steps_per_epoch=config.steps - done,
-        callbacks=list(callbacks),
-        shuffle=False,
-        verbose=0,
-    )
+    with graphs.released():
+        model.fit(
+            batches.skip(done),
+            steps_per_epoch=config.steps - done,
+            callbacks=list(callbacks),
+            shuffle=False,
+            verbose=0,
+        )
 
 
 def _begun(

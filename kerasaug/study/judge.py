@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerasaug import graphs
 from kerasaug.data import mixture
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.data.streams import collect, first_of_each
@@ -47,9 +48,10 @@ class Judge:
         finally:
             keras.config.set_dtype_policy(policy)
         stream = mixture.batches(mixture.balanced(whole), BATCH, seed=0)
-        classifier.fit(
-            stream, steps_per_epoch=steps, callbacks=list(callbacks), shuffle=False, verbose=0
-        )
+        with graphs.released():
+            classifier.fit(
+                stream, steps_per_epoch=steps, callbacks=list(callbacks), shuffle=False, verbose=0
+            )
         outputs = [classifier.get_layer("features").output, classifier.output]
         self.network = keras.Model(classifier.input, outputs)
         self.real_features = {

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasaug import graphs
 from kerasaug.data import augment, mixture
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.data.sampling import Part
@@ -128,16 +129,17 @@ def train(
     best_weights = keras.callbacks.EarlyStopping(
         monitor="loss", patience=length.epochs, restore_best_weights=True
     )
-    history = classifier.fit(
-        stream,
-        epochs=length.epochs,
-        steps_per_epoch=length.steps // length.epochs,
-        validation_data=validation,
-        class_weight=_class_weights(dataset) if arm.mixture == "class-weight" else None,
-        callbacks=[best_weights, *callbacks],
-        shuffle=False,
-        verbose=0,
-    ).history
+    with graphs.released():
+        history = classifier.fit(
+            stream,
+            epochs=length.epochs,
+            steps_per_epoch=length.steps // length.epochs,
+            validation_data=validation,
+            class_weight=_class_weights(dataset) if arm.mixture == "class-weight" else None,
+            callbacks=[best_weights, *callbacks],
+            shuffle=False,
+            verbose=0,
+        ).history
     return classifier, history, best_weights.best_epoch + 1
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -43,3 +44,54 @@ def test_ten_times_the_images_take_no_more_memory(tmp_path):
     few, many = peak(tmp_path / "few", 2_000), peak(tmp_path / "many", 20_000)
     print(f"peak memory: {few} MB with 2,000 images, {many} MB with 20,000")
     assert many < 1.2 * few
+
+
+TRIALS = """
+import dataclasses, resource, sys
+from kerasaug.quiet import quiet_tensorflow
+quiet_tensorflow()
+import keras, numpy as np
+from kerasaug import data
+from kerasaug.presets import GeneratorPreset
+from kerasaug.study.config import StudyConfig
+from kerasaug.study.runner import Study
+
+PAGE = resource.getpagesize()
+
+
+class Weigh:
+    held = []
+
+    def say(self, line):
+        with open("/proc/self/statm") as file:
+            self.held.append(int(file.read().split()[1]) * PAGE // 2**20)
+
+    def advance(self, units):
+        pass
+
+    def following(self, description, units_per_step=1.0):
+        return keras.callbacks.Callback()
+
+
+images = np.random.default_rng(0).integers(0, 255, (90, 8, 8, 1), np.uint8)
+labels = np.arange(90) % 3
+config = StudyConfig(
+    dataset="noise", keep={}, arms=("none",), seeds=int(sys.argv[2]), steps=2, batch_size=8,
+    epochs=1, generator=GeneratorPreset(2, batch_size=4, width=4, learning_rate=1e-3),
+    generator_folder=None, precision="float32", latent_map=False,
+)
+Study(config, data.from_arrays(images, labels), sys.argv[1]).run(Weigh())
+print(*Weigh.held)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
+@pytest.mark.parametrize(("trials", "warm"), [(8, 4), pytest.param(50, 10, marks=pytest.mark.slow)])
+def test_trials_leave_no_memory_behind(trials, warm, tmp_path):
+    command = [sys.executable, "-c", TRIALS, str(tmp_path / "study"), str(trials)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    held = [int(megabytes) for megabytes in done.stdout.splitlines()[-1].split()]
+    assert len(held) >= trials
+    print(f"memory before trial {warm}: {held[warm]} MB, before trial {trials}: {held[-1]} MB")
+    assert held[-1] < 1.2 * held[warm]
