@@ -258,7 +258,7 @@ def _images(path, name, array):
         )
     if shaped.dtype.kind not in "uif" and shaped.dtype != bool:
         raise InputError(f"{path}: {name} must hold numbers; it holds {array.dtype}")
-    if not np.isfinite(shaped).all():
+    if shaped.dtype.kind == "f" and not np.isfinite(shaped).all():
         raise InputError(f"{path}: {name} holds NaN or infinity")
     return shaped
 

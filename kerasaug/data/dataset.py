@@ -240,10 +240,10 @@ class ImageDataset:
         images = len(self.train_labels) + sum(self.test_counts)
         if self.class_images is not None or images * np.prod(self.image_shape) > most_bytes:
             return self
-        images, labels = streams.collect(self.train)
-        by_class = np.argsort(labels, kind="stable")
+        by_class = np.argsort(self.train_labels, kind="stable")
+        labels = self.train_labels[by_class]
         # The stream and the arrays share their memory.
-        held, labels = tf.constant(images[by_class]), labels[by_class]
+        held = tf.constant(streams.collect_at(self.train, np.argsort(by_class), self.image_shape))
         return dataclasses.replace(
             self,
             records=tf.data.Dataset.from_tensor_slices((held, labels)),
