@@ -41,7 +41,7 @@ MISTAKES = {
     "train-gan --steps 0": "'--steps': 0 is not in the range",
     "train-gan --batch-size many": "'--batch-size': 'many' is not a valid integer",
     "train-gan --seed -1": "'--seed': -1 is not in the range",
-    "train-gan --setps 3": "No such option '--setps'",
+    "train-gan --setps 3": "--setps",
     "train-gan surplus": "unexpected extra argument (surplus)",
     "evaluate --seeds 0": "'--seeds': 0 is not in the range",
     "evaluate --arms none,oversmaple": "--arms: there is no arm 'oversmaple'",

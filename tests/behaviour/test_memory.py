@@ -86,7 +86,7 @@ print(*Weigh.held)
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
-@pytest.mark.parametrize(("trials", "warm"), [(8, 4), pytest.param(50, 10, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("trials", "warm"), [(6, 3), pytest.param(50, 10, marks=pytest.mark.slow)])
 def test_trials_leave_no_memory_behind(trials, warm, tmp_path):
     command = [sys.executable, "-c", TRIALS, str(tmp_path / "study"), str(trials)]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -95,6 +95,8 @@ def test_trials_leave_no_memory_behind(trials, warm, tmp_path):
     assert len(held) >= trials
     print(f"memory before trial {warm}: {held[warm]} MB, before trial {trials}: {held[-1]} MB")
     assert held[-1] < 1.2 * held[warm]
+    # TensorFlow keeps 15 MB of a training, if it is let.
+    assert held[-1] - held[warm] < 3 * (trials - warm)
 
 
 COMMAND = """

@@ -167,19 +167,12 @@ def test_a_saved_model_goes_on_as_if_it_had_not_been(name, tiny, tmp_path, eager
     assert_equal(optimizer_states(loaded), optimizer_states(through))
 
 
-def test_the_export_runs_without_this_package(name, tmp_path):
-    model = make(name)
-    model.step.assign(3)
-    model.export(tmp_path / "generator")
-    expected = model.generate(5, class_id=2, seed=9)
-    latents = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
-    np.savez(tmp_path / "in.npz", latents=latents)
-    script = """
-        import os, sys
-        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-        sys.modules["kerasaug"] = sys.modules["keras"] = None  # importing them fails
-        import numpy as np, tensorflow as tf
-        folder = sys.argv[1]
+PLAIN = """
+    import os, sys
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    sys.modules["kerasaug"] = sys.modules["keras"] = None  # importing them fails
+    import numpy as np, tensorflow as tf
+    for folder in map(str.strip, sys.stdin):
         model = tf.saved_model.load(folder + "/generator")
         serve = model.signatures["serving_default"]
         draw = lambda seed: serve(
@@ -187,11 +180,35 @@ def test_the_export_runs_without_this_package(name, tmp_path):
         latents = np.load(folder + "/in.npz")["latents"]
         decoded = model.decode(latents, tf.constant([0, 1, 2]))
         np.savez(folder + "/out.npz", nine=draw(9), again=draw(9), ten=draw(10), decoded=decoded)
-    """
-    command = [sys.executable, "-c", textwrap.dedent(script), str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    out = np.load(tmp_path / "out.npz")
+        print("drawn", flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def plain_tensorflow(tmp_path_factory):
+    """A process without this package and without Keras, that draws from the folders it is told."""
+    command = [sys.executable, "-c", textwrap.dedent(PLAIN)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    place = tmp_path_factory.mktemp("elsewhere")
+    with subprocess.Popen(command, cwd=place, **pipes) as process:
+
+        def draw(folder):
+            print(folder, file=process.stdin, flush=True)
+            assert process.stdout.readline() == "drawn\n"
+            return np.load(folder / "out.npz")
+
+        yield draw
+        process.stdin.close()
+
+
+def test_the_export_runs_without_this_package(name, tmp_path, plain_tensorflow):
+    model = make(name)
+    model.step.assign(3)
+    model.export(tmp_path / "generator")
+    expected = model.generate(5, class_id=2, seed=9)
+    latents = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
+    np.savez(tmp_path / "in.npz", latents=latents)
+    out = plain_tensorflow(tmp_path)
     assert out["nine"].dtype == np.uint8
     np.testing.assert_array_equal(out["nine"], expected)
     np.testing.assert_array_equal(out["again"], expected)

@@ -79,3 +79,16 @@ def test_a_folder_in_use_is_refused_until_its_owner_is_gone(tmp_path):
     with locked(tmp_path):
         assert f"process {os.getpid()} " in (tmp_path / ".lock").read_text()
     assert os.listdir(tmp_path) == []
+
+
+def test_what_a_killed_write_left_is_removed(tmp_path):
+    died = (
+        "import os, sys; from kerasaug.files import atomic\nwith atomic(sys.argv[1]): os._exit(9)"
+    )
+    for path in (tmp_path / "a.txt", tmp_path / "deep" / "b"):
+        subprocess.run([sys.executable, "-c", died, str(path)])
+    (tmp_path / ".mine").mkdir()
+    assert len(list(tmp_path.rglob(".*.kerasaug"))) == 2
+    with locked(tmp_path):
+        assert not list(tmp_path.rglob(".*.kerasaug"))
+    assert sorted(os.listdir(tmp_path)) == [".mine", "deep"]

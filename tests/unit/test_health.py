@@ -148,7 +148,7 @@ def test_a_warning_outlives_a_stop(tiny, tmp_path, monkeypatch):
 
 def test_images_of_a_model_that_works_raise_no_warning(tiny, tmp_path):
     told = []
-    train(tiny, tmp_path, told, model="conditional-vae", steps=40)
+    train(tiny, tmp_path, told, model="conditional-vae", steps=10)
     assert told == []
 
 

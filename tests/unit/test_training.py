@@ -116,7 +116,9 @@ def equal(ours, theirs):
 
 
 @pytest.mark.parametrize(
-    "model", ["wgan", "conditional-vae", pytest.param("progressive-wgan", marks=pytest.mark.slow)]
+    "model",
+    ["conditional-vae", "gan"]
+    + [pytest.param(name, marks=pytest.mark.slow) for name in ("wgan", "progressive-wgan")],
 )
 def test_ctrl_c_saves_the_step_that_was_taken(model, tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "HISTORY_ROWS", 4)
@@ -135,7 +137,12 @@ def test_ctrl_c_saves_the_step_that_was_taken(model, tiny, tmp_path, monkeypatch
 
 @pytest.mark.parametrize(
     ("damage", "both", "first"),
-    [("cut", False, 5), ("turned", False, 5), ("missing", False, 5), ("turned", True, 0)],
+    [
+        ("turned", False, 5),
+        ("turned", True, 0),
+        pytest.param("cut", False, 5, marks=pytest.mark.slow),
+        pytest.param("missing", False, 5, marks=pytest.mark.slow),
+    ],
 )
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(damage, both, first, tiny, whole, killed):
     before = killed.checkpoint_before.read_bytes()
