@@ -7,6 +7,16 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.python.ops import (
+    gen_array_ops,
+    gen_image_ops,
+    gen_linalg_ops,
+    gen_math_ops,
+    gen_nn_ops,
+    gen_random_ops,
+    gen_stateless_random_ops,
+    gen_stateless_random_ops_v2,
+)
 
 from kerasaug.errors import InputError
 from kerasaug.images import to_uint8
@@ -17,21 +27,26 @@ BROKEN = (
     *(RuntimeError, DecodeError, tf.errors.OpError),
 )
 """What TensorFlow answers a SavedModel with that is damaged, or somebody else's."""
-OUTSIDE = re.compile(
-    "File|Save|Restore|Checkpoint|Reader|Record|Bigtable|PyFunc|Dataset|Iterator|Table|Summary|"
-    "Print|Debug|Rpc|Server|Send|Recv|Collective|CustomCall|ShardedFilename"
+COMPUTING = (
+    *(gen_array_ops, gen_image_ops, gen_linalg_ops, gen_math_ops, gen_nn_ops, gen_random_ops),
+    *(gen_stateless_random_ops, gen_stateless_random_ops_v2),
 )
-"""Operations that read or write more than tensors."""
+"""TensorFlow's modules whose operations make tensors of tensors, but for `REACHING`."""
+REACHING = {"ImmutableConst"}
+CALLING = {
+    *("PartitionedCall", "StatefulPartitionedCall", "If", "StatelessIf", "Case", "StatelessCase"),
+    *("While", "StatelessWhile", "NoOp", "Assert", "ReadVariableOp", "DisableCopyOnRead"),
+}
+"""Operations that call others, and read the model's own variables."""
 SAVING = re.compile("__inference__traced_(save|restore)_")
-"""Functions in every SavedModel that write and read its variables; no other calls them."""
-SAVES = {"save": {"SaveV2", "MergeV2Checkpoints", "ShardedFilename"}, "restore": {"RestoreV2"}}
+"""Functions in every SavedModel that write and read its variables; nothing here calls them."""
 
 
 class ExportedGenerator:
     """Draws images from what `GenerativeModel.export` wrote.
 
     A SavedModel is a program. It is refused, before anything in it runs, if it has operations that
-    reach out of it: files, the network, Python.
+    do more than compute: read or write files, talk to the network, call Python.
 
     Args:
         path: The SavedModel's folder.
@@ -62,12 +77,14 @@ class ExportedGenerator:
                 fits = fits and None not in (self.latent_dim, *self.image_shape)
                 if not (fits and len(self.image_shape) == 3 and self.image_shape[2] in (1, 3)):
                     raise ValueError("other inputs or outputs")
+        except tf.errors.ResourceExhaustedError:
+            raise
         except BROKEN as error:
             raise InputError(f"{path} is no SavedModel of kerasaug, or it is damaged") from error
         if reaching:
             raise InputError(
-                f"{path} is not opened: it holds the operation {min(reaching)}, which reaches out "
-                "of the model, as no generator needs to"
+                f"{path} is not opened: it holds {min(reaching)}, which does more than compute, as "
+                "nothing in a generator needs to"
             )
 
     def check(self, latent_dim: int, image_shape: list[int]) -> None:
@@ -109,8 +126,10 @@ class ExportedGenerator:
                 to_uint8(decode(latents[i : i + DRAW_BATCH], labels[i : i + DRAW_BATCH])).numpy()
                 for i in range(0, count, DRAW_BATCH)
             ]
-        except tf.errors.InvalidArgumentError as error:
-            raise InputError(f"{self.path} makes no class {class_id}") from error
+        except tf.errors.ResourceExhaustedError:
+            raise
+        except tf.errors.OpError as error:
+            raise InputError(f"{self.path} can draw no image of class {class_id}") from error
         return np.concatenate(chunks)
 
 
@@ -121,13 +140,20 @@ def _reaching_out(path: Path) -> set[str]:
     # TensorFlow runs a model of before version 2 as it loads it.
     if not graph.object_graph_def.nodes:
         raise ValueError("no objects")
-    reaching = set()
+    reaching = {name for name in graph.object_graph_def.concrete_functions if SAVING.match(name)}
     for function in graph.graph_def.library.function:
-        kind = SAVING.match(function.signature.name)
-        found = {node.op for node in function.node_def if OUTSIDE.search(node.op)}
-        reaching |= found - SAVES[kind[1]] if kind else found
+        if SAVING.match(function.signature.name):
+            continue
         for node in function.node_def:
+            if not _computes(node.op):
+                reaching.add(node.op)
             for attribute in node.attr.values():
                 called = [attribute.func.name, *(each.name for each in attribute.list.func)]
                 reaching |= {name for name in called if SAVING.match(name)}
     return reaching
+
+
+def _computes(operation: str) -> bool:
+    if operation in CALLING:
+        return True
+    return operation not in REACHING and any(hasattr(each, operation) for each in COMPUTING)

@@ -16,8 +16,9 @@ from kerasaug.errors import InputError
 
 LOCK, WORKSHOP = ".lock", ".kerasaug"
 DISK_ERRORS = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO)
-_ours: set[Path] = set()
-"""The folders that this process has locked."""
+NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+_ours: dict[Path, os.stat_result] = {}
+"""The folders that this process has locked, and their lock files."""
 
 
 @contextlib.contextmanager
@@ -40,14 +41,17 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
             was removed since, and would be made anew with nothing in it but this.
     """
     path = Path(path)
-    for folder in _ours.intersection(path.parents):
-        if not (folder / LOCK).exists():
+    for folder in _ours.keys() & set(path.absolute().parents):
+        if not _is_held(folder):
             raise FileNotFoundError(errno.ENOENT, "removed while this run wrote into it", folder)
     path.parent.mkdir(parents=True, exist_ok=True)
     workshop = Path(
         tempfile.mkdtemp(prefix=f".{path.name[:100]}-", suffix=WORKSHOP, dir=path.parent)
     )
+    held = os.open(workshop, os.O_RDONLY)
     try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
         draft = workshop / path.name
         with _as_os_errors():
             yield draft
@@ -58,6 +62,7 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
             draft.replace(path)
     finally:
         shutil.rmtree(workshop, ignore_errors=True)
+        os.close(held)
 
 
 @contextlib.contextmanager
@@ -85,6 +90,7 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         InputError: If another run is in it.
     """
+    folder = folder.absolute()
     path = folder / LOCK
     with contextlib.ExitStack() as stack:
         for place in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
@@ -104,14 +110,13 @@ def locked(folder: Path) -> Iterator[None]:
             with contextlib.suppress(FileNotFoundError):
                 if os.path.sameopenfile(file.fileno(), stack.enter_context(path.open()).fileno()):
                     break
-        stack.callback(path.unlink, missing_ok=True)
+        _ours[folder] = os.fstat(file.fileno())
+        stack.callback(_let_go, folder)
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}")
         file.flush()
-        _ours.add(folder)
-        stack.callback(_ours.discard, folder)
-        for left in list(folder.rglob(f".*{WORKSHOP}")):
-            shutil.rmtree(left, ignore_errors=True)
+        for workshop in list(folder.rglob(f".*{WORKSHOP}")):
+            _remove_if_left(workshop)
         yield
 
 
@@ -129,9 +134,39 @@ def link(source: Path, target: Path) -> None:
         os.link(source, target)
     except FileExistsError:
         raise
-    except OSError:
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
         with source.open("rb") as theirs, target.open("xb") as ours:
-            shutil.copyfileobj(theirs, ours)
+            try:
+                shutil.copyfileobj(theirs, ours)
+                ours.flush()
+            except OSError:
+                target.unlink()
+                raise
+
+
+def _is_held(folder):
+    with contextlib.suppress(OSError):
+        return os.path.samestat(os.stat(folder / LOCK), _ours[folder])
+    return False
+
+
+def _let_go(folder):
+    if _is_held(folder):
+        (folder / LOCK).unlink(missing_ok=True)
+    del _ours[folder]
+
+
+def _remove_if_left(workshop):
+    """Removes the draft of a process that is gone; one that still writes it holds a lock on it."""
+    with contextlib.suppress(OSError):
+        held = os.open(workshop, os.O_RDONLY)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(workshop, ignore_errors=True)
+        finally:
+            os.close(held)
 
 
 def _remove_if_empty(folder):

@@ -10,7 +10,7 @@ import numpy as np
 from kerasaug.errors import TrainingFailed
 
 EXPLODED = 1000.0
-"""A critic loss above this: slopes of 1 cannot make it, whatever the images."""
+"""A critic loss beyond this, up or down: slopes of 1 cannot make it, whatever the images."""
 ALIKE = 1.0
 """Grey levels by which images of one class differ that show one and the same; of 255."""
 
@@ -58,12 +58,12 @@ class WarnOfTrouble(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         """Looks at the critic's loss."""
         loss = float((logs or {}).get("critic_loss", 0.0))
-        if loss > EXPLODED:
+        if abs(loss) > EXPLODED:
             self._warn(
                 "exploded critic",
-                f"critic_loss is {loss:.3g} at step {self.model.steps_taken}: the critic explodes, "
-                "and the images will be noise; a lower learning rate, a larger batch or another "
-                "model may do better",
+                f"the mean critic_loss is {loss:.3g} at step {self.model.steps_taken}: the critic "
+                "explodes, and the images will be noise; a lower learning rate, a larger batch or "
+                "another model may do better",
             )
 
     def look_at(self, step: int, images: np.ndarray) -> None:

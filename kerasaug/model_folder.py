@@ -83,9 +83,18 @@ class ModelFolder:
             if not isinstance(found, kind) or isinstance(found, bool):
                 what = "lacks" if found is None else "is damaged in"
                 raise InputError(f"{self.run_file} {what} {place}")
-        if not all(isinstance(name, str) for name in run["dataset"]["class_names"]):
-            raise InputError(f"{self.run_file} is damaged in dataset.class_names")
-        model, status = run["config"]["model"], run["status"]
+        config, dataset = run["config"], run["dataset"]
+        names, warnings = dataset["class_names"], run.get("warnings", {})
+        for place, fits in (
+            ("dataset.class_names", _all(str, names) and len(set(names)) == len(names) > 0),
+            ("dataset.image_shape", _all(int, dataset["image_shape"])),
+            ("config.seed", 0 <= config["seed"] < 2**31),
+            ("config.keep", _all((int, float), config["keep"].values())),
+            ("warnings", isinstance(warnings, dict) and _all(str, warnings.values())),
+        ):
+            if not fits:
+                raise InputError(f"{self.run_file} is damaged in {place}")
+        model, status = config["model"], run["status"]
         if model not in registry.MODELS or status not in STATUSES:
             raise InputError(
                 f"{self.run_file} is of a {model!r} that is {status!r}; accepted: "
@@ -161,8 +170,17 @@ class ModelFolder:
                 "class; train it with train-gan"
             )
         model = registry.load(name, self.model)
-        self.load_generator().check(model.latent_dim, list(model.image_shape))
+        run = self.read_run()
+        if [model.latent_dim, *model.image_shape] != [
+            run["latent_dim"],
+            *run["dataset"]["image_shape"],
+        ]:
+            raise InputError(f"{self.model} is damaged: it is another model than {self.run_file}'s")
         return model
+
+
+def _all(kind, values):
+    return all(isinstance(value, kind) and not isinstance(value, bool) for value in values)
 
 
 def _entry(found, name):

@@ -1,8 +1,13 @@
 """Values as a person reads them."""
 
+import unicodedata
 from typing import Any
 
 LONGEST_LABEL = 40
+MOVING = ("Cc", "Cs", "Zl", "Zp")
+"""Unicode's categories of control characters, halves of characters and ends of lines."""
+TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+"""What changes the direction of the text that follows."""
 
 
 def readable(value: Any) -> str:
@@ -33,7 +38,9 @@ def printable(text: str) -> str:
         One line.
     """
     return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        letter.encode("unicode_escape").decode()
+        if unicodedata.category(letter) in MOVING or letter in TURNING
+        else letter
         for letter in text
     )
 

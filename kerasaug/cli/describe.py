@@ -22,7 +22,7 @@ def describe(loaded: common.Loaded, keep: dict[str, int | float]) -> None:
     if not sources.is_path(loaded.name) and not dataset.notes:
         # The splits that somebody else made are looked through here alone.
         dataset = copies.noted(dataset)
-    counts, names = dataset.class_counts, dataset.class_names
+    counts, names = dataset.class_counts, list(map(label, dataset.class_names))
     height, width, channels = dataset.image_shape
     common.print_config(
         {
@@ -37,7 +37,7 @@ def describe(loaded: common.Loaded, keep: dict[str, int | float]) -> None:
     for class_id, count in enumerate(counts):
         bar = "█" * max(1, round(BAR * count / max(counts)))
         mark = " rare" if class_id in dataset.rare_classes else ""
-        name = label(names[class_id])[:name_width]
+        name = names[class_id][:name_width]
         tests = dataset.test_counts[class_id]
         click.echo(f"{name:<{name_width}} {count:>7} {bar}{mark} (and {tests} to test)")
     common.print_notes(dataset, most=1000)

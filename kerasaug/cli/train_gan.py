@@ -1,6 +1,6 @@
 """`train-gan`: trains a generative model on imbalanced data and exports it."""
 
-import contextlib
+import sys
 from pathlib import Path
 
 import click
@@ -127,7 +127,7 @@ def train_gan(
     if dry_run:
         return
     judging = config.judge_steps / STEP_COST
-    with Progress(config.steps + judging) as progress, _saying_how_to_go_on(fresh=not resume):
+    with Progress(config.steps + judging) as progress:
 
         def measure(*arguments):
             following = progress.following("training the judge", 1 / STEP_COST)
@@ -149,16 +149,6 @@ def train_gan(
     click.echo(f"Samples:    {folder.samples}")
     if folder.latent.exists():
         click.echo(f"Latent map: {folder.latent}")
-
-
-@contextlib.contextmanager
-def _saying_how_to_go_on(fresh):
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        if fresh:
-            raise KeyboardInterrupt("the same command without --fresh goes on") from error
-        raise
 
 
 def _print_fidelity(measured, data):
@@ -196,4 +186,5 @@ def _print_fidelity(measured, data):
 
 def main() -> None:
     """The entry point."""
-    common.run(train_gan, "the same command goes on where it stopped")
+    without = " without --fresh" if "--fresh" in sys.argv else ""
+    common.run(train_gan, f"the same command{without} goes on where it stopped")

@@ -1,5 +1,6 @@
 """Images in memory: arrays, and files that hold them (`.npz`)."""
 
+import contextlib
 import dataclasses
 import hashlib
 import math
@@ -20,6 +21,7 @@ RANGES = ((0, 1), (-1, 1), (0, 16), (0, 255), (0, 65535))
 """Pixels that are not uint8 are taken to fill the first of these that holds all of them."""
 NPZ_NAMES = ("x", "y", "x_train", "y_train", "x_test", "y_test", "class_names")
 MOST_CLASSES = 1000
+CONTAINER_MEMORY = Path("/sys/fs/cgroup/memory.max")
 MEMORY_SHARE = 0.5
 """Of the machine's memory, that what is read from one file may take."""
 
@@ -209,6 +211,9 @@ def refuse_what_does_not_fit(path: Path, size: int) -> None:
         InputError: If that is more than half of this machine's memory.
     """
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    # A container may have less.
+    with contextlib.suppress(OSError, ValueError):
+        memory = min(memory, int(CONTAINER_MEMORY.read_text()))
     if size > memory * MEMORY_SHARE:
         raise InputError(
             f"{path} would take {size // 2**30:,} GiB of memory; accepted is up to half of the "
@@ -223,11 +228,13 @@ def _load_npz(path: Path) -> dict[str, np.ndarray]:
             found = np.load(file, allow_pickle=False)
             if not isinstance(found, np.lib.npyio.NpzFile):
                 raise InputError(f"{path} holds a single array, not several by name")
+            if len(set(found.files)) < len(found.zip.namelist()):
+                raise InputError(f"{path} holds an array twice")
             names = [name for name in found.files if name in NPZ_NAMES]
             refuse_what_does_not_fit(path, sum(_claimed(found.zip, name) for name in names))
             others = {name: np.empty(0) for name in found.files if name not in NPZ_NAMES}
             return {**others, **{name: found[name] for name in names}}
-    except InputError:
+    except (InputError, MemoryError):
         raise
     except ValueError as error:
         what = "an array of Python objects" if "pickle" in str(error) else "a damaged array"

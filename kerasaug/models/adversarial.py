@@ -302,8 +302,10 @@ class AdversarialModel(GenerativeModel):
             further = self.further_losses(real_images, labels, further_seed)
             total = loss + sum(weight * value for weight, value in further.values())
         total = self._descend(self.generator_optimizer, tape, total, variables)
-        # A total that is not finite is told by the name of what it is a part of.
-        loss = tf.where(tf.math.is_finite(total), loss, total)
+        # A gradient that is not finite is told by this name, a loss that is not by its own.
+        parts = [loss, *(value for _, value in further.values())]
+        told = tf.reduce_all(tf.math.is_finite(parts)) & ~tf.math.is_finite(total)
+        loss = tf.where(told, total, loss)
         return {"generator_loss": loss, **{name: value for name, (_, value) in further.items()}}
 
     def _augmented(self, images, labels, seed):

@@ -220,8 +220,9 @@ class GenerativeModel(keras.Model, abc.ABC):
         """Takes a step of an optimizer; gives the loss, NaN where its gradient is not finite."""
         gradients = tape.gradient(loss, variables)
         optimizer.apply(gradients, variables)
-        finite = tf.math.is_finite(tf.linalg.global_norm(gradients))
-        return tf.where(finite, loss, math.nan)
+        known = [gradient for gradient in gradients if gradient is not None]
+        finite = [tf.reduce_all(tf.math.is_finite(gradient)) for gradient in known]
+        return tf.where(tf.reduce_all(finite), loss, math.nan)
 
     def _step_seed(self):
         return tf.stack([tf.constant(self.seed, tf.int64), tf.convert_to_tensor(self.step)])

@@ -134,6 +134,8 @@ def load(name: str, path: str | os.PathLike[str]) -> "GenerativeModel":
         if error.strerror:
             raise
         raise InputError(f"{path} is damaged") from error
+    except MemoryError:
+        raise
     # Damage makes many kinds of errors.
     except Exception as error:
         raise InputError(f"{path} holds no {name} of this version, or it is damaged") from error

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import shutil
 import struct
 import zipfile
@@ -12,7 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from google.protobuf import text_format
 from PIL import Image
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from kerasaug import data, training
 
@@ -53,11 +56,12 @@ def huge_png(path, width, height):
 
 def beside_a_good_class(make):
     def build(folder):
-        classes(folder, "good")
-        (folder / "bad").mkdir()
-        make(folder / "bad")
+        classes(folder, "five")
+        (folder / "three").mkdir()
+        make(folder / "three")
         return folder
 
+    build.leaves_a_good_class = True
     return build
 
 
@@ -80,6 +84,7 @@ def cases(folder):
 
 def lacking_a_test(folder):
     classes(folder / "train", "a", "b")
+    png(folder / "train" / "b" / "more.png")
     classes(folder / "test", "a")
     return folder
 
@@ -105,7 +110,6 @@ FOLDERS = {
     "an empty folder": lambda folder: folder,
     "a folder of text": lambda folder: (folder / "a.txt").write_text("a") and folder,
     "images without class folders": lambda folder: png(folder / "a.png").parent,
-    "one class": lambda folder: classes(folder, "a"),
     "an empty class": beside_a_good_class(lambda folder: None),
     "a class of hidden files": beside_a_good_class(lambda folder: png(folder / ".a.png")),
     "a cut PNG": beside_a_good_class(cut_png),
@@ -178,6 +182,13 @@ def cut_npz(folder):
     return path
 
 
+def twice(folder):
+    path = npz()(folder)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("x", archive.read("x.npy"))
+    return path
+
+
 def encrypted(folder):
     path = npz()(folder)
     content = path.read_bytes()
@@ -210,6 +221,7 @@ NPZ = {
     "a header that is none": with_header("hello"),
     "objects as images": npz(x=np.array([{}] * 30, object)),
     "objects as labels": npz(y=np.array([{}] * 30, object)),
+    "an array twice": twice,
     "no labels": npz(y=None),
     "no images": npz(x=None),
     "zero images": npz(x=PIXELS[:0], y=LABELS[:0]),
@@ -311,7 +323,7 @@ def elsewhere(tmp_path_factory, monkeypatch):
     assert not list(here.iterdir())
 
 
-def assert_refused(call, capfd, tmp_path, *line):
+def assert_refused(call, capfd, tmp_path, words, *line):
     before = snapshot(tmp_path)
     capfd.readouterr()
     assert call(*line) == 2
@@ -319,6 +331,7 @@ def assert_refused(call, capfd, tmp_path, *line):
     assert out == ""
     assert err.startswith("Error: ")
     assert err.count("\n") == 1
+    assert words in err
     assert "\x1b" not in err
     assert "Traceback" not in err
     assert snapshot(tmp_path) == before
@@ -355,11 +368,22 @@ def some(names):
 def test_bad_data_is_refused(name, call, capfd, tmp_path, model):
     (tmp_path / "in").mkdir()
     path, out = DATA[name](tmp_path / "in"), tmp_path / "out"
+    data_said, folder_said = "--dataset ", "--balance "
+    if name == "a name of 5000 letters":
+        data_said = folder_said = "File name too long"
     for command in ("train-gan", "evaluate"):
-        assert_refused(call, capfd, tmp_path, command, "--dataset", path, "--output", out)
-    # Of the classes that there are, none is known to the model.
-    line = ("generate", model, "--balance", path, "--to", 99, "--output", out)
-    assert_refused(call, capfd, tmp_path, *line)
+        line = (command, "--dataset", path, "--output", out)
+        assert_refused(call, capfd, tmp_path, data_said, *line)
+    line = ("generate", model, "--balance", path, "--output", out)
+    if not getattr(DATA[name], "leaves_a_good_class", False):
+        assert_refused(call, capfd, tmp_path, folder_said, *line)
+        return
+    # There is a class to fill up beside what is left out, and that is said.
+    before = snapshot(tmp_path / "in")
+    assert call(*line) == 0
+    assert "left out" in capfd.readouterr().out
+    assert snapshot(tmp_path / "in") == before
+    assert {path.name for path in out.iterdir()} == {"five", "manifest.csv"}
 
 
 def run_json(**changes):
@@ -429,6 +453,38 @@ def calling_python():
     return tf.py_function(lambda: 0.0, [], tf.float32)
 
 
+def saving():
+    tensors = {"tensor_names": ["a"], "shape_and_slices": [""], "tensors": [tf.zeros(3)]}
+    with tf.control_dependencies([tf.raw_ops.SaveV2(prefix="/tmp/written-by-a-model", **tensors)]):
+        return tf.constant(0.0)
+
+
+def mapping_memory():
+    place = "/etc/hostname"
+    return tf.raw_ops.ImmutableConst(dtype=tf.float32, shape=(1,), memory_region_name=place)
+
+
+def reading_words():
+    words = {"new_vocab_file": "/etc/hostname", "old_vocab_file": "/etc/hostname"}
+    found = tf.raw_ops.GenerateVocabRemapping(**words, new_vocab_offset=0, num_new_vocab=1)
+    return tf.cast(found.num_present, tf.float32)
+
+
+def ending_the_process():
+    with tf.control_dependencies([tf.raw_ops.Abort()]):
+        return tf.constant(0.0)
+
+
+def saving_in_disguise(folder):
+    """Its function has the name of those that write a model's variables."""
+    saved_instead(lambda: Decoding(saving))(folder)
+    path = folder / "generator" / "saved_model.pb"
+    saved = text_format.MessageToString(SavedModel.FromString(path.read_bytes()))
+    named = re.sub("__inference_decode_", "__inference__traced_save_", saved)
+    assert named != saved
+    path.write_bytes(text_format.Parse(named, SavedModel()).SerializeToString())
+
+
 VARIABLES = "generator/variables/variables.data-00000-of-00001"
 MODELS = {
     "no run.json": lambda folder: (folder / "run.json").unlink(),
@@ -444,6 +500,12 @@ MODELS = {
     "no model": run_json(config__model=None),
     "a list for a config": run_json(config=[]),
     "no data set": run_json(dataset=None),
+    "a seed below 0": run_json(config__seed=-1),
+    "a class name twice": run_json(dataset__class_names=["five", "five"]),
+    "no class names": run_json(dataset__class_names=[]),
+    "texts for sides": run_json(dataset__image_shape=["28", 28, 1]),
+    "a list of warnings": run_json(warnings=["a"]),
+    "lists for what is kept": run_json(config__keep={"five": [1]}),
     "a text for a seed": run_json(config__seed="0"),
     "numbers for class names": run_json(dataset__class_names=[1, 2]),
     "no length of the latents": run_json(latent_dim=None),
@@ -467,6 +529,11 @@ SAVED = {
     "a generator that reads a file": saved_instead(lambda: Decoding(reading)),
     "a generator that writes a file": saved_instead(lambda: Decoding(writing)),
     "a generator that calls Python": saved_instead(lambda: Decoding(calling_python)),
+    "a generator that saves": saved_instead(lambda: Decoding(saving)),
+    "a generator that saves in disguise": saving_in_disguise,
+    "a generator that maps memory": saved_instead(lambda: Decoding(mapping_memory)),
+    "a generator that reads words": saved_instead(lambda: Decoding(reading_words)),
+    "a generator that ends the process": saved_instead(lambda: Decoding(ending_the_process)),
 }
 KERAS = {
     "no model.keras": lambda folder: (folder / "model.keras").unlink(),
@@ -488,14 +555,16 @@ def other_keras(path):
 def test_a_bad_model_is_refused(name, call, capfd, tmp_path, model):
     folder, out = shutil.copytree(model, tmp_path / "model"), tmp_path / "out"
     {**MODELS, **SAVED, **KERAS}[name](folder)
+    words = "run.json" if name in MODELS else "model.keras" if name in KERAS else "/generator "
     arms = "none,conditional-vae:varied"
     line = ("evaluate", "--dataset", DIGITS, "--arms", arms, "--generator", folder, "--output", out)
-    assert_refused(call, capfd, tmp_path, *line)
-    line = "train-gan --model conditional-vae --dataset"
-    assert_refused(call, capfd, tmp_path, line, DIGITS, "--output", folder)
+    assert_refused(call, capfd, tmp_path, words, *line)
+    if name in MODELS:
+        line = ("--model", "conditional-vae", "--dataset", DIGITS, "--fresh", "--output", folder)
+        assert_refused(call, capfd, tmp_path, words, "train-gan", *line)
     if name not in KERAS:
         line = ("generate", folder, "--label", 0, "--output", out)
-        assert_refused(call, capfd, tmp_path, *line)
+        assert_refused(call, capfd, tmp_path, words, *line)
     assert not Path("/tmp/written-by-a-model").exists()
 
 
@@ -503,9 +572,3 @@ def test_the_good_model_is_accepted(call, capfd, tmp_path, model):
     assert call("generate", model, "--label", 0, "--count", 2, "--output", tmp_path / "out") == 0
     line = ("--dataset", DIGITS, "--arms", "none,conditional-vae:varied", "--generator", model)
     assert call("evaluate", *line, "--dry-run") == 0
-
-
-def test_how_many_are_tried():
-    count = len(DATA) + len(MODELS) + len(SAVED) + len(KERAS)
-    print(f"{count} bad inputs, each through every command that can be given it")
-    assert count >= 60

@@ -62,7 +62,7 @@ def test_a_bare_saved_model_has_numbers_for_classes(saved):
     assert (found.class_index("1"), found.name(1)) == (1, "1")
     with pytest.raises(InputError, match="give an index"):
         found.class_index("ok")
-    with pytest.raises(InputError, match="makes no class 2"):
+    with pytest.raises(InputError, match="can draw no image of class 2"):
         found.generate(1, 2, seed=0)
 
 

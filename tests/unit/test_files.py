@@ -1,12 +1,14 @@
+import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 
 import pytest
 
 from kerasaug.errors import InputError
-from kerasaug.files import atomic, locked, write_json
+from kerasaug.files import atomic, link, locked, write_json
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -89,6 +91,45 @@ def test_what_a_killed_write_left_is_removed(tmp_path):
         subprocess.run([sys.executable, "-c", died, str(path)])
     (tmp_path / ".mine").mkdir()
     assert len(list(tmp_path.rglob(".*.kerasaug"))) == 2
-    with locked(tmp_path):
-        assert not list(tmp_path.rglob(".*.kerasaug"))
+    with atomic(tmp_path / "deep" / "mine.txt") as draft:
+        draft.write_text("whole")
+        with locked(tmp_path):
+            # That of a process that lives stays.
+            assert len(list(tmp_path.rglob(".*.kerasaug"))) == 1
     assert sorted(os.listdir(tmp_path)) == [".mine", "deep"]
+    assert os.listdir(tmp_path / "deep") == ["mine.txt"]
+
+
+def test_a_folder_that_another_run_took_since_is_left_to_it(tmp_path):
+    folder = tmp_path / "model"
+    with locked(folder):
+        folder.rename(tmp_path / "away")
+        other = subprocess.Popen(
+            [sys.executable, "-c", HOLD, str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert other.stdout.readline() == "locked\n"
+        with pytest.raises(FileNotFoundError, match="removed while"), atomic(folder / "a.txt"):
+            pass
+    assert os.listdir(folder) == [".lock"]
+    with pytest.raises(InputError, match=rf"process {other.pid} "):
+        locked(folder).__enter__()
+    other.communicate()
+
+
+def test_where_there_are_no_links_a_copy_is_whole_or_not_there(tmp_path, monkeypatch):
+    def none(source, target):
+        raise PermissionError(errno.EPERM, "not permitted")
+
+    monkeypatch.setattr(os, "link", none)
+    (tmp_path / "a").write_bytes(bytes(5000))
+    link(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "b").read_bytes() == bytes(5000)
+    with pytest.raises(FileExistsError):
+        link(tmp_path / "a", tmp_path / "b")
+    monkeypatch.setattr(shutil, "copyfileobj", lambda theirs, ours: none(theirs, ours))
+    with pytest.raises(PermissionError):
+        link(tmp_path / "a", tmp_path / "c")
+    assert not (tmp_path / "c").exists()
