@@ -4,7 +4,6 @@ import dataclasses
 import datetime
 import math
 import os
-import re
 import shlex
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from kerasaug.study.arms import (
     MODIFIERS,
     SHARES,
     Arm,
+    broken,
     parse_list,
 )
 from kerasaug.wording import printable
@@ -283,7 +283,7 @@ def _print_results(results):
     )
     # The only column that gives way where the window is narrow.
     longest = max(map(len, results["arms"]))
-    broken = longest + WIDTH_OF_SCORES > console.width
+    narrow = longest + WIDTH_OF_SCORES > console.width
     table.add_column("arm", overflow="fold", min_width=10)
     for name in ("recall", "prec.", "F1", "accuracy"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -291,7 +291,7 @@ def _print_results(results):
     for arm, found in results["arms"].items():
         summary = found["summary"]
         table.add_row(
-            re.sub("(?=[:+])", "\n", arm) if broken else arm,
+            broken(arm, "\n") if narrow else arm,
             _with_spread(summary["rare_recall"]),
             f"{summary['rare_precision']['mean']:.3f}",
             _with_spread(summary["rare_f1"]),

@@ -5,6 +5,7 @@ a form, and optionally modifiers: `MIXTURE[:COUNT|:FORM][+MODIFIER...]`.
 """
 
 import dataclasses
+import re
 
 from kerasaug.errors import InputError
 from kerasaug.models.registry import MODELS
@@ -106,6 +107,19 @@ class Arm:
         """The arm as it is written."""
         amount = self.form or self.count
         return "+".join([self.mixture + (f":{amount}" if amount else ""), *self.modifiers])
+
+
+def broken(name: str, by: str) -> str:
+    """Marks where an arm's name may be broken: before its form and its modifiers, not in a word.
+
+    Args:
+        name: The arm as it is written.
+        by: What is put there, such as the end of a line.
+
+    Returns:
+        The name with the marks.
+    """
+    return re.sub("(?=[:+])", by, name)
 
 
 def parse(text: str) -> Arm:

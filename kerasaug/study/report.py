@@ -1,7 +1,6 @@
 """From `results.json` to pictures and one self-contained page."""
 
 import base64
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from kerasaug.files import atomic
 from kerasaug.models.registry import MODELS
 from kerasaug.study import fidelity
 from kerasaug.study import results as summary
-from kerasaug.study.arms import FORMS, MIXTURES, MODIFIERS, parse
+from kerasaug.study.arms import FORMS, MIXTURES, MODIFIERS, broken, parse
 from kerasaug.wording import readable
 
 LATENT_PICTURES = (latent_map.TRAIN, latent_map.TEST, latent_map.PLANE)
@@ -209,7 +208,7 @@ def _embedded(path: Path) -> str | None:
 
 def _breakable(name: str) -> markupsafe.Markup:
     """An arm's name, which a browser may break before its modifiers alone."""
-    return markupsafe.Markup(re.sub("(?=[:+])", "<wbr>", str(markupsafe.escape(name))))
+    return markupsafe.Markup(broken(str(markupsafe.escape(name)), "<wbr>"))
 
 
 def _score(value: float | None, digits: int = 3, signed: bool = False) -> str:
