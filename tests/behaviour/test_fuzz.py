@@ -58,12 +58,18 @@ IMAGES = [
 ]
 IDX = [idx_file(PIXELS), gzip.compress(idx_file(PIXELS))]
 RUN = {"schema": 1}
+GIVEN = {
+    "config.model": "vae",
+    "status": "finished",
+    "dataset.class_names": ["a", "b"],
+    "dataset.image_shape": [8, 8, 1],
+}
 for _place, _kind in FIELDS.items():
     *_way, _last = _place.split(".")
     _found = RUN
     for _step in _way:
         _found = _found.setdefault(_step, {})
-    _found[_last] = {"config.model": "vae", "status": "finished"}.get(_place, _kind())
+    _found[_last] = GIVEN.get(_place, _kind())
 TEXTS = [json.dumps(RUN).encode(), b"file,label,seed,number\na/a.png,a,0,1\n"]
 
 
