@@ -89,8 +89,8 @@ def train_generator(
         fresh: Whether to begin anew where a training stands already.
         callbacks: Further Keras callbacks, for progress.
         measure: Says how good the images are, for `fidelity` in `run.json`.
-        tell: Is given a line if a checkpoint is damaged, if the training goes wrong (see
-            `health.WarnOfTrouble`), and when Ctrl-C is pressed.
+        tell: Is given a line when the training goes on from a checkpoint, or one is damaged, if it
+            goes wrong (see `health.WarnOfTrouble`), and when Ctrl-C is pressed.
 
     Returns:
         The folder.
@@ -293,17 +293,19 @@ def _begun(
     name: str, folder: ModelFolder, dataset: ImageDataset, tell: Callable[[str], None]
 ) -> GenerativeModel | None:
     """The model as its last whole checkpoint has it; None if there is none."""
-    for checkpoint in folder.checkpoints:
-        if not checkpoint.exists():
-            continue
+    found = [checkpoint for checkpoint in folder.checkpoints if checkpoint.exists()]
+    for checkpoint in found:
         if _whole(checkpoint):
             model = registry.load(name, checkpoint)
             if model.image_shape != dataset.image_shape:
                 raise InputError(f"{checkpoint} makes images of another size; use --fresh")
             # The next save must not put a damaged one into the place of this one.
             checkpoint.replace(folder.checkpoint)
+            tell(f"going on from step {model.steps_taken}")
             return model
-        tell(f"{checkpoint} is damaged and left aside")
+        tell(f"{checkpoint} is damaged, and not used")
+    if found:
+        tell("no whole checkpoint is left, so the training begins anew")
     return None
 
 

@@ -36,6 +36,9 @@ def run(command: click.Command, go_on: str) -> None:
     except OSError as error:
         if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
             _fail(_reason(error), INPUT_ERROR)
+        # What is gone cannot be gone on with.
+        if error.errno == errno.ENOENT:
+            _fail(_reason(error), FAILURE)
         _fail(f"{_reason(error)}; once that is mended, {go_on}", FAILURE)
     except MemoryError:
         _fail(f"there is not enough memory; once there is, {go_on}", FAILURE)

@@ -237,6 +237,8 @@ def _load_npz(path: Path) -> dict[str, np.ndarray]:
     except (InputError, MemoryError):
         raise
     except ValueError as error:
+        if not zipfile.is_zipfile(path):
+            raise InputError(f"{path} is not an .npz file, or it is damaged") from error
         what = "an array of Python objects" if "pickle" in str(error) else "a damaged array"
         raise InputError(f"{path} holds {what}, which is not read") from error
     # NumPy parses the header of an array as Python, and zipfile has errors of its own.

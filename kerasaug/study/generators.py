@@ -205,9 +205,12 @@ class Generators:
             )
         if self.config.hold_out:
             raise InputError(f"--generator {path}: it saw the images that --sweep holds out")
-        folder.load_generator()
-        if any(arm.form for arm in self.config.parsed_arms):
-            folder.load_encoder()
+        try:
+            folder.load_generator()
+            if any(arm.form for arm in self.config.parsed_arms):
+                folder.load_encoder()
+        except InputError as error:
+            raise InputError(f"--generator {path}: {error}") from error
         split = self.dataset.reduce(self.config.keep, trained["seed"])
         if split.fingerprint != run["dataset"]["fingerprint"]:
             keep = "".join(f" --keep {name}={amount}" for name, amount in trained["keep"].items())

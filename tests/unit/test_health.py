@@ -142,7 +142,7 @@ def test_a_warning_outlives_a_stop(tiny, tmp_path, monkeypatch):
             training.train_generator(CONFIG, tiny, tmp_path, callbacks=[Stop()])
     told = []
     train(tiny, tmp_path, told)
-    assert told == []
+    assert told == ["going on from step 5"]
     assert list(json.loads(folder.run_file.read_text())["warnings"]) == ["exploded critic"]
 
 
