@@ -41,7 +41,8 @@ MISTAKES = {
     "train-gan --steps 0": "'--steps': 0 is not in the range",
     "train-gan --batch-size many": "'--batch-size': 'many' is not a valid integer",
     "train-gan --seed -1": "'--seed': -1 is not in the range",
-    "train-gan --setps 3": "--setps",
+    # Click's versions differ in what stands between the two.
+    "train-gan --setps 3": ("No such option", "--setps"),
     "train-gan surplus": "unexpected extra argument (surplus)",
     "evaluate --seeds 0": "'--seeds': 0 is not in the range",
     "evaluate --arms none,oversmaple": "--arms: there is no arm 'oversmaple'",
@@ -96,7 +97,9 @@ def test_a_mistake_gives_one_line_and_leaves_nothing(line, call, monkeypatch, ca
     out, err = capfd.readouterr()
     assert out == ""
     assert err.startswith("Error: ")
-    assert MISTAKES[line] in err
+    expected = MISTAKES[line]
+    for words in expected if isinstance(expected, tuple) else [expected]:
+        assert words in err
     assert err.count("\n") == 1
     assert not list(tmp_path.iterdir())
 
