@@ -1,3 +1,4 @@
+import dataclasses
 import importlib
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from kerasaug.quiet import quiet_tensorflow
 quiet_tensorflow()
 
 import keras  # noqa: E402
+import tensorflow as tf  # noqa: E402
 
 from kerasaug import data  # noqa: E402
 
@@ -34,6 +36,14 @@ def tiny():
     """Three classes of 8x8 images, 40, 40 and 12 for training, 20 each for testing."""
     train, test = squares(COUNTS, seed=1), squares((20, 20, 20), seed=2)
     return data.from_arrays(*train, *test, class_names=("top", "middle", "bottom"), name="tiny")
+
+
+@pytest.fixture(scope="session")
+def streamed(tiny):
+    """The same images as `tiny`, read as they are needed, as those of files are."""
+    images, labels = tiny.held.pixels, tiny.train_labels
+    records = tf.data.Dataset.from_tensor_slices((images, labels))
+    return dataclasses.replace(tiny, records=records, held=None)
 
 
 @pytest.fixture(autouse=True)

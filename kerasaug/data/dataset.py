@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasaug.data import imbalance, mixture, sampling, streams
+from kerasaug.data.held import Held, blocks, hold, hold_stream
 from kerasaug.errors import InputError
 
 MOST_CACHED = 2**30
@@ -34,7 +35,7 @@ class ImageDataset:
 
     Both splits are `tf.data` streams of `(image, label)`: uint8 `(height, width, channels)` with
     values in [0, 255], and an int32 scalar. They are read in one fixed order and hold nothing in
-    memory; `cache()` reads them once and keeps them.
+    memory, unless the images came as arrays; `cache()` reads them once and keeps them.
 
     Attributes:
         name: What it was loaded from.
@@ -49,8 +50,8 @@ class ImageDataset:
         train_labels: int32 array (n,), the labels of `train` in its order.
         indices: int64 array (n,), where each image of `train` stands in the unreduced split.
         test_counts: Test images per class, in the order of the labels.
-        class_images: Once cached, the images of `train` by class: uint8 arrays (n, height, width,
-            channels).
+        held: The images of `train` where they are in memory, in its order; splits and reductions of
+            one data set share that memory.
         validation: Training images that were held out to choose by, as a stream like `train`; None
             if there are none.
         named_rare: Indices of the classes that are to count as rare; None for those that do by
@@ -68,7 +69,7 @@ class ImageDataset:
     train_labels: np.ndarray
     indices: np.ndarray
     test_counts: tuple[int, ...] = ()
-    class_images: tuple[np.ndarray, ...] | None = None
+    held: Held | None = None
     validation: tf.data.Dataset | None = None
     named_rare: tuple[int, ...] | None = None
     decode: Callable[[tf.Tensor], tf.Tensor] | None = None
@@ -201,16 +202,22 @@ class ImageDataset:
         )
 
     def _keep(self, positions: np.ndarray) -> "ImageDataset":
-        mask = np.zeros(len(self.train_labels), dtype=bool)
-        mask[positions] = True
-        mask = tf.constant(mask)
-        kept = self.records.enumerate().filter(lambda position, _: mask[position])
+        labels = self.train_labels[positions]
+        if self.held is None:
+            mask = np.zeros(len(self.train_labels), dtype=bool)
+            mask[positions] = True
+            mask = tf.constant(mask)
+            kept = self.records.enumerate().filter(lambda position, _: mask[position])
+            images, records = None, kept.map(lambda _, element: element)
+        else:
+            images = self.held.at(positions)
+            records = images.stream(labels)
         return dataclasses.replace(
             self,
-            records=kept.map(lambda _, element: element),
-            train_labels=self.train_labels[positions],
+            records=records,
+            held=images,
+            train_labels=labels,
             indices=self.indices[positions],
-            class_images=None,
         )
 
     def without(self, indices: np.ndarray) -> "ImageDataset":
@@ -228,32 +235,33 @@ class ImageDataset:
         """Reads both splits once and keeps the decoded images in memory, if they are not too large.
 
         Training then draws from memory instead of decoding again, at the price of one byte per
-        pixel and channel of both splits, and as much again for the images that are drawn from
-        while it lasts.
+        pixel and channel of both splits. What is made of the result by `reduce`, `hold_out` and the
+        like takes no more.
 
         Args:
             most_bytes: Of decoded images; a larger data set stays as it is.
 
         Returns:
-            The same data set in memory, the training images in the order of their classes.
+            The same data set in memory.
         """
-        images = len(self.train_labels) + sum(self.test_counts)
-        if self.class_images is not None or images * np.prod(self.image_shape) > most_bytes:
+        count = len(self.train_labels) + sum(self.test_counts)
+        if self.held is not None or count * np.prod(self.image_shape) > most_bytes:
             return self
-        by_class = np.argsort(self.train_labels, kind="stable")
-        labels = self.train_labels[by_class]
-        # The stream and the arrays share their memory.
-        held = tf.constant(streams.collect_at(self.train, np.argsort(by_class), self.image_shape))
+        images, labels = hold_stream(self.train, len(self.train_labels), self.image_shape)
+        test, validation = self.test, self.validation
+        if test is not None:
+            found, their_labels = hold_stream(test, sum(self.test_counts), self.image_shape)
+            test = found.stream(their_labels)
+        if validation is not None:
+            found, their_labels = streams.collect(validation)
+            validation = hold(blocks(found)).stream(their_labels)
         return dataclasses.replace(
             self,
-            records=tf.data.Dataset.from_tensor_slices((held, labels)),
+            records=images.stream(labels),
             decode=None,
-            test=self.test and tf.data.Dataset.from_tensor_slices(streams.collect(self.test)),
-            train_labels=labels,
-            indices=self.indices[by_class],
-            class_images=tuple(np.split(held.numpy(), np.cumsum(self.class_counts)[:-1])),
-            validation=self.validation
-            and tf.data.Dataset.from_tensor_slices(streams.collect(self.validation)),
+            held=images,
+            test=test,
+            validation=validation,
         )
 
     def class_stream(self, class_id: int) -> tf.data.Dataset:
@@ -265,17 +273,8 @@ class ImageDataset:
         Returns:
             A finite stream of `(image, label)`.
         """
-        if self.class_images is not None:
-            return streams.of_class(self.class_images[class_id], class_id)
-        return streams.decoded(self.class_records(class_id), self.decode)
-
-    def class_records(self, class_id: int) -> tf.data.Dataset:
-        """The training images of one class as they are stored; see `records`.
-
-        Args:
-            class_id: Index of the class.
-        """
-        return self.records.filter(lambda _, label: label == class_id)
+        part = mixture.balanced(self)[class_id]
+        return streams.decoded(part.as_stream(), part.decode)
 
     def batches(
         self,

@@ -10,6 +10,7 @@ import numpy as np
 
 from kerasaug.data import arrays
 from kerasaug.data.dataset import SPLITS, ImageDataset
+from kerasaug.data.held import blocks
 from kerasaug.errors import InputError
 
 FILE = re.compile(r"(?:(.+)-)?(train|t10k|test)-(images|labels)[-.]idx[13]-ubyte(?:\.gz)?")
@@ -58,7 +59,7 @@ def read(folder: Path) -> ImageDataset:
         if pixels.ndim != 4 or each.shape != pixels.shape[:1] or not len(each):
             raise InputError(f"{folder}: {split} images {pixels.shape[:-1]}, labels {each.shape}")
     names, labels = arrays.numbered(labels)
-    splits = dict(zip(splits, zip(images, labels, strict=True), strict=True))
+    splits = dict(zip(splits, zip(map(blocks, images), labels, strict=True), strict=True))
     return arrays.of_splits(splits, names, folder.resolve().name)
 
 

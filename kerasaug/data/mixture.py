@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasaug.data import sampling
+from kerasaug.data.held import blocks, hold
 from kerasaug.data.sampling import Augmentation, Part
 from kerasaug.images import to_float
 
@@ -30,7 +31,7 @@ def natural(dataset: "ImageDataset") -> list[Part]:
     Returns:
         Parts whose weights sum to the number of training images.
     """
-    if dataset.class_images is None:
+    if dataset.held is None:
         # Read from disk, one pass over the split is cheaper than one per class.
         count = len(dataset.train_labels)
         return [Part(dataset.records, count, float(count), decode=dataset.decode)]
@@ -46,12 +47,15 @@ def balanced(dataset: "ImageDataset") -> list[Part]:
     Returns:
         One part per class, in index order.
     """
-    return [
-        Part(dataset.class_records(class_id), count, 1.0, decode=dataset.decode)
-        if dataset.class_images is None
-        else Part(dataset.class_images[class_id], count, 1.0, class_id)
-        for class_id, count in enumerate(dataset.class_counts)
-    ]
+    counts = enumerate(dataset.class_counts)
+    if dataset.held is not None:
+        labels = dataset.train_labels
+        return [Part(dataset.held.at(labels == c), count, 1.0, c) for c, count in counts]
+    return [Part(_of_class(dataset, c), count, 1.0, decode=dataset.decode) for c, count in counts]
+
+
+def _of_class(dataset: "ImageDataset", class_id: int) -> tf.data.Dataset:
+    return dataset.records.filter(lambda _, label: label == class_id)
 
 
 def repeated(
@@ -81,7 +85,7 @@ def added(images: np.ndarray, class_id: int) -> Part:
     Returns:
         The part to add to those of `natural`.
     """
-    return Part(images, len(images), float(len(images)), class_id)
+    return Part(hold(blocks(images)), len(images), float(len(images)), class_id)
 
 
 def symmetric(dataset: "ImageDataset", generated: Sequence[np.ndarray], share: float) -> list[Part]:
@@ -99,8 +103,8 @@ def symmetric(dataset: "ImageDataset", generated: Sequence[np.ndarray], share: f
         Two parts per class.
     """
     real = [part._replace(weight=1.0 - share) for part in balanced(dataset)]
-    made = [Part(images, len(images), share, class_id) for class_id, images in enumerate(generated)]
-    return real + made
+    made = [added(images, class_id) for class_id, images in enumerate(generated)]
+    return real + [part._replace(weight=share) for part in made]
 
 
 def blended(

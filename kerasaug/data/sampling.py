@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasaug.data import streams
+from kerasaug.data.held import Held, gatherer
 
 Augmentation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 """`(images uint8 (n, height, width, channels), seed int64 (2,)) -> images`, a pure function."""
@@ -22,8 +23,7 @@ class Part(NamedTuple):
     """One ingredient of a mixture.
 
     Attributes:
-        images: Finite stream of `(record, label int32)`; or, in memory, a uint8 array (count,
-            height, width, channels) of images of one class.
+        images: Finite stream of `(record, label int32)`; or images of one class in memory.
         count: How many images these are.
         weight: How often they are drawn from, relative to the other parts.
         class_id: The label of images in memory; None for a stream.
@@ -31,7 +31,7 @@ class Part(NamedTuple):
         decode: Makes a uint8 image of a record of a stream; None if the records are images.
     """
 
-    images: tf.data.Dataset | np.ndarray
+    images: tf.data.Dataset | Held
     count: int
     weight: float
     class_id: int | None = None
@@ -42,7 +42,7 @@ class Part(NamedTuple):
         """The images as a finite stream of `(record, label)`."""
         if self.class_id is None:
             return self.images
-        return streams.of_class(self.images, self.class_id)
+        return self.images.stream(np.full(self.count, self.class_id, np.int32))
 
 
 def from_memory(parts: Sequence[Part], batch_size: int, seed: int) -> tf.data.Dataset:
@@ -53,14 +53,15 @@ def from_memory(parts: Sequence[Part], batch_size: int, seed: int) -> tf.data.Da
     drawn like that.
 
     Args:
-        parts: The ingredients, all of them in memory, none of weight 0. Their images are copied.
+        parts: The ingredients, all of them in memory, none of weight 0.
         batch_size: Images per batch.
         seed: Same parts and seed, same batches.
 
     Returns:
         A stream of `(images, labels)`: uint8 (batch_size, height, width, channels) and int32.
     """
-    images = tf.constant(np.concatenate([part.images for part in parts]))
+    take = gatherer([part.images for part in parts])
+    places = tf.constant(np.concatenate([part.images.places for part in parts]))
     labels = tf.constant([part.class_id for part in parts], tf.int32)
     counts = np.array([part.count for part in parts])
     first = tf.constant(np.cumsum(counts) - counts)
@@ -84,10 +85,10 @@ def from_memory(parts: Sequence[Part], batch_size: int, seed: int) -> tf.data.Da
             rounds=SHUFFLE_ROUNDS,
         )
         position = tf.gather(first, chosen) + shuffled % tf.gather(counts, chosen)
-        return drawn + tf.reduce_sum(marked, axis=0), (number, chosen, position)
+        return drawn + tf.reduce_sum(marked, axis=0), (number, chosen, tf.gather(places, position))
 
-    def gather(number, chosen, position):
-        batch = tf.gather(images, position)
+    def gather(number, chosen, place):
+        batch = take(chosen, place)
         for index, augment in enumerate(augmentations):
             own = tf.gather(tf.constant([part.augment is augment for part in parts]), chosen)
             changed = _with_own_seed(augment, index)(batch, _seeds(seed, number))

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from kerasaug.data import arrays, catalog, copies, folders, idx, pictures, streams
+from kerasaug.data import catalog, copies, folders, idx, npz, pictures, streams
 from kerasaug.data.arrays import MOST_CLASSES, TEST_SHARE
 from kerasaug.data.dataset import ImageDataset, Note
 from kerasaug.errors import InputError
@@ -27,7 +27,7 @@ def load(
     """Loads labelled images.
 
     Args:
-        name: A folder of class folders (`folders.read`), a file `.npz` (`arrays.read_npz`), a
+        name: A folder of class folders (`folders.read`), a file `.npz` (`npz.read`), a
             folder of IDX files (`idx.read`), or a data set of tensorflow-datasets
             (`catalog.read`). Where a folder has the name of a data set, write it as `./NAME`.
         image_size: `(height, width)` that all images are brought to. If None, their own; a folder
@@ -57,7 +57,7 @@ def load(
         if kind == "folder":
             dataset = folders.read(path, image_size, aspect)
         elif kind == "arrays":
-            dataset = arrays.read_npz(path) if path.is_file() else idx.read(path)
+            dataset = npz.read(path) if path.is_file() else idx.read(path)
         else:
             dataset = catalog.read(str(name), any_size=image_size is not None)
             if path.is_dir():
@@ -115,6 +115,7 @@ def _resized(dataset: ImageDataset, shape: tuple[int, int, int], aspect: str) ->
         content=f"{dataset.content} {shape} {aspect}",
         image_shape=shape,
         decode=lambda record: fit(dataset.decode(record) if dataset.decode else record),
+        held=None,
         test=dataset.test and streams.decoded(dataset.test, fit),
     )
 

@@ -1,4 +1,4 @@
-"""Finite streams of `(image, label)`: made, decoded, cut short, collected."""
+"""Finite streams of `(image, label)`: decoded, cut short, collected."""
 
 from collections.abc import Callable
 
@@ -6,20 +6,6 @@ import numpy as np
 import tensorflow as tf
 
 READ_BATCH = 1024
-
-
-def of_class(images: np.ndarray, class_id: int) -> tf.data.Dataset:
-    """Makes images of one class a stream.
-
-    Args:
-        images: uint8 array (n, height, width, channels).
-        class_id: Their label.
-
-    Returns:
-        A finite stream of `(image, label)`.
-    """
-    labels = np.full(len(images), class_id, np.int32)
-    return tf.data.Dataset.from_tensor_slices((images, labels))
 
 
 def decoded(
@@ -75,24 +61,3 @@ def collect(stream: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray]:
     """
     images, labels = zip(*stream.batch(READ_BATCH).as_numpy_iterator(), strict=True)
     return np.concatenate(images), np.concatenate(labels)
-
-
-def collect_at(
-    stream: tf.data.Dataset, places: np.ndarray, image_shape: tuple[int, int, int]
-) -> np.ndarray:
-    """Reads the images of a finite stream in another order, without holding them twice.
-
-    Args:
-        stream: See `collect`.
-        places: Where each image is to stand, int (n,): every number from 0 to n - 1.
-        image_shape: `(height, width, channels)`.
-
-    Returns:
-        uint8 images (n, height, width, channels).
-    """
-    held = np.empty((len(places), *image_shape), np.uint8)
-    read = 0
-    for images, _ in stream.batch(READ_BATCH).as_numpy_iterator():
-        held[places[read : read + len(images)]] = images
-        read += len(images)
-    return held

@@ -41,6 +41,10 @@ class Generators:
         self._map = ModelFolder(folder / "latent-map")
         self.given = None if config.generator_folder is None else self._check_given()
 
+    def hold(self) -> None:
+        """Reads the data into memory, if they fit, where all repetitions share them."""
+        self.dataset = self.dataset.cache()
+
     def reduced(self, seed: int) -> ImageDataset:
         """The imbalanced data of a repetition.
 

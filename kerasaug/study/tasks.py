@@ -73,7 +73,7 @@ class Tasks:
         self.config = config
         self.output = output
         self.generators = Generators(config, dataset, output / "generators")
-        # The data of a repetition are read once, though all of its arms need them.
+        # Of data too large to be held as a whole, those of a repetition are read once.
         self._cached = functools.lru_cache(1)(lambda seed: self.generators.reduced(seed).cache())
         self._full = functools.lru_cache(1)(lambda seed: self.generators.full(seed).cache())
         self.choices = Choices(config.parsed_arms, lambda name: self._read(Task(CANDIDATE, name)))
@@ -130,6 +130,7 @@ class Tasks:
             follower: Is told of the progress.
         """
         keras.config.set_dtype_policy(self.config.precision)
+        self.generators.hold()
         perform = {
             CANDIDATE: self._try_candidate,
             GENERATOR: self._train_generator,

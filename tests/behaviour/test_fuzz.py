@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from kerasaug.data import arrays, idx, pictures
+from kerasaug.data import idx, npz, pictures
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.drawn_images import read_manifest
 from kerasaug.errors import InputError
@@ -100,7 +100,7 @@ def damaged(draw, wholes):
 
 def read_npz(content, folder):
     (folder / "d.npz").write_bytes(content)
-    found = arrays.read_npz(folder / "d.npz")
+    found = npz.read(folder / "d.npz")
     assert isinstance(found, ImageDataset)
     assert found.train_labels.min() >= 0
     assert found.train_labels.max() < len(found.class_names)

@@ -14,12 +14,13 @@ def whitened(images, seed):
     return tf.fill(tf.shape(images), tf.constant(255, tf.uint8))
 
 
-def test_repeating_and_adding_weigh_by_count(tiny):
-    parts = mixture.natural(tiny)
+def test_repeating_and_adding_weigh_by_count(tiny, streamed):
     black = np.zeros((28, 8, 8, 1), np.uint8)
-    for more in (mixture.repeated(tiny, 2, 28), mixture.added(black, 2)):
-        _, labels = draw([*parts, more])
-        np.testing.assert_allclose(np.bincount(labels) / 4000, 1 / 3, atol=0.03)
+    for dataset in (tiny, streamed):
+        parts = mixture.natural(dataset)
+        for more in (mixture.repeated(dataset, 2, 28), mixture.added(black, 2)):
+            _, labels = draw([*parts, more])
+            np.testing.assert_allclose(np.bincount(labels) / 4000, 1 / 3, atol=0.03)
 
 
 def test_added_images_appear_as_often_as_they_should(tiny):
@@ -31,8 +32,8 @@ def test_added_images_appear_as_often_as_they_should(tiny):
     assert black.mean() == pytest.approx(8 / 100, abs=0.02)
 
 
-def test_a_part_is_augmented_alone(tiny):
-    for dataset in (tiny, tiny.cache()):
+def test_a_part_is_augmented_alone(tiny, streamed):
+    for dataset in (streamed, tiny):
         parts = [*mixture.natural(dataset), mixture.repeated(dataset, 2, 92, whitened)]
         images, labels = draw(parts)
         white = (images == 1.0).all(axis=(1, 2, 3))
@@ -44,8 +45,8 @@ def painted(images, seed):
     return tf.cast(tf.random.stateless_uniform(tf.shape(images), seed, 0, 256, tf.int32), tf.uint8)
 
 
-def test_a_part_and_the_batch_are_not_augmented_by_the_same_random_numbers(tiny):
-    for dataset in (tiny, tiny.cache()):
+def test_a_part_and_the_batch_are_not_augmented_by_the_same_random_numbers(tiny, streamed):
+    for dataset in (streamed, tiny):
         part = mixture.repeated(dataset, 2, 1, painted)
         images, _ = draw([part], 16, augment=lambda images, seed: images - painted(images, seed))
         assert len(np.unique(images)) > 200
@@ -81,8 +82,8 @@ def test_few_images_are_drawn_equally_often():
     assert times.tolist() == [repeats] * 40
 
 
-def test_in_memory_and_streamed_alike_every_class_is_drawn_as_often_as_it_should(tiny):
-    for dataset in (tiny, tiny.cache()):
+def test_in_memory_and_streamed_alike_every_class_is_drawn_as_often_as_it_should(tiny, streamed):
+    for dataset in (streamed, tiny):
         _, labels = draw(mixture.balanced(dataset))
         np.testing.assert_allclose(np.bincount(labels) / 4000, 1 / 3, atol=0.03)
         _, labels = draw(mixture.natural(dataset))
@@ -104,8 +105,8 @@ def test_augmenting_everything_reaches_every_image_and_is_deterministic(tiny):
     assert len(np.unique(drawn.reshape(160, -1), axis=0)) == 160
 
 
-def test_every_image_of_a_class_is_drawn(tiny):
-    stream = mixture.batches([mixture.balanced(tiny)[2]], 12, seed=0)
+def test_every_image_of_a_class_is_drawn(streamed):
+    stream = mixture.batches([mixture.balanced(streamed)[2]], 12, seed=0)
     images, _ = next(iter(stream))
     assert len(np.unique(images.numpy().reshape(12, -1), axis=0)) == 12
 
