@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from kerasaug import callbacks as ours
-from kerasaug import graphs, health, latent_map, plots, provenance
+from kerasaug import graphs, health, latent_map, plots, precision, provenance
 from kerasaug.data import augment
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import InputError
@@ -43,7 +43,8 @@ class GeneratorConfig:
         width: Feature maps at full resolution.
         learning_rate: Of both optimizers.
         seed: Of the split, the initial weights and everything random.
-        precision: The Keras dtype policy.
+        precision: One of `precision.POLICIES`; None for what the training in the folder was begun
+            with, or else what is fastest here.
         judge_steps: How long the classifier is trained that measures the images afterwards.
         augment: Whether an adversarial model sees classes with few images through
             `models.differentiable_augmentation`, and a conditional autoencoder all images through
@@ -60,7 +61,7 @@ class GeneratorConfig:
     width: int
     learning_rate: float
     seed: int
-    precision: str
+    precision: str | None
     judge_steps: int = 400
     augment: bool = True
     latent_dim: int | None = None
@@ -169,14 +170,16 @@ def check_folder(
         fresh: Whether an earlier training may be replaced.
 
     Returns:
-        The configuration; a half-finished training keeps the precision that it was begun with,
-        which depends on the machine.
+        The configuration, with a precision.
 
     Raises:
         InputError: If the folder holds a finished training, one of another configuration or on
             other data, or something else.
     """
     run = folder.read_run()
+    begun_with = None if run is None or fresh else run["config"].get("precision")
+    chosen = config.precision or begun_with or precision.best_dtype_policy()
+    config = dataclasses.replace(config, precision=chosen)
     if run is None or fresh:
         return config
     if run["status"] == "finished":
@@ -185,7 +188,6 @@ def check_folder(
             "or another --output"
         )
     theirs = run["config"]
-    config = dataclasses.replace(config, precision=theirs.get("precision", config.precision))
     ours = {**dataclasses.asdict(config), "data": dataset.fingerprint}
     theirs = {**theirs, "data": run["dataset"].get("fingerprint")}
     for name, value in ours.items():

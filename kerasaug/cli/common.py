@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import click
 
 from kerasaug.errors import InputError, TrainingFailed
+from kerasaug.limits import LARGEST_SIDE, SMALLEST_SIDE
+from kerasaug.precision import POLICIES
 from kerasaug.wording import printable, readable
 
 INPUT_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
@@ -169,6 +171,20 @@ def load(
     return Loaded(dataset, str(path or name), loading, title)
 
 
+def check_dataset(name: str, image_size: str | None) -> None:
+    """Refuses what is wrong without a look at the data, before TensorFlow takes its time.
+
+    Args:
+        name: `--dataset`.
+        image_size: `--image-size`.
+    """
+    parse_image_size(image_size)
+    path = Path(name)
+    # What else is not there may be the name of a data set.
+    if not path.exists() and (path.is_absolute() or name[0] in ".~" or path.suffix == ".npz"):
+        raise InputError(f"--dataset {name}: there is no file or folder {path}")
+
+
 def parse_image_size(text: str | None) -> list[int] | None:
     """Reads `--image-size`.
 
@@ -181,8 +197,6 @@ def parse_image_size(text: str | None) -> list[int] | None:
     Raises:
         InputError: If it cannot be read.
     """
-    from kerasaug.data.sources import LARGEST_SIDE, SMALLEST_SIDE
-
     if text is None:
         return None
     sides = text.split("x")
@@ -332,4 +346,10 @@ def data_options(command: Any) -> Any:
     return command
 
 
+PRECISION = click.option(
+    "--precision",
+    type=click.Choice(POLICIES),
+    show_default="the fastest here",
+    help="Numbers to compute with; what is gone on with keeps its own.",
+)
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Print the resolved run and stop.")

@@ -13,6 +13,7 @@ from kerasaug.cli import common
 from kerasaug.cli import describe as describing
 from kerasaug.errors import InputError, TrainingFailed
 from kerasaug.models.registry import MODELS
+from kerasaug.precision import described
 from kerasaug.presets import GENERATOR_PRESETS, STUDY_PRESETS
 from kerasaug.quiet import quiet_tensorflow
 from kerasaug.study.arms import (
@@ -113,6 +114,7 @@ Examples (installed from a wheel, the command is kerasaug-evaluate):
     show_default=True,
     help="Least probability that a teacher must give to a generated image's label.",
 )
+@common.PRECISION
 @click.option(
     "--jobs",
     type=click.IntRange(1),
@@ -152,6 +154,7 @@ def evaluate(
     sweep,
     share,
     threshold,
+    precision,
     jobs,
     scheduler,
     output,
@@ -172,13 +175,15 @@ def evaluate(
     for option, value in (("--share", share), ("--threshold", threshold)):
         if value is not None and math.isnan(value):
             raise InputError(f"{option} nan: accepted is a number from 0 to 1")
+    if generator and not Path(generator).exists():
+        raise InputError(f"--generator {generator}: there is no finished training of train-gan")
     if jobs and scheduler:
         raise InputError(f"--jobs {jobs}: does not go together with --scheduler")
     if describe and output:
         raise InputError(f"--output {output}: does not go together with --describe, which prints")
+    common.check_dataset(dataset, image_size)
     common.check_output(output)
     quiet_tensorflow()
-    from kerasaug import precision
     from kerasaug.cli.progress import Progress
     from kerasaug.model_folder import ModelFolder
     from kerasaug.study import parallel
@@ -217,13 +222,14 @@ def evaluate(
         epochs=max(n for n in range(1, chosen.epochs + 1) if steps % n == 0),
         generator=GENERATOR_PRESETS[chosen.generator],
         generator_folder=None if generator is None else str(generator),
-        precision=precision.best_dtype_policy(),
+        precision=precision,
         share=share,
         threshold=threshold,
         hold_out=HELD_OUT if sweep else 0.0,
     )
     study = Study(config, whole, output)
     shown = {**study.config.as_dict(), "class counts": study.class_counts, "output": output}
+    shown["precision"] = described(study.config.precision)
     shown["share"] = _OWN_SHARES if share is None else share
     common.print_config(shown)
     common.print_notes(whole)

@@ -7,6 +7,7 @@ import click
 
 from kerasaug.cli import common
 from kerasaug.models.registry import MODELS
+from kerasaug.precision import described
 from kerasaug.presets import GENERATOR_PRESETS
 from kerasaug.quiet import quiet_tensorflow
 from kerasaug.wording import label
@@ -53,6 +54,7 @@ Examples (installed from a wheel, the command is kerasaug-train-gan):
     help="Whether a critic sees classes with under 1000 images shifted, deformed and cut out, and "
     "a conditional-vae all images rotated, shifted and scaled.",
 )
+@common.PRECISION
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option(
     "--output",
@@ -80,6 +82,7 @@ def train_gan(
     batch_size,
     latent_dim,
     augment,
+    precision,
     seed,
     output,
     resume,
@@ -92,9 +95,10 @@ def train_gan(
     encoder latent/, and says how good the images are.
     """
     amounts = common.parse_keep(keep)
+    common.check_dataset(dataset, image_size)
     common.check_output(output)
     quiet_tensorflow()
-    from kerasaug import precision, training
+    from kerasaug import training
     from kerasaug.cli.progress import Progress
     from kerasaug.model_folder import ModelFolder
     from kerasaug.study.generators import STEP_COST
@@ -113,7 +117,7 @@ def train_gan(
         loading=loaded.loading,
         keep=amounts,
         seed=seed,
-        precision=precision.best_dtype_policy(),
+        precision=precision,
         latent_dim=latent_dim,
         augment=augment,
         **{**chosen._asdict(), **{name: value for name, value in given.items() if value}},
@@ -122,7 +126,8 @@ def train_gan(
         training.learned_class(model, data)
     with common.naming(f"--output {output}"):
         config = training.check_folder(ModelFolder(output), config, data, fresh=not resume)
-    common.print_config({**config.__dict__, "class counts": data.class_counts, "output": output})
+    shown = {**config.__dict__, "precision": described(config.precision)}
+    common.print_config({**shown, "class counts": data.class_counts, "output": output})
     common.print_notes(whole)
     if dry_run:
         return

@@ -11,11 +11,11 @@ import numpy as np
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.data.held import Blocks, blocks, hold
 from kerasaug.errors import InputError
+from kerasaug.limits import MOST_CLASSES
 
 TEST_SHARE = 0.2
 RANGES = ((0, 1), (-1, 1), (0, 16), (0, 255), (0, 65535))
 """Pixels that are not uint8 are taken to fill the first of these that holds all of them."""
-MOST_CLASSES = 1000
 CONTAINER_MEMORY = Path("/sys/fs/cgroup/memory.max")
 MEMORY_SHARE = 0.5
 """Of the machine's memory, that what is read from one file may take."""

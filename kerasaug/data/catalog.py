@@ -18,6 +18,8 @@ from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import InputError
 
 EMBEDDED = Path(__file__).parent / "embedded"
+MOST_KEPT = 2**26
+"""Bytes of a split's encoded images that are kept in memory."""
 
 
 def knows(name: str) -> bool:
@@ -60,19 +62,19 @@ def read(name: str, any_size: bool = False) -> ImageDataset:
     if "train" not in builder.info.splits:
         raise InputError(f"data set {name!r} has no split named train, which is needed")
     image, label = (builder.info.features[key] for key in ("image", "label"))
-    labels, test, test_counts = _labels(builder, "train"), None, ()
+    records, labels = _records_and_labels(builder, "train")
+    test, test_counts = None, ()
     if "test" in builder.info.splits:
-        test = streams.decoded(_records(builder, "test"), image.decode_example)
-        test_labels = _labels(builder, "test")
-        if test_labels.min() < 0:
-            test = None  # It was published without labels.
-        else:
+        test_records, test_labels = _records_and_labels(builder, "test")
+        # Some are published without labels.
+        if test_labels.min() >= 0:
+            test = streams.decoded(test_records, image.decode_example)
             counts = np.bincount(test_labels, minlength=label.num_classes)
             test_counts = tuple(counts.tolist())
     return ImageDataset(
         name=name,
         content=str(builder.info.full_name),
-        records=_records(builder, "train"),
+        records=records,
         test=test,
         class_names=tuple(label.names),
         image_shape=tuple(image.shape),
@@ -138,6 +140,17 @@ def _resolves(host: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def _records_and_labels(
+    builder: tfds.core.DatasetBuilder, split: str
+) -> tuple[tf.data.Dataset, np.ndarray]:
+    records = _records(builder, split)
+    if builder.info.splits[split].num_bytes > MOST_KEPT:
+        return records, _labels(builder, split)
+    # Reading takes longer than decoding, so small files are read once.
+    images, labels = streams.collect(records)
+    return tf.data.Dataset.from_tensor_slices((images, labels)), labels
 
 
 def _records(builder: tfds.core.DatasetBuilder, split: str) -> tf.data.Dataset:

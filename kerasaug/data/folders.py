@@ -18,8 +18,8 @@ from kerasaug.data import copies, pictures, streams
 from kerasaug.data.copies import Seen
 from kerasaug.data.dataset import SPLITS, ImageDataset, Note
 from kerasaug.errors import InputError
+from kerasaug.limits import LARGEST_SIDE
 
-LARGEST_SIDE = 256
 USUAL_SIDE = 64
 MANIFEST, MANIFEST_COLUMNS = "manifest.csv", ("file", "label", "seed", "number")
 """Lists which images of a folder were generated."""

@@ -8,13 +8,14 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageOps
 
+from kerasaug.limits import SMALLEST_SIDE
+
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 BACKGROUND = 255
 """What shows through transparent pixels: white, as in a browser."""
 MOST_PIXELS = 64_000_000
 """Of one file; more would take too much memory to decode."""
-SMALLEST_SIDE = 8
 ASPECTS = ("pad", "crop")
 GREY_MODES = ("1", "L", "LA")
 MODE_NAMES = {

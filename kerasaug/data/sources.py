@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kerasaug.data import catalog, copies, folders, idx, npz, pictures, streams
-from kerasaug.data.arrays import MOST_CLASSES, TEST_SHARE
+from kerasaug.data.arrays import TEST_SHARE
 from kerasaug.data.dataset import ImageDataset, Note
 from kerasaug.errors import InputError
+from kerasaug.limits import LARGEST_SIDE, MOST_CLASSES, SMALLEST_SIDE
 
 FEWEST_CLASSES = 2
-SMALLEST_SIDE, LARGEST_SIDE = pictures.SMALLEST_SIDE, folders.LARGEST_SIDE
 
 
 def load(

@@ -96,6 +96,7 @@ class AdversarialModel(GenerativeModel):
         real_images: tf.Tensor,
         fake_images: tf.Tensor,
         seed: tf.Tensor,
+        number: int,
     ) -> dict[str, tf.Tensor]:
         """What the critic minimises, as `critic_loss`, and what it is made of.
 
@@ -104,9 +105,11 @@ class AdversarialModel(GenerativeModel):
             real_images: float32 (n, height, width, channels) in [-1, 1].
             fake_images: Generated images of the same shape.
             seed: int64 (2,), for random numbers.
+            number: Which of the critic's steps of one train step this is, from 0.
 
         Returns:
-            Scalars by name, `critic_loss` among them.
+            Scalars by name, `critic_loss` among them. What only some of the steps have is averaged
+            over those.
         """
 
     @abc.abstractmethod
@@ -252,38 +255,40 @@ class AdversarialModel(GenerativeModel):
         stage, progress = self._stages[number], self.progress()
         images = at_stage(images, number, len(self._stages), progress)
         size = tf.maximum(tf.shape(images)[0] // self.n_critic, 1)
-        seeds = tf.random.split(self._step_seed(), self.n_critic + 1)
+        seeds = tf.unstack(tf.random.split(self._step_seed(), self.n_critic + 4))
+        latent_seed, real_seed, fake_seed, generator_seed, *loss_seeds = seeds
+        # The generator does not change during the critic's steps: one pass makes all their images.
+        latents = self.fake_latents(images, labels, latent_seed)
+        inputs = [latents, labels, self._spread(progress, latents)]
+        fake_images = stage.generator(inputs, training=True)
+        fake_images = self._augmented(fake_images, labels, fake_seed)
+        real_images = self._augmented(images, labels, real_seed)
         critic_losses = []
         for part_number in range(self.n_critic):
             # A batch smaller than n_critic gives its last image to the steps left over.
             start = tf.minimum(part_number * size, tf.shape(images)[0] - size)
             part = slice(start, start + size)
+            each = real_images[part], fake_images[part], labels[part], progress
             critic_losses.append(
-                self._critic_step(stage, images[part], labels[part], progress, seeds[part_number])
+                self._critic_step(stage, *each, loss_seeds[part_number], part_number)
             )
         generator_losses = self._generator_step(
-            stage, images[:size], labels[:size], progress, seeds[-1]
+            stage, images[:size], labels[:size], progress, generator_seed
         )
         means = {
-            name: tf.add_n([losses[name] for losses in critic_losses]) / self.n_critic
+            name: tf.reduce_mean([losses[name] for losses in critic_losses if name in losses])
             for name in critic_losses[0]
         }
         return {**means, **generator_losses}
 
-    def _critic_step(self, stage, real_images, labels, progress, seed):
-        latent_seed, loss_seed, real_seed, fake_seed = tf.unstack(tf.random.split(seed, 4))
-        latents = self.fake_latents(real_images, labels, latent_seed)
-        progress = self._spread(progress, latents)
-        fake_images = stage.generator([latents, labels, progress], training=True)
-        real_images = self._augmented(real_images, labels, real_seed)
-        fake_images = self._augmented(fake_images, labels, fake_seed)
+    def _critic_step(self, stage, real_images, fake_images, labels, progress, seed, number):
+        progress = self._spread(progress, labels)
+
+        def critic(images):
+            return stage.critic([images, labels, progress], training=True)
+
         with tf.GradientTape() as tape:
-            losses = self.critic_losses(
-                lambda images: stage.critic([images, labels, progress], training=True),
-                real_images,
-                fake_images,
-                loss_seed,
-            )
+            losses = self.critic_losses(critic, real_images, fake_images, seed, number)
         variables = stage.critic.trainable_variables
         loss = self._descend(self.critic_optimizer, tape, losses["critic_loss"], variables)
         return {**losses, "critic_loss": loss}
@@ -315,5 +320,5 @@ class AdversarialModel(GenerativeModel):
         changed = differentiable_augmentation.augment(images, seed)
         return tf.where(chosen[:, None, None, None], changed, images)
 
-    def _spread(self, progress, latents):
-        return tf.fill((tf.shape(latents)[0],), progress)
+    def _spread(self, progress, batch):
+        return tf.fill((tf.shape(batch)[0],), progress)

@@ -37,7 +37,7 @@ class GAN(AdversarialModel):
     ):
         super().__init__(image_shape, num_classes, n_critic=n_critic, **kwargs)
 
-    def critic_losses(self, critic, real_images, fake_images, seed):
+    def critic_losses(self, critic, real_images, fake_images, seed, number):
         """See `AdversarialModel.critic_losses`."""
         loss = losses.non_saturating_critic_loss(critic(real_images), critic(fake_images))
         return {"critic_loss": loss}

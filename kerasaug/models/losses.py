@@ -152,7 +152,7 @@ def wasserstein_critic_losses(
     critic: Callable[[tf.Tensor], tf.Tensor],
     real_images: tf.Tensor,
     fake_images: tf.Tensor,
-    epsilon: tf.Tensor,
+    epsilon: tf.Tensor | None,
     gradient_penalty_weight: float,
     drift_weight: float = 0.0,
 ) -> dict[str, tf.Tensor]:
@@ -162,22 +162,22 @@ def wasserstein_critic_losses(
         critic: Maps images to one score each.
         real_images: float tensor (n, height, width, channels).
         fake_images: float tensor of the same shape.
-        epsilon: See `gradient_penalty`.
+        epsilon: See `gradient_penalty`; None for a step without a penalty.
         gradient_penalty_weight: Weight of the penalty; lambda in Gulrajani et al. 2017.
         drift_weight: Weight of the mean square of the real scores, which keeps them near 0
             (appendix A.1 of Karras et al. 2018).
 
     Returns:
-        float32 scalars `critic_loss`, `wasserstein_distance` and `gradient_penalty`.
+        float32 scalars `critic_loss`, `wasserstein_distance` and, with a penalty,
+        `gradient_penalty`.
     """
     real_scores, fake_scores = critic(real_images), critic(fake_images)
     distance = wasserstein_distance(real_scores, fake_scores)
-    penalty = gradient_penalty(critic, real_images, fake_images, epsilon)
-    loss = gradient_penalty_weight * penalty - distance
+    found = {"critic_loss": -distance, "wasserstein_distance": distance}
+    if epsilon is not None:
+        penalty = gradient_penalty(critic, real_images, fake_images, epsilon)
+        found["critic_loss"] += gradient_penalty_weight * penalty
+        found["gradient_penalty"] = penalty
     if drift_weight:
-        loss += drift_weight * tf.reduce_mean(tf.square(real_scores))
-    return {
-        "critic_loss": loss,
-        "wasserstein_distance": distance,
-        "gradient_penalty": penalty,
-    }
+        found["critic_loss"] += drift_weight * tf.reduce_mean(tf.square(real_scores))
+    return found

@@ -9,7 +9,7 @@ import math
 import keras
 
 from kerasaug.errors import InputError
-from kerasaug.models.layers import ClassProjection, PixelNormalization
+from kerasaug.models.layers import ClassProjection, LeakyReLU, PixelNormalization
 
 MAX_CHANNELS = 256
 SMALLEST_SIDE = 7
@@ -74,7 +74,7 @@ def convolve_down(images, image_shape: tuple[int, int, int], width: int):
     features = images
     for maps in reversed(channels(image_shape, width)[:-1]):
         features = keras.layers.Conv2D(maps, 4, strides=2, padding="same")(features)
-        features = keras.layers.LeakyReLU(negative_slope=0.2)(features)
+        features = LeakyReLU()(features)
     return keras.layers.Flatten()(features)
 
 

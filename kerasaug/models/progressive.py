@@ -10,6 +10,7 @@ from kerasaug.models.layers import (
     ClassProjection,
     Equalized,
     FadeIn,
+    LeakyReLU,
     MinibatchStddev,
     PixelNormalization,
 )
@@ -139,7 +140,7 @@ def _dense(units: int, gain: float = 2.0, use_bias: bool = True):
 
 
 def _rectifier():
-    return keras.layers.LeakyReLU(negative_slope=0.2)
+    return LeakyReLU()
 
 
 def _activate(features):

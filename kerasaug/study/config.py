@@ -51,7 +51,8 @@ class StudyConfig:
         generator: How generators are trained.
         generator_folder: A trained generator that is used instead, or None. All repetitions then
             share the split that it was trained on.
-        precision: The Keras dtype policy.
+        precision: One of `precision.POLICIES`; None for what the study in the folder was begun
+            with, or else what is fastest here.
         latent_map: Whether an autoencoder is trained that maps the data, for the report.
         share: What models make in the batches of arms with a form; None for the form's own.
         threshold: Least probability that a teacher must give to a generated image's label.
@@ -69,7 +70,7 @@ class StudyConfig:
     epochs: int
     generator: GeneratorPreset
     generator_folder: str | None
-    precision: str
+    precision: str | None
     latent_map: bool = True
     share: float | None = None
     threshold: float = 0.5

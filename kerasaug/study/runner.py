@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from kerasaug import plots, provenance, training
+from kerasaug import plots, precision, provenance, training
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.data.streams import collect
 from kerasaug.errors import InputError, TrainingFailed
@@ -38,10 +38,9 @@ class Study:
         self.output = Path(output)
         self.run_file = self.output / "run.json"
         kept = self._kept_config()
-        if kept is not None:
-            # The precision depends on the machine; a study stays with the one it was begun with.
-            config = dataclasses.replace(config, precision=kept["precision"])
-        self.config = config
+        begun_with = None if kept is None else kept["precision"]
+        chosen = config.precision or begun_with or precision.best_dtype_policy()
+        self.config = config = dataclasses.replace(config, precision=chosen)
         self.tasks = Tasks(config, dataset, self.output)
         self.generators = self.tasks.generators
         for model in config.models:

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "kerasaug"
 FLOORS = [
     ["errors"],
-    ["files", "graphs", "images", "precision", "quiet", "reproducibility", "wording"],
+    ["files", "graphs", "images", "limits", "precision", "quiet", "reproducibility", "wording"],
     ["plots"],
     ["data", "models", "exported"],
     ["presets", "callbacks", "health", "latent_map", "model_folder", "drawn_images", "provenance"],

@@ -3,11 +3,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from kerasaug.models import losses
 from kerasaug.models.layers import (
     ClassProjection,
     Equalized,
     FadeIn,
     FusedBatchNormalization,
+    LeakyReLU,
     MinibatchStddev,
     PixelNormalization,
     Reparameterization,
@@ -99,3 +101,38 @@ def test_an_equalized_layer_keeps_the_variance_of_its_input():
     output = layer(tf.random.stateless_normal((200, 300), [0, 1]))
     assert float(tf.math.reduce_std(output)) == pytest.approx(1.0, rel=0.05)
     assert float(tf.math.reduce_std(layer.layer.kernel)) == pytest.approx(1.0, rel=0.05)
+
+
+def test_a_penalty_through_leaky_relu_is_that_through_keras_own():
+    images = tf.random.stateless_normal((5, 8, 8, 1), [0, 1])
+
+    def gradients(rectifier):
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input((8, 8, 1))
+        features = rectifier(keras.layers.Conv2D(4, 3, strides=2)(inputs))
+        features = rectifier(keras.layers.Conv2D(4, 3)(features))
+        scores = keras.layers.Dense(1)(keras.layers.Flatten()(features))
+        critic = keras.Model(inputs, scores)
+        with tf.GradientTape() as tape:
+            penalty = losses.gradient_penalty(critic, images, -images, tf.fill((5, 1, 1, 1), 0.3))
+            loss = penalty + tf.reduce_mean(critic(images))
+        return critic(images), tape.gradient(loss, critic.trainable_variables)
+
+    (scores, ours), (expected, theirs) = map(
+        gradients, (LeakyReLU(), keras.layers.LeakyReLU(negative_slope=0.2))
+    )
+    np.testing.assert_allclose(scores, expected, rtol=1e-6)
+    for mine, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-6)
+
+
+def test_differentiating_a_gradient_does_not_lead_back_through_leaky_relu():
+    inputs = tf.constant([[-2.0, 3.0]])
+    with tf.GradientTape() as outer:
+        outer.watch(inputs)
+        with tf.GradientTape() as inner:
+            inner.watch(inputs)
+            outputs = LeakyReLU()(inputs)
+        gradient = inner.gradient(outputs, inputs)
+    np.testing.assert_allclose(gradient, [[0.2, 1.0]])
+    assert outer.gradient(gradient, inputs) is None

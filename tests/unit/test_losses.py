@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from kerasaug.errors import InputError
 from kerasaug.models import losses, registry
+from kerasaug.models.wgan import WGAN
 
 
 def test_wasserstein_losses():
@@ -47,7 +49,7 @@ def test_epsilon_is_uniform():
         return tf.reduce_sum(images, axis=[1, 2, 3])[:, None]
 
     ones = tf.ones((4000, 8, 8, 1))
-    model.critic_losses(critic, ones, tf.zeros_like(ones), tf.constant([0, 1]))
+    model.critic_losses(critic, ones, tf.zeros_like(ones), tf.constant([0, 1]), 0)
     epsilon = seen[-1]
     assert (epsilon == epsilon[:, :1, :1]).all()
     epsilon = epsilon[:, 0, 0, 0]
@@ -106,3 +108,27 @@ def test_the_reconstruction_distance_is_the_length_of_the_difference():
     images = tf.zeros((2, 3, 3, 1))
     found = losses.reconstruction_distance(images, images + tf.reshape([1.0, -2.0], (2, 1, 1, 1)))
     np.testing.assert_allclose(found, [3.0, 6.0])
+
+
+@pytest.mark.parametrize("interval", [1, 3])
+def test_a_lazy_penalty_is_rarer_and_as_much_heavier(interval):
+    """A critic whose slope is 3 everywhere has a penalty of 4."""
+    model = WGAN((8, 8, 1), width=2, n_critic=3, penalty_interval=interval)
+    images = tf.ones((2, 8, 8, 1))
+    total = 0.0
+    for number in range(3):
+        found = model.critic_losses(
+            lambda images: 3.0 / 8.0 * tf.reduce_sum(images, axis=[1, 2, 3])[:, None],
+            images,
+            images,
+            tf.constant([0, number]),
+            number,
+        )
+        assert ("gradient_penalty" in found) == (number % interval == 0)
+        total += float(found["critic_loss"])
+    assert total == pytest.approx(3 * 10.0 * 4.0, rel=1e-5)
+
+
+def test_an_interval_that_does_not_divide_the_steps_is_refused():
+    with pytest.raises(InputError, match="must divide n_critic=3"):
+        WGAN((8, 8, 1), width=2, n_critic=3, penalty_interval=2)

@@ -1,0 +1,5 @@
+"""How large data may be; free of TensorFlow, so that commands can say so at once."""
+
+SMALLEST_SIDE, LARGEST_SIDE = 8, 256
+"""Pixels of an image's height and width."""
+MOST_CLASSES = 1000
