@@ -9,9 +9,10 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from kerasaug import callbacks as ours
-from kerasaug import graphs, health, latent_map, plots, precision, provenance
+from kerasaug import distribution, graphs, health, latent_map, plots, precision, provenance
 from kerasaug.data import augment
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import InputError
@@ -77,6 +78,7 @@ def train_generator(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     measure: Measure | None = None,
     tell: Callable[[str], None] = lambda line: None,
+    strategy: tf.distribute.Strategy | None = None,
 ) -> ModelFolder:
     """Trains a generative model and writes its folder.
 
@@ -92,6 +94,8 @@ def train_generator(
         measure: Says how good the images are, for `fidelity` in `run.json`.
         tell: Is given a line when the training goes on from a checkpoint, or one is damaged, if it
             goes wrong (see `health.WarnOfTrouble`), and when Ctrl-C is pressed.
+        strategy: Of `distribution.strategy`, to train on several devices or in several processes,
+            of which only the chief writes the folder, which all have to see.
 
     Returns:
         The folder.
@@ -99,23 +103,38 @@ def train_generator(
     Raises:
         InputError: If the folder holds something that may not be written over, another run is in
             it, or the model does not fit the data.
-        TrainingFailed: If a loss or its gradient stops being a finite number.
+        TrainingFailed: If a loss or its gradient stops being a finite number, or another worker of
+            the strategy is gone.
     """
     folder = ModelFolder(output)
-    check_folder(folder, config, dataset, fresh)
-    with locked(folder.path):
-        _train(config, dataset, folder, fresh, callbacks, measure, tell)
+    config = check_folder(folder, config, dataset, fresh)
+    strategy = strategy or tf.distribute.get_strategy()
+    distribution.check_batch(strategy, config.batch_size)
+    with distribution.reporting_lost_workers(strategy):
+        if not distribution.is_chief(strategy):
+            model = _ready(config, dataset, folder, fresh, strategy, tell)
+            stop = health.StopOnNonFinite(folder.checkpoint)
+            fit(model, config, dataset.cache(), [stop, *callbacks])
+            return folder
+        with locked(folder.path):
+            _train(config, dataset, folder, fresh, callbacks, measure, tell, strategy)
     return folder
 
 
-def _train(config, dataset, folder, fresh, callbacks, measure, tell):
-    class_id = learned_class(config.model, dataset)
-    config = check_folder(folder, config, dataset, fresh)
+def _ready(config, dataset, folder, fresh, strategy, tell):
+    """The model, as a checkpoint has it or new."""
     keras.config.set_dtype_policy(config.precision)
     make_reproducible(config.seed)
-    model = None if fresh else _begun(config.model, folder, dataset, tell)
-    if model is None:
-        model = new_model(config, dataset)
+    with strategy.scope():
+        model = None if fresh else _begun(config.model, folder, dataset, tell)
+        return new_model(config, dataset) if model is None else model
+
+
+def _train(config, dataset, folder, fresh, callbacks, measure, tell, strategy):
+    class_id = learned_class(config.model, dataset)
+    # Once more, since another run may have been in it until now.
+    config = check_folder(folder, config, dataset, fresh)
+    model = _ready(config, dataset, folder, fresh, strategy, tell)
     run = {
         "status": "training",
         "config": dataclasses.asdict(config),
@@ -281,9 +300,10 @@ def fit(
         seed=config.seed,
         augment=augment.affine if config.augment and entry.augments else None,
     )
+    batches = distribution.shared(batches.skip(done), model)
     with graphs.released():
         model.fit(
-            batches.skip(done),
+            batches,
             steps_per_epoch=config.steps - done,
             callbacks=list(callbacks),
             shuffle=False,

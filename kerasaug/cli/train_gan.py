@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from kerasaug.cli import common
+from kerasaug.errors import InputError
 from kerasaug.models.registry import MODELS
 from kerasaug.precision import described
 from kerasaug.presets import GENERATOR_PRESETS
@@ -55,6 +56,14 @@ Examples (installed from a wheel, the command is kerasaug-train-gan):
     "a conditional-vae all images rotated, shifted and scaled.",
 )
 @common.PRECISION
+@click.option(
+    "--strategy",
+    type=click.Choice(["none", "mirrored", "multi-worker"]),
+    default="none",
+    show_default=True,
+    help="Share every batch among all GPUs of this machine, or among the processes that TF_CONFIG "
+    "lists, each started with the same command.",
+)
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option(
     "--output",
@@ -83,6 +92,7 @@ def train_gan(
     latent_dim,
     augment,
     precision,
+    strategy,
     seed,
     output,
     resume,
@@ -98,12 +108,17 @@ def train_gan(
     common.check_dataset(dataset, image_size)
     common.check_output(output)
     quiet_tensorflow()
-    from kerasaug import training
+    from kerasaug import distribution, training
     from kerasaug.cli.progress import Progress
     from kerasaug.model_folder import ModelFolder
     from kerasaug.study.generators import STEP_COST
     from kerasaug.study.judge import Judge
 
+    if strategy != "none" and not MODELS[model].replicates:
+        able = ", ".join(name for name, entry in MODELS.items() if entry.replicates)
+        raise InputError(f"--strategy {strategy}: accepted with --model {able}")
+    # Before TensorFlow computes anything.
+    replicated = distribution.strategy(strategy)
     loaded = common.load(dataset, image_size, aspect, test_split, rare)
     whole = loaded.dataset
     amounts = common.resolve_keep(loaded, amounts)
@@ -148,7 +163,10 @@ def train_gan(
             callbacks=[progress.following(model)],
             measure=measure,
             tell=progress.say,
+            strategy=replicated,
         )
+    if not distribution.is_chief(replicated):
+        return
     _print_fidelity(folder.read_run()["fidelity"], data)
     click.echo(f"\nSavedModel: {folder.generator}\nLosses:     {folder.losses}")
     click.echo(f"Samples:    {folder.samples}")

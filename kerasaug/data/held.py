@@ -101,7 +101,8 @@ def gatherer(held: Sequence[Held]) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor
         source = tf.gather(variable_of, which)
         rows = tf.dynamic_partition(tf.range(len(place)), source, len(variables))
         places = tf.dynamic_partition(place, source, len(variables))
-        return tf.dynamic_stitch(rows, list(map(tf.gather, variables.values(), places)))
+        images = tf.dynamic_stitch(rows, list(map(tf.gather, variables.values(), places)))
+        return tf.ensure_shape(images, (*place.shape, *held[0].pixels.shape[1:]))
 
     return gather
 

@@ -255,40 +255,42 @@ class AdversarialModel(GenerativeModel):
         stage, progress = self._stages[number], self.progress()
         images = at_stage(images, number, len(self._stages), progress)
         size = tf.maximum(tf.shape(images)[0] // self.n_critic, 1)
-        seeds = tf.unstack(tf.random.split(self._step_seed(), self.n_critic + 4))
-        latent_seed, real_seed, fake_seed, generator_seed, *loss_seeds = seeds
-        # The generator does not change during the critic's steps: one pass makes all their images.
-        latents = self.fake_latents(images, labels, latent_seed)
-        inputs = [latents, labels, self._spread(progress, latents)]
-        fake_images = stage.generator(inputs, training=True)
-        fake_images = self._augmented(fake_images, labels, fake_seed)
-        real_images = self._augmented(images, labels, real_seed)
-        critic_losses = []
+        *seeds, generator_seed = tf.unstack(tf.random.split(self._step_seed(), self.n_critic + 1))
+        seeds = [tf.unstack(tf.random.split(seed, 4)) for seed in seeds]
+        parts = []
         for part_number in range(self.n_critic):
             # A batch smaller than n_critic gives its last image to the steps left over.
             start = tf.minimum(part_number * size, tf.shape(images)[0] - size)
-            part = slice(start, start + size)
-            each = real_images[part], fake_images[part], labels[part], progress
-            critic_losses.append(
-                self._critic_step(stage, *each, loss_seeds[part_number], part_number)
+            parts.append((images[start : start + size], labels[start : start + size]))
+        # The generator does not change during the critic's steps: one pass makes all their images.
+        latents = [self.fake_latents(*part, own[0]) for part, own in zip(parts, seeds, strict=True)]
+        latents, classes = tf.concat(latents, 0), tf.concat([each for _, each in parts], 0)
+        inputs = [latents, classes, self._spread(progress, latents)]
+        fake_images = tf.split(stage.generator(inputs, training=True), self.n_critic)
+        critic_losses = [
+            self._critic_step(stage, *part, fakes, progress, own, part_number)
+            for part_number, (part, fakes, (_, *own)) in enumerate(
+                zip(parts, fake_images, seeds, strict=True)
             )
-        generator_losses = self._generator_step(
-            stage, images[:size], labels[:size], progress, generator_seed
-        )
+        ]
+        generator_losses = self._generator_step(stage, *parts[0], progress, generator_seed)
         means = {
             name: tf.reduce_mean([losses[name] for losses in critic_losses if name in losses])
             for name in critic_losses[0]
         }
         return {**means, **generator_losses}
 
-    def _critic_step(self, stage, real_images, fake_images, labels, progress, seed, number):
+    def _critic_step(self, stage, real_images, labels, fake_images, progress, seeds, number):
+        loss_seed, real_seed, fake_seed = seeds
         progress = self._spread(progress, labels)
+        real_images = self._augmented(real_images, labels, real_seed)
+        fake_images = self._augmented(fake_images, labels, fake_seed)
 
         def critic(images):
             return stage.critic([images, labels, progress], training=True)
 
         with tf.GradientTape() as tape:
-            losses = self.critic_losses(critic, real_images, fake_images, seed, number)
+            losses = self.critic_losses(critic, real_images, fake_images, loss_seed, number)
         variables = stage.critic.trainable_variables
         loss = self._descend(self.critic_optimizer, tape, losses["critic_loss"], variables)
         return {**losses, "critic_loss": loss}

@@ -6,6 +6,8 @@ Yazici et al. 2019, "The Unusual Effectiveness of Averaging in GAN Training" (ar
 import keras
 import tensorflow as tf
 
+from kerasaug.models import replicas
+
 
 def averaged(network: keras.Model) -> keras.Model:
     """Makes the network that holds the average, with the weights of now.
@@ -34,5 +36,22 @@ def follow(average: keras.Model, network: keras.Model, decay: float, step: tf.Te
     """
     step = tf.cast(step, tf.float32)
     decay = tf.minimum(decay, (1.0 + step) / (10.0 + step))
-    for ours, theirs in zip(average.weights, network.weights, strict=True):
+    pairs = [
+        (ours.value, theirs.value)
+        for ours, theirs in zip(average.weights, network.weights, strict=True)
+    ]
+
+    def move(ours, theirs):
         ours.assign(decay * ours + (1.0 - decay) * theirs)
+
+    def move_all(strategy):
+        for ours, theirs in pairs:
+            strategy.extended.update(ours, move, args=(theirs,))
+
+    if replicas.count() == 1:
+        for ours, theirs in pairs:
+            move(ours, theirs)
+    else:
+        # As optimizers change weights that every replica has a copy of.
+        merge = tf.__internal__.distribute.interim.maybe_merge_call
+        merge(move_all, tf.distribute.get_strategy())

@@ -9,6 +9,7 @@ Data-Efficient GAN Training" (arXiv 2006.10738).
 import tensorflow as tf
 
 from kerasaug.images import deform
+from kerasaug.models import replicas
 
 MAX_TRANSLATION = 0.125
 MAX_SCALE = 0.1
@@ -37,9 +38,9 @@ def affine(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Shifts by up to an eighth of the side, scales and shears by up to a tenth; see `augment`."""
     count = tf.shape(images)[0]
     scale_seed, shear_seed, shift_seed = tf.unstack(tf.random.split(seed, 3))
-    scale = 1.0 + tf.random.stateless_uniform((count, 2), scale_seed, -MAX_SCALE, MAX_SCALE)
-    shear = tf.random.stateless_uniform((count, 2), shear_seed, -MAX_SHEAR, MAX_SHEAR)
-    shift = tf.random.stateless_uniform((count, 2), shift_seed, -MAX_TRANSLATION, MAX_TRANSLATION)
+    scale = 1.0 + replicas.uniform((count, 2), scale_seed, -MAX_SCALE, MAX_SCALE)
+    shear = replicas.uniform((count, 2), shear_seed, -MAX_SHEAR, MAX_SHEAR)
+    shift = replicas.uniform((count, 2), shift_seed, -MAX_TRANSLATION, MAX_TRANSLATION)
     return deform(images, tf.linalg.diag(scale) + tf.reverse(tf.linalg.diag(shear), [2]), shift)
 
 
@@ -47,12 +48,12 @@ def cutout(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Blanks a square of a third of the side to mid-grey in half of the images; see `augment`."""
     count = tf.shape(images)[0]
     place_seed, choice_seed = tf.unstack(tf.random.split(seed, 2))
-    centre = tf.random.stateless_uniform((count, 2, 1), place_seed)
+    centre = replicas.uniform((count, 2, 1), place_seed)
     rows = (tf.range(images.shape[1], dtype=tf.float32) + 0.5) / images.shape[1]
     columns = (tf.range(images.shape[2], dtype=tf.float32) + 0.5) / images.shape[2]
     in_row = tf.abs(rows - centre[:, 0]) < CUTOUT_SIDE / 2.0
     in_column = tf.abs(columns - centre[:, 1]) < CUTOUT_SIDE / 2.0
-    chosen = tf.random.stateless_uniform((count, 1, 1), choice_seed) < CUTOUT_PROBABILITY
+    chosen = replicas.uniform((count, 1, 1), choice_seed) < CUTOUT_PROBABILITY
     blank = in_row[:, :, None] & in_column[:, None, :] & chosen
     return tf.where(blank[..., None], 0.0, images)
 
@@ -60,4 +61,4 @@ def cutout(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 def brightness(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Makes every image brighter or darker by up to an eighth of the range; see `augment`."""
     shape = (tf.shape(images)[0], 1, 1, 1)
-    return images + tf.random.stateless_uniform(shape, seed, -MAX_BRIGHTNESS, MAX_BRIGHTNESS)
+    return images + replicas.uniform(shape, seed, -MAX_BRIGHTNESS, MAX_BRIGHTNESS)

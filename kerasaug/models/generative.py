@@ -12,13 +12,29 @@ import tensorflow as tf
 from kerasaug.errors import InputError
 from kerasaug.files import atomic
 from kerasaug.images import to_uint8
-from kerasaug.models import networks
+from kerasaug.models import networks, replicas
 
 CHUNK = 256
 
 
 class SavedMean(keras.metrics.Mean):
     """A mean that is saved with its model, as Keras' own is not: it may span a stop."""
+
+    def add_variable(self, shape, initializer, dtype=None, aggregation="mean", name=None):
+        """Makes a variable whose value all replicas have at all times.
+
+        Keras' own are summed when they are read, for which all workers would have to read them.
+        """
+        variable = keras.Variable(
+            keras.initializers.get(initializer),
+            shape=shape,
+            dtype=dtype,
+            trainable=False,
+            aggregation="mean",
+            name=name,
+        )
+        self._tracker.add_to_store("variables", variable)
+        return variable
 
     def save_own_variables(self, store):
         """Writes the sum and the number of values."""
@@ -59,7 +75,12 @@ class GenerativeModel(keras.Model, abc.ABC):
         self.latent_dim = latent_dim
         self.seed = seed
         self.step = self.add_weight(
-            shape=(), dtype="int64", initializer="zeros", trainable=False, name="step"
+            shape=(),
+            dtype="int64",
+            initializer="zeros",
+            trainable=False,
+            aggregation="only_first_replica",
+            name="step",
         )
         self.loss_trackers = {name: SavedMean(name=name) for name in self.loss_names}
 
@@ -213,12 +234,18 @@ class GenerativeModel(keras.Model, abc.ABC):
             "seed": self.seed,
         }
 
+    def _maybe_symbolic_build(self, *args, **kwargs):
+        """Does nothing: under a strategy, Keras would build what is built, by a batch of images.
+
+        For that it reduces the batch over the workers, which fails with several of them.
+        """
+
     def _draw_latents(self, count, seed):
-        return tf.random.stateless_normal((count, self.latent_dim), seed)
+        return replicas.normal((count, self.latent_dim), seed)
 
     def _descend(self, optimizer, tape, loss, variables):
         """Takes a step of an optimizer; gives the loss, NaN where its gradient is not finite."""
-        gradients = tape.gradient(loss, variables)
+        gradients = replicas.shared(tape.gradient(loss, variables))
         optimizer.apply(gradients, variables)
         known = [gradient for gradient in gradients if gradient is not None]
         finite = [tf.reduce_all(tf.math.is_finite(gradient)) for gradient in known]
@@ -230,4 +257,9 @@ class GenerativeModel(keras.Model, abc.ABC):
     def _means(self, losses):
         for name, tracker in self.loss_trackers.items():
             tracker.update_state(losses[name])
-        return {name: tracker.result() for name, tracker in self.loss_trackers.items()}
+        found = {name: tracker.result() for name, tracker in self.loss_trackers.items()}
+        if replicas.count() == 1:
+            return found
+        # Keras takes the mean over replicas along an axis, which scalars do not have (keras issue
+        # 20585).
+        return {name: tf.reshape(value, (1,)) for name, value in found.items()}

@@ -31,6 +31,8 @@ class Entry(NamedTuple):
             an autoencoder learns the few images of a rare class by heart.
         steps_factor: Steps that it takes for each of a preset's. One without a critic takes a
             fraction of the time.
+        replicates: Whether several replicas can train it, see `replicas`. One that grows takes its
+            steps in branches, in which they cannot meet; others look at their batch as a whole.
         options: Further arguments of the class.
     """
 
@@ -43,10 +45,11 @@ class Entry(NamedTuple):
     transfers: bool = False
     augments: bool = False
     steps_factor: int = 1
+    replicates: bool = True
     options: dict[str, Any] = {}
 
 
-_PROGRESSIVE = {"target": "progressive:ProgressiveWGAN", "grows": True}
+_PROGRESSIVE = {"target": "progressive:ProgressiveWGAN", "grows": True, "replicates": False}
 _VAE = {"target": "vae:VAE", "adversarial": False, "learning_rate": 1e-3}
 MODELS = {
     "gan": Entry("gan:GAN", False, "GAN with the original loss"),
@@ -67,10 +70,12 @@ MODELS = {
         True,
         "Wasserstein GAN with an encoder that is told the classes",
         transfers=True,
+        replicates=False,
     ),
     "vae": Entry(
         all_classes=True,
         description="variational autoencoder",
+        replicates=False,
         options={"conditional": False},
         **_VAE,
     ),

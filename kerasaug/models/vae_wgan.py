@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from kerasaug.errors import InputError
-from kerasaug.models import averaging, losses, networks
+from kerasaug.models import averaging, losses, networks, replicas
 from kerasaug.models.encoding import EncodingModel
 from kerasaug.models.layers import Reparameterization
 from kerasaug.models.wgan import WGAN
@@ -78,7 +78,7 @@ class VAEWGAN(WGAN, EncodingModel):
         noise = self._draw_latents(count, noise_seed)
         mean, log_variance = self.encoder([images, labels], training=True)
         codes = self.reparameterization(mean, log_variance, self._draw_latents(count, code_seed))
-        choice = tf.random.stateless_uniform((count, 1), choice_seed)
+        choice = replicas.uniform((count, 1), choice_seed)
         return tf.where(choice < self.code_share, tf.roll(codes, 1, axis=0), noise)
 
     def further_losses(self, images, labels, seed):

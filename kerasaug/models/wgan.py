@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from kerasaug.errors import InputError
-from kerasaug.models import losses
+from kerasaug.models import losses, replicas
 from kerasaug.models.adversarial import AdversarialModel
 
 
@@ -63,7 +63,7 @@ class WGAN(AdversarialModel):
         """See `AdversarialModel.critic_losses`."""
         epsilon = None
         if number % self.penalty_interval == 0:
-            epsilon = tf.random.stateless_uniform((tf.shape(real_images)[0], 1, 1, 1), seed)
+            epsilon = replicas.uniform((tf.shape(real_images)[0], 1, 1, 1), seed)
         return losses.wasserstein_critic_losses(
             critic,
             real_images,

@@ -1,0 +1,124 @@
+"""One model that several processes train: the same weights, one writer, and a worker that dies."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kerasaug.callbacks import read_history
+from kerasaug.model_folder import ModelFolder
+from kerasaug.models import registry
+
+ROOT = Path(__file__).parents[2]
+LINE = (
+    f"--dataset {ROOT / 'tests' / 'digits'} --model conditional-wgan --preset smoke "
+    "--batch-size 8 --precision float32 --steps"
+)
+DIFFERENCES = {3: 1e-7, 20: 5e-3}
+"""Mean over a weight's values by steps, at a learning rate of 5e-4. Rounding alone, until Adam
+divides a gradient that is 0 but for rounding by its own size: docs/performance.md."""
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def start(steps, output, *more, workers=1):
+    """Starts a training in so many processes, the chief first."""
+    line = [*LINE.split(), str(steps), "--output", str(output), *more]
+    command = [sys.executable, str(ROOT / "bin" / "train-gan"), *line]
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(workers)]
+    started = []
+    for index in range(workers):
+        environment = dict(os.environ)
+        if workers > 1:
+            task = {"type": "worker", "index": index}
+            cluster = {"cluster": {"worker": addresses}, "task": task}
+            environment["TF_CONFIG"] = json.dumps(cluster)
+        started.append(
+            subprocess.Popen(
+                command,
+                env=environment,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+    return started
+
+
+def weights(output):
+    model = registry.load("conditional-wgan", ModelFolder(output).model)
+    return model.get_weights(), model.steps_taken
+
+
+@pytest.mark.parametrize("steps", [3, pytest.param(20, marks=pytest.mark.slow)])
+def test_two_workers_end_with_the_weights_of_one_process(steps, tmp_path):
+    (alone,) = start(steps, tmp_path / "alone")
+    assert alone.communicate() and alone.returncode == 0
+    together = start(steps, tmp_path / "together", "--strategy", "multi-worker", workers=2)
+    errors = [each.communicate()[1] for each in together]
+    assert [each.returncode for each in together] == [0, 0], errors
+    (ours, taken), (theirs, _) = weights(tmp_path / "together"), weights(tmp_path / "alone")
+    assert taken == steps
+    differences = [np.abs(a - b).mean() for a, b in zip(ours, theirs, strict=True) if a.size > 1]
+    print(f"largest mean difference of a weight: {max(differences):.2g}")
+    assert max(differences) < DIFFERENCES[steps]
+    rows = [read_history(ModelFolder(tmp_path / name).history) for name in ("together", "alone")]
+    for mine, other in zip(*rows, strict=True):
+        assert mine == pytest.approx(other, rel=0.1, abs=0.1)
+
+
+@pytest.mark.slow
+def test_a_killed_worker_is_reported_and_the_training_goes_on(tmp_path):
+    options = ("--strategy", "multi-worker")
+    chief, worker = start(300, tmp_path / "model", *options, workers=2)
+    checkpoint = ModelFolder(tmp_path / "model").checkpoint
+    while not checkpoint.exists():
+        assert chief.poll() is None, chief.communicate()[1]
+        time.sleep(0.1)
+    worker.send_signal(signal.SIGKILL)
+    worker.communicate()
+    _, error = chief.communicate(timeout=120)
+    assert chief.returncode == 1
+    assert "another worker of this training is gone" in error
+    assert len(error.strip().splitlines()) == 1
+    together = start(300, tmp_path / "model", *options, workers=2)
+    errors = [each.communicate()[1] for each in together]
+    assert [each.returncode for each in together] == [0, 0], errors
+    assert weights(tmp_path / "model")[1] == 300
+
+
+@pytest.mark.parametrize(
+    ("more", "environment", "words"),
+    [
+        ("--strategy multi-worker", {}, "TF_CONFIG must list the workers"),
+        ("--strategy multi-worker", {"TF_CONFIG": "{"}, "TF_CONFIG is no JSON"),
+        ("--strategy mirrored --model progressive-wgan", {}, "accepted with --model gan, wgan"),
+    ],
+)
+def test_what_cannot_be_distributed_is_refused(more, environment, words, tmp_path, script):
+    done = script(
+        "train-gan",
+        *more.split(),
+        "--output",
+        tmp_path / "model",
+        env={**os.environ, **environment},
+    )
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "model").exists()
