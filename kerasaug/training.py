@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,16 @@ import numpy as np
 import tensorflow as tf
 
 from kerasaug import callbacks as ours
-from kerasaug import distribution, graphs, health, latent_map, plots, precision, provenance
+from kerasaug import (
+    checkpoints,
+    distribution,
+    graphs,
+    health,
+    latent_map,
+    plots,
+    precision,
+    provenance,
+)
 from kerasaug.data import augment
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import InputError
@@ -112,7 +120,7 @@ def train_generator(
     distribution.check_batch(strategy, config.batch_size)
     with distribution.reporting_lost_workers(strategy):
         if not distribution.is_chief(strategy):
-            model = _ready(config, dataset, folder, fresh, strategy, tell)
+            model = _ready(config, dataset, folder, fresh, strategy, tell, rename=False)
             stop = health.StopOnNonFinite(folder.checkpoint)
             fit(model, config, dataset.cache(), [stop, *callbacks])
             return folder
@@ -121,12 +129,12 @@ def train_generator(
     return folder
 
 
-def _ready(config, dataset, folder, fresh, strategy, tell):
+def _ready(config, dataset, folder, fresh, strategy, tell, rename=True):
     """The model, as a checkpoint has it or new."""
     keras.config.set_dtype_policy(config.precision)
     make_reproducible(config.seed)
     with strategy.scope():
-        model = None if fresh else _begun(config.model, folder, dataset, tell)
+        model = None if fresh else checkpoints.newest(config.model, folder, dataset, tell, rename)
         return new_model(config, dataset) if model is None else model
 
 
@@ -309,37 +317,6 @@ def fit(
             shuffle=False,
             verbose=0,
         )
-
-
-def _begun(
-    name: str, folder: ModelFolder, dataset: ImageDataset, tell: Callable[[str], None]
-) -> GenerativeModel | None:
-    """The model as its last whole checkpoint has it; None if there is none."""
-    found = [checkpoint for checkpoint in folder.checkpoints if checkpoint.exists()]
-    for checkpoint in found:
-        if _whole(checkpoint):
-            model = registry.load(name, checkpoint)
-            if model.image_shape != dataset.image_shape:
-                raise InputError(f"{checkpoint} makes images of another size; use --fresh")
-            # The next save must not put a damaged one into the place of this one.
-            checkpoint.replace(folder.checkpoint)
-            tell(f"going on from step {model.steps_taken}")
-            return model
-        tell(f"{checkpoint} is damaged, and not used")
-    if found:
-        tell("no whole checkpoint is left, so the training begins anew")
-    return None
-
-
-def _whole(checkpoint: Path) -> bool:
-    try:
-        with zipfile.ZipFile(checkpoint) as archive:
-            return archive.testzip() is None
-    except OSError:
-        raise
-    # Damage makes many kinds of errors.
-    except Exception:
-        return False
 
 
 def _finish(model: GenerativeModel, folder: ModelFolder, title: str) -> None:

@@ -2,14 +2,14 @@
 
 import click
 
-from kerasaug.cli import common
+from kerasaug.cli import common, data_options
 from kerasaug.errors import InputError
 from kerasaug.wording import label, printable
 
 BAR = 40
 
 
-def describe(loaded: common.Loaded, keep: dict[str, int | float]) -> None:
+def describe(loaded: data_options.Loaded, keep: dict[str, int | float]) -> None:
     """Prints how many images of every class there are, and what was found in reading them.
 
     Args:

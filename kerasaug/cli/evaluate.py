@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from kerasaug.cli import common
+from kerasaug.cli import common, data_options
 from kerasaug.cli import describe as describing
 from kerasaug.errors import InputError, TrainingFailed
 from kerasaug.models.registry import MODELS
@@ -71,7 +71,7 @@ Examples (installed from a wheel, the command is kerasaug-evaluate):
 
 
 @click.command(epilog=EPILOG)
-@common.data_options
+@data_options.data_options
 @click.option("--arms", metavar="LIST", show_default="preset's", help="What to compare; see below.")
 @click.option(
     "--seeds",
@@ -167,7 +167,7 @@ def evaluate(
     and where there is no evidence. Leaves a folder with report.html, results.json, figures/ and
     trials/.
     """
-    amounts = common.parse_keep(keep)
+    amounts = data_options.parse_keep(keep)
     chosen = STUDY_PRESETS[preset]
     with common.naming("--arms"):
         parsed = parse_list(chosen.arms if arms is None else arms)
@@ -181,7 +181,7 @@ def evaluate(
         raise InputError(f"--jobs {jobs}: does not go together with --scheduler")
     if describe and output:
         raise InputError(f"--output {output}: does not go together with --describe, which prints")
-    common.check_dataset(dataset, image_size)
+    data_options.check_dataset(dataset, image_size)
     common.check_output(output)
     quiet_tensorflow()
     from kerasaug.cli.progress import Progress
@@ -201,9 +201,9 @@ def evaluate(
             parsed = [arm for arm in parsed if arm.model is None]
             parsed += [Arm(model), Arm(model, modifiers=(ADJUSTING,))]
     parsed = _swept(parsed, counts)
-    loaded = common.load(dataset, image_size, aspect, test_split, rare, complete=not describe)
+    loaded = data_options.load(dataset, image_size, aspect, test_split, rare, complete=not describe)
     whole = loaded.dataset
-    amounts = common.resolve_keep(loaded, amounts)
+    amounts = data_options.resolve_keep(loaded, amounts)
     if describe:
         describing.describe(loaded, amounts)
         return

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from kerasaug.cli import common
+from kerasaug.cli import common, data_options
 from kerasaug.errors import InputError
 from kerasaug.models.registry import MODELS
 from kerasaug.precision import described
@@ -26,7 +26,7 @@ Examples (installed from a wheel, the command is kerasaug-train-gan):
 @click.option(
     "--model", type=click.Choice(list(MODELS)), default="conditional-wgan", show_default=True
 )
-@common.data_options
+@data_options.data_options
 @click.option(
     "--preset",
     type=click.Choice(list(GENERATOR_PRESETS)),
@@ -104,8 +104,8 @@ def train_gan(
     model.keras (to train on), run.json, history.csv, losses.png, samples/, and of models with an
     encoder latent/, and says how good the images are.
     """
-    amounts = common.parse_keep(keep)
-    common.check_dataset(dataset, image_size)
+    amounts = data_options.parse_keep(keep)
+    data_options.check_dataset(dataset, image_size)
     common.check_output(output)
     quiet_tensorflow()
     from kerasaug import distribution, training
@@ -119,9 +119,9 @@ def train_gan(
         raise InputError(f"--strategy {strategy}: accepted with --model {able}")
     # Before TensorFlow computes anything.
     replicated = distribution.strategy(strategy)
-    loaded = common.load(dataset, image_size, aspect, test_split, rare)
+    loaded = data_options.load(dataset, image_size, aspect, test_split, rare)
     whole = loaded.dataset
-    amounts = common.resolve_keep(loaded, amounts)
+    amounts = data_options.resolve_keep(loaded, amounts)
     output = output or Path("saved_models") / f"{loaded.title}-{model}"
     data = whole.reduce(amounts, seed)
     chosen = GENERATOR_PRESETS[preset].of(model)

@@ -13,7 +13,7 @@ FLOORS = [
     ["plots"],
     ["data", "models", "exported"],
     ["presets", "callbacks", "health", "latent_map", "model_folder", "drawn_images", "provenance"],
-    ["distribution"],
+    ["checkpoints", "distribution"],
     ["training", "saved_generator"],
     ["study", "oversampler", "balancing"],
     ["cli"],
