@@ -54,21 +54,21 @@ class History(AtMilestones):
     the checkpoint that it goes on from.
 
     Args:
-        path: The file; `step` and one column per loss.
+        path: The file; `step` and one column per loss. None for a worker that only has to let its
+            means start anew when the one that writes does.
         steps: Length of the whole training.
         times: How many rows.
     """
 
-    def __init__(self, path: Path, steps: int, times: int):
+    def __init__(self, path: Path | None, steps: int, times: int):
         super().__init__(steps, times)
         self.path = path
         self.rows: list[dict[str, float]] = []
 
     def on_train_begin(self, logs=None):
         """Reads the rows that still hold, and the means since the last of them."""
-        self.rows = [
-            row for row in read_history(self.path) if row["step"] <= self.model.steps_taken
-        ]
+        rows = [] if self.path is None else read_history(self.path)
+        self.rows = [row for row in rows if row["step"] <= self.model.steps_taken]
         means = [variable for metric in self.model.metrics for variable in metric.variables]
         self.means = [(variable, variable.numpy()) for variable in means]
 
@@ -81,11 +81,15 @@ class History(AtMilestones):
     def at_step(self, step, logs):
         """Adds a row and lets the means start anew."""
         self.rows.append({"step": step, **{name: float(loss) for name, loss in logs.items()}})
+        if self.path is not None:
+            self._write()
+        self.model.reset_metrics()
+
+    def _write(self):
         with atomic(self.path) as draft, draft.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, fieldnames=list(self.rows[0]))
             writer.writeheader()
             writer.writerows(self.rows)
-        self.model.reset_metrics()
 
 
 class SampleGrid(AtMilestones):

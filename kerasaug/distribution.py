@@ -1,6 +1,7 @@
 """Training one model on several devices or machines: TensorFlow's strategies by name."""
 
 import contextlib
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -8,12 +9,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasaug.errors import InputError, TrainingFailed
+from kerasaug.errors import LOST_WORKER, InputError, TrainingFailed
 from kerasaug.models import replicas
 
 MIRRORED, MULTI_WORKER = "mirrored", "multi-worker"
-LOST = ("UnavailableError", "AbortedError", "InternalError", "DeadlineExceededError")
-"""What TensorFlow raises when another worker is gone."""
 
 
 def is_chief(strategy: Any) -> bool:
@@ -22,10 +21,7 @@ def is_chief(strategy: Any) -> bool:
     Args:
         strategy: A `tf.distribute.Strategy`.
     """
-    resolver = strategy.cluster_resolver
-    if resolver is None or resolver.task_type is None:
-        return True
-    return resolver.task_type == "chief" or resolver.task_id == 0
+    return strategy.cluster_resolver is None or not strategy.cluster_resolver.task_id
 
 
 def check_batch(strategy: Any, batch_size: int) -> None:
@@ -38,9 +34,36 @@ def check_batch(strategy: Any, batch_size: int) -> None:
     Raises:
         InputError: If there is a rest.
     """
-    replicas = strategy.num_replicas_in_sync
-    if batch_size % replicas:
-        raise InputError(f"a batch of {batch_size} cannot be shared by {replicas} replicas evenly")
+    count = strategy.num_replicas_in_sync
+    if batch_size % count:
+        raise InputError(f"a batch of {batch_size} cannot be shared evenly by {count} replicas")
+
+
+def check_agreement(strategy: Any, facts: Any) -> None:
+    """Refuses workers that were started with different options or data.
+
+    Args:
+        strategy: A `tf.distribute.Strategy`.
+        facts: What all have to agree on; anything whose `repr` tells it.
+
+    Raises:
+        InputError: If another worker has other facts.
+    """
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return
+    digest = hashlib.sha256(repr(facts).encode()).digest()[:7]
+    own = tf.constant([int.from_bytes(digest, "big")], tf.int64)
+
+    @tf.function
+    def gather():
+        return strategy.run(lambda: tf.distribute.get_replica_context().all_gather(own, axis=0))
+
+    (found,) = strategy.experimental_local_results(gather())[:1]
+    if len(set(found.numpy().tolist())) > 1:
+        raise InputError(
+            "the workers have different options, data or checkpoints; accepted is the same command "
+            "on all of them, with folders that all see"
+        )
 
 
 def shared(batches: Any, model: Any) -> Any:
@@ -79,12 +102,7 @@ def strategy(name: str) -> Any:
         devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
         return tf.distribute.MirroredStrategy([device.name for device in devices])
     if name == MULTI_WORKER:
-        cluster = _cluster()
-        if not cluster.get("cluster", {}).get("worker") or "task" not in cluster:
-            raise InputError(
-                "--strategy multi-worker: TF_CONFIG must list the workers and say which of them "
-                "this one is, as TensorFlow documents it"
-            )
+        _check_cluster()
         return tf.distribute.MultiWorkerMirroredStrategy()
     return tf.distribute.get_strategy()
 
@@ -103,7 +121,9 @@ def reporting_lost_workers(strategy: Any) -> Iterator[None]:
         yield
     except tf.errors.OpError as error:
         many = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
-        if many and type(error).__name__ in LOST:
+        kind, text = type(error).__name__, str(error).lower()
+        lost = kind in LOST_WORKER and (kind != "InternalError" or "collective" in text)
+        if many and lost:
             raise TrainingFailed(
                 "another worker of this training is gone; the same commands on all workers go on "
                 "from the last checkpoint"
@@ -111,11 +131,18 @@ def reporting_lost_workers(strategy: Any) -> Iterator[None]:
         raise
 
 
-def _cluster() -> dict[str, Any]:
+def _check_cluster() -> None:
     try:
-        cluster = json.loads(os.environ.get("TF_CONFIG") or "{}")
-    except ValueError as error:
-        raise InputError(f"TF_CONFIG is no JSON: {error}") from error
-    if not isinstance(cluster, dict):
-        raise InputError("TF_CONFIG must be a JSON object")
-    return cluster
+        found = json.loads(os.environ.get("TF_CONFIG") or "{}")
+        workers, task = found["cluster"]["worker"], found["task"]
+        fits = set(found["cluster"]) == {"worker"} and task["type"] == "worker"
+        fits = fits and isinstance(workers, list) and all(isinstance(w, str) for w in workers)
+        if fits and task["index"] in range(len(workers)):
+            return
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise InputError(
+        "--strategy multi-worker: TF_CONFIG must be JSON that lists the workers and says which "
+        'this one is, as {"cluster": {"worker": ["host1:12345", "host2:12345"]}, "task": '
+        '{"type": "worker", "index": 0}}'
+    )

@@ -11,3 +11,7 @@ class InputError(ValueError):
 
 class TrainingFailed(RuntimeError):
     """Raised when a training cannot go on; the message is one line."""
+
+
+LOST_WORKER = ("UnavailableError", "AbortedError", "InternalError", "DeadlineExceededError")
+"""Names of what TensorFlow raises when another worker of a training is gone."""

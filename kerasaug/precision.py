@@ -30,6 +30,16 @@ def best_dtype_policy() -> str:
     return POLICIES[bool(BFLOAT16_FLAGS & _processor_flags())]
 
 
+def chosen(asked_for: str | None, begun_with: str | None) -> str:
+    """What a training or a study computes with.
+
+    Args:
+        asked_for: By the user; None if they left it to the machine.
+        begun_with: By what is gone on with; None for nothing.
+    """
+    return asked_for or begun_with or best_dtype_policy()
+
+
 def described(policy: str) -> str:
     """Says in words what a training computes with.
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -118,22 +119,36 @@ def train_generator(
     config = check_folder(folder, config, dataset, fresh)
     strategy = strategy or tf.distribute.get_strategy()
     distribution.check_batch(strategy, config.batch_size)
-    with distribution.reporting_lost_workers(strategy):
-        if not distribution.is_chief(strategy):
-            model = _ready(config, dataset, folder, fresh, strategy, tell, rename=False)
-            stop = health.StopOnNonFinite(folder.checkpoint)
-            fit(model, config, dataset.cache(), [stop, *callbacks])
-            return folder
-        with locked(folder.path):
-            _train(config, dataset, folder, fresh, callbacks, measure, tell, strategy)
+    held = [each.stat().st_size for each in folder.checkpoints if each.exists() and not fresh]
+    distribution.check_agreement(strategy, (config, dataset.fingerprint, fresh, held))
+    if not distribution.is_chief(strategy):
+        _follow(config, dataset, folder, fresh, callbacks, tell, strategy)
+        return folder
+    with locked(folder.path):
+        _train(config, dataset, folder, fresh, callbacks, measure, tell, strategy)
     return folder
+
+
+def _follow(config, dataset, folder, fresh, callbacks, tell, strategy):
+    """Takes the same steps as the chief, and writes nothing."""
+    model = _ready(config, dataset, folder, fresh, strategy, tell, rename=False)
+    kept = [
+        health.StopOnNonFinite(folder.checkpoint),
+        ours.History(None, config.steps, HISTORY_ROWS),
+    ]
+    # A terminal's Ctrl-C reaches all of its processes: the chief saves, then this one ends.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        fit(model, config, dataset.cache(), [*kept, *callbacks])
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _ready(config, dataset, folder, fresh, strategy, tell, rename=True):
     """The model, as a checkpoint has it or new."""
     keras.config.set_dtype_policy(config.precision)
     make_reproducible(config.seed)
-    with strategy.scope():
+    with distribution.reporting_lost_workers(strategy), strategy.scope():
         model = None if fresh else checkpoints.newest(config.model, folder, dataset, tell, rename)
         return new_model(config, dataset) if model is None else model
 
@@ -205,7 +220,7 @@ def check_folder(
     """
     run = folder.read_run()
     begun_with = None if run is None or fresh else run["config"].get("precision")
-    chosen = config.precision or begun_with or precision.best_dtype_policy()
+    chosen = precision.chosen(config.precision, begun_with)
     config = dataclasses.replace(config, precision=chosen)
     if run is None or fresh:
         return config
@@ -309,7 +324,8 @@ def fit(
         augment=augment.affine if config.augment and entry.augments else None,
     )
     batches = distribution.shared(batches.skip(done), model)
-    with graphs.released():
+    lost = distribution.reporting_lost_workers(model.distribute_strategy)
+    with graphs.released(), lost:
         model.fit(
             batches,
             steps_per_epoch=config.steps - done,

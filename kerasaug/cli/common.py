@@ -133,6 +133,6 @@ PRECISION = click.option(
     "--precision",
     type=click.Choice(POLICIES),
     show_default="the fastest here",
-    help="Numbers to compute with; what is gone on with keeps its own.",
+    help="Numbers to compute with; what is gone on with keeps its own by default.",
 )
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Print the resolved run and stop.")

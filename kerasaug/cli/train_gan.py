@@ -139,6 +139,8 @@ def train_gan(
     )
     with common.naming(f"--model {model}"):
         training.learned_class(model, data)
+    with common.naming(f"--batch-size {config.batch_size}"):
+        distribution.check_batch(replicated, config.batch_size)
     with common.naming(f"--output {output}"):
         config = training.check_folder(ModelFolder(output), config, data, fresh=not resume)
     shown = {**config.__dict__, "precision": described(config.precision)}
@@ -146,6 +148,9 @@ def train_gan(
     common.print_notes(whole)
     if dry_run:
         return
+    # Once, for the training and for the judge.
+    whole = whole.cache()
+    data = whole.reduce(amounts, seed)
     judging = config.judge_steps / STEP_COST
     with Progress(config.steps + judging) as progress:
 

@@ -9,7 +9,7 @@ import os
 import zipfile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kerasaug.errors import InputError
+from kerasaug.errors import LOST_WORKER, InputError
 
 if TYPE_CHECKING:
     from kerasaug.models.generative import GenerativeModel
@@ -143,6 +143,8 @@ def load(name: str, path: str | os.PathLike[str]) -> "GenerativeModel":
         raise
     # Damage makes many kinds of errors.
     except Exception as error:
+        if type(error).__name__ in LOST_WORKER:
+            raise
         raise InputError(f"{path} holds no {name} of this version, or it is damaged") from error
 
 

@@ -39,7 +39,7 @@ class Study:
         self.run_file = self.output / "run.json"
         kept = self._kept_config()
         begun_with = None if kept is None else kept["precision"]
-        chosen = config.precision or begun_with or precision.best_dtype_policy()
+        chosen = precision.chosen(config.precision, begun_with)
         self.config = config = dataclasses.replace(config, precision=chosen)
         self.tasks = Tasks(config, dataset, self.output)
         self.generators = self.tasks.generators
