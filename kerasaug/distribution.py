@@ -10,7 +10,6 @@ from typing import Any
 import tensorflow as tf
 
 from kerasaug.errors import LOST_WORKER, InputError, TrainingFailed
-from kerasaug.models import replicas
 
 MIRRORED, MULTI_WORKER = "mirrored", "multi-worker"
 
@@ -81,7 +80,7 @@ def shared(batches: Any, model: Any) -> Any:
         return batches
     parts = model.batches_per_step
     return strategy.distribute_datasets_from_function(
-        lambda context: replicas.share(batches, parts, context)
+        lambda context: _shares(batches, parts, context)
     )
 
 
@@ -129,6 +128,30 @@ def reporting_lost_workers(strategy: Any) -> Iterator[None]:
                 "from the last checkpoint"
             ) from error
         raise
+
+
+def _shares(batches: tf.data.Dataset, parts: int, context: tf.distribute.InputContext):
+    """Gives every replica of a process its share of every batch.
+
+    Args:
+        batches: Of `(images, labels)`; the same in all processes.
+        parts: How many equal parts a train step makes of a batch; each is shared.
+        context: Tells which replicas this process has.
+
+    Returns:
+        A stream that holds, batch by batch, the shares of this process's replicas in their order.
+    """
+    replicas = context.num_replicas_in_sync
+    here = replicas // context.num_input_pipelines
+    first = context.input_pipeline_id * here
+
+    def shares(tensor):
+        size = tensor.shape[0] // (parts * replicas)
+        tensor = tf.reshape(tensor, (parts, replicas, size, *tensor.shape[1:]))
+        tensor = tf.stack(tf.unstack(tensor, axis=1)[first : first + here])
+        return tf.reshape(tensor, (here, parts * size, *tensor.shape[3:]))
+
+    return batches.map(lambda *batch: tuple(map(shares, batch))).unbatch()
 
 
 def _check_cluster() -> None:

@@ -245,7 +245,7 @@ class GenerativeModel(keras.Model, abc.ABC):
 
     def _descend(self, optimizer, tape, loss, variables):
         """Takes a step of an optimizer; gives the loss, NaN where its gradient is not finite."""
-        gradients = replicas.shared(tape.gradient(loss, variables))
+        gradients = replicas.to_be_summed(tape.gradient(loss, variables))
         optimizer.apply(gradients, variables)
         known = [gradient for gradient in gradients if gradient is not None]
         finite = [tf.reduce_all(tf.math.is_finite(gradient)) for gradient in known]

@@ -46,7 +46,7 @@ def uniform(
     return _own(lambda whole: tf.random.stateless_uniform(whole, seed, lowest, highest), shape)
 
 
-def shared(gradients: list[tf.Tensor | None]) -> list[tf.Tensor | None]:
+def to_be_summed(gradients: list[tf.Tensor | None]) -> list[tf.Tensor | None]:
     """Makes gradients of means over a share of the batch parts of those over the whole.
 
     Args:
@@ -56,30 +56,6 @@ def shared(gradients: list[tf.Tensor | None]) -> list[tf.Tensor | None]:
     if parts == 1:
         return gradients
     return [g if g is None else tf.math.scalar_mul(1.0 / parts, g) for g in gradients]
-
-
-def share(batches: tf.data.Dataset, parts: int, context: tf.distribute.InputContext):
-    """Gives every replica of a process its share of every batch.
-
-    Args:
-        batches: Of `(images, labels)`; the same in all processes.
-        parts: How many equal parts a train step makes of a batch; each is shared.
-        context: Tells which replicas this process has.
-
-    Returns:
-        A stream that holds, batch by batch, the shares of this process's replicas in their order.
-    """
-    replicas = context.num_replicas_in_sync
-    here = replicas // context.num_input_pipelines
-    first = context.input_pipeline_id * here
-
-    def shares(tensor):
-        size = tensor.shape[0] // (parts * replicas)
-        tensor = tf.reshape(tensor, (parts, replicas, size, *tensor.shape[1:]))
-        tensor = tf.stack(tf.unstack(tensor, axis=1)[first : first + here])
-        return tf.reshape(tensor, (here, parts * size, *tensor.shape[3:]))
-
-    return batches.map(lambda *batch: tuple(map(shares, batch))).unbatch()
 
 
 def _own(draw: Callable[[tuple], tf.Tensor], shape: Sequence) -> tf.Tensor:
