@@ -151,11 +151,11 @@ def made(policy, make, seed=0):
         keras.config.set_dtype_policy("float32")
 
 
-def step_of(model):
+def step_of(model, xla=False):
     """A function that takes a train step on images and waits for it."""
     takes_labels = isinstance(model, WGAN)
 
-    @tf.function(jit_compile=False)
+    @tf.function(jit_compile=xla)
     def step(images):
         labels = tf.zeros((tf.shape(images)[0],), tf.int32)
         return model.train_step((images, labels) if takes_labels else images)
@@ -180,6 +180,7 @@ def measure_steps(rounds):
     """Prints seconds per train step."""
     images = tf.random.stateless_uniform((N_CRITIC * BATCH, *SHAPE), [0, 0], -1.0, 1.0)
     steps = {name: (step_of(made(*how)), images) for name, how in variants().items()}
+    steps["ours, compiled by XLA"] = step_of(made("float32", ours), xla=True), images
     if importlib.util.find_spec("torch"):
         import torch
 

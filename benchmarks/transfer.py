@@ -15,7 +15,7 @@ from kerasaug.quiet import quiet_tensorflow
 quiet_tensorflow()
 
 from kerasaug import data, models  # noqa: E402
-from kerasaug.data.dataset import collect  # noqa: E402
+from kerasaug.data.streams import collect  # noqa: E402
 from kerasaug.model_folder import ModelFolder  # noqa: E402
 from kerasaug.study import fidelity  # noqa: E402
 from kerasaug.study.judge import Judge  # noqa: E402

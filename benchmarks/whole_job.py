@@ -1,0 +1,111 @@
+"""What the time of a quick study goes into, beside its bare trainings.
+
+Runs the study in as many processes at once as `bin/evaluate` would use, each the whole of it, one
+task at a time, with stop watches around `fit`, around the callbacks in it, and around the wait for
+the next batch. A bare training is `fit` without its callbacks. Prints, of each process, the seconds
+of all this, and how many times as long as its bare trainings the whole took.
+
+    python benchmarks/whole_job.py [--seeds 3] [--processes 2]
+"""
+
+import time
+
+START = time.perf_counter()
+
+import argparse  # noqa: E402
+import collections  # noqa: E402
+import functools  # noqa: E402
+import subprocess  # noqa: E402
+import sys  # noqa: E402
+import tempfile  # noqa: E402
+
+from kerasaug.quiet import quiet_tensorflow  # noqa: E402
+
+seconds: collections.Counter = collections.Counter()
+ALONE = "alone"
+
+
+def main() -> None:
+    """The entry point."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--processes", type=int, default=0, help="0 for what bin/evaluate takes")
+    parser.add_argument(f"--{ALONE}", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    quiet_tensorflow()
+    if options.alone:
+        run_study(options.seeds)
+        return
+    from kerasaug.study.parallel import default_jobs
+
+    command = [sys.executable, __file__, f"--{ALONE}", "--seeds", str(options.seeds)]
+    count = options.processes or default_jobs()
+    running = [subprocess.Popen(command) for _ in range(count)]
+    sys.exit(max(each.wait() for each in running))
+
+
+def run_study(seeds):
+    """Runs the quick study with stop watches, and prints what they show."""
+    import keras
+    import studies
+
+    from kerasaug.study import parallel
+
+    parallel.limit_threads()
+    keras.Model.fit = watched(keras.Model.fit, "fit")
+    keras.Model.make_train_function = watched_train_function
+    hooks = [name for name in dir(keras.callbacks.CallbackList) if name.startswith("on_")]
+    for name in hooks:
+        hook = watched(getattr(keras.callbacks.CallbackList, name), "callbacks")
+        setattr(keras.callbacks.CallbackList, name, hook)
+    imported = time.perf_counter() - START
+    with tempfile.TemporaryDirectory() as folder:
+        studies.quick(folder, seeds=seeds).run(studies.Silent())
+    whole = time.perf_counter() - START
+    bare = seconds["fit"] - seconds["callbacks"]
+    print(
+        f"whole {whole:.0f} s, of it imports {imported:.1f}, fit {seconds['fit']:.0f}, of it "
+        f"callbacks {seconds['callbacks']:.1f}; whole over bare fit {whole / bare:.3f}; "
+        f"steps waited for images {seconds['wait']:.2f} s, {seconds['wait'] / bare:.2%} of that",
+        flush=True,
+    )
+
+
+def watched(function, name):
+    """The function, its time counted; not twice where it calls itself or another of that name."""
+
+    @functools.wraps(function)
+    def run(*args, **kwargs):
+        if name in running:
+            return function(*args, **kwargs)
+        running.add(name)
+        start = time.perf_counter()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            seconds[name] += time.perf_counter() - start
+            running.discard(name)
+
+    return run
+
+
+running: set[str] = set()
+
+
+def watched_train_function(model, force=False):
+    """Makes the train function in two parts, so that the first, the next batch, can be timed."""
+    import tensorflow as tf
+
+    step = tf.function(model.train_step, jit_compile=False)
+
+    def run(iterator):
+        start = time.perf_counter()
+        batch = next(iterator)
+        seconds["wait"] += time.perf_counter() - start
+        return step(batch)
+
+    model.train_function = run
+
+
+if __name__ == "__main__":
+    main()
