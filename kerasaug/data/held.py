@@ -86,8 +86,8 @@ def blocks(images: np.ndarray) -> Blocks:
 def beside(held: Sequence[Held], stream: tf.data.Dataset) -> tf.data.Dataset:
     """Puts the pixels beside every element of a stream, for a function that draws from them.
 
-    A tensor that the function holds itself would be copied, since TensorFlow rewrites pipelines;
-    of a variable, deterministic operations allow no batch to be prepared ahead of its use.
+    TensorFlow rewrites pipelines, and copies the tensors in them, but for those in a list; where a
+    function reads a variable, deterministic operations allow no batch to be prepared ahead.
 
     Args:
         held: Images in memory.
@@ -96,8 +96,24 @@ def beside(held: Sequence[Held], stream: tf.data.Dataset) -> tf.data.Dataset:
     Returns:
         A stream of `(pixels, element)`: a tuple of the tensors that hold the images, each once.
     """
-    tensors = tuple({id(each.pixels): each.pixels for each in held}.values())
-    return tf.data.Dataset.zip(tf.data.Dataset.from_tensors(tensors).repeat(), stream)
+    tensors = list({id(each.pixels): each.pixels for each in held}.values())
+    packed = tf.raw_ops.EmptyTensorList(
+        element_shape=-1, max_num_elements=len(tensors), element_dtype=tf.uint8
+    )
+    for tensor in tensors:
+        packed = tf.raw_ops.TensorListPushBack(input_handle=packed, tensor=tensor)
+    shapes = [tensor.shape for tensor in tensors]
+
+    def unpack(packed, *element):
+        found = [
+            tf.raw_ops.TensorListGetItem(
+                input_handle=packed, index=index, element_shape=-1, element_dtype=tf.uint8
+            )
+            for index in range(len(shapes))
+        ]
+        return tuple(map(tf.ensure_shape, found, shapes)), *element
+
+    return tf.data.Dataset.zip(tf.data.Dataset.from_tensors(packed).repeat(), stream).map(unpack)
 
 
 def gatherer(
