@@ -1,7 +1,8 @@
 """Trials per minute on a Dask cluster of one worker with one thread, and of two.
 
 Starts a scheduler and the workers here, and runs the same trials of the quick study on both, each
-in a folder of its own. The time counts from the first trial's start to the last one's result.
+in a folder of its own. The time is that of the whole study, with the start of every trial's
+process.
 
     python benchmarks/cluster.py [--seeds 4]
 

@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def write_images(folder, count, side):
-    """Writes MNIST's training and test images, one in a hundred fives among the first."""
+    """Writes MNIST's first training and test images as a folder of classes."""
     from kerasaug import data
 
     mnist = data.load("mnist")
