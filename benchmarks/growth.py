@@ -17,7 +17,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from kerasaug.quiet import quiet_tensorflow
@@ -25,13 +24,12 @@ from kerasaug.quiet import quiet_tensorflow
 BASE, TIMES, SIDES = 15_000, (1, 2, 4), (28, 64, 128)
 TESTED = 2_000
 ARMS = "none,balanced+affine,conditional-wgan:1000"
-CHILD = "child"
 
 
 def main() -> None:
     """The entry point."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(f"--{CHILD}", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     quiet_tensorflow()
     if options.child:
@@ -45,7 +43,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             write_images(Path(folder), count, side)
             for held in ("held", "disk"):
-                command = [sys.executable, __file__, f"--{CHILD}", folder, held]
+                command = [sys.executable, __file__, "--child", folder, held]
                 done = subprocess.run(command, check=True, capture_output=True, text=True)
                 print(f"{count:6} {side:4} {held}: {done.stdout.strip()}", flush=True)
 
@@ -89,8 +87,7 @@ def run_study(folder, held):
         study = studies.quick(output, seeds=1, arms=ARMS, dataset=dataset, latent_map=False)
         study.run(studies.Silent())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    seconds = np.array([time.perf_counter(), began[0]]) - start
-    print(f"{seconds[0]:.0f} {seconds[1]:.1f} {peak}")
+    print(f"{time.perf_counter() - start:.0f} {began[0] - start:.1f} {peak}")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ import tempfile  # noqa: E402
 from kerasaug.quiet import quiet_tensorflow  # noqa: E402
 
 seconds: collections.Counter = collections.Counter()
-ALONE = "alone"
+watching: set[str] = set()
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--processes", type=int, default=0, help="0 for what bin/evaluate takes")
-    parser.add_argument(f"--{ALONE}", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     quiet_tensorflow()
     if options.alone:
@@ -39,7 +39,7 @@ def main() -> None:
         return
     from kerasaug.study.parallel import default_jobs
 
-    command = [sys.executable, __file__, f"--{ALONE}", "--seeds", str(options.seeds)]
+    command = [sys.executable, __file__, "--alone", "--seeds", str(options.seeds)]
     count = options.processes or default_jobs()
     running = [subprocess.Popen(command) for _ in range(count)]
     sys.exit(any([each.wait() for each in running]))
@@ -55,10 +55,10 @@ def run_study(seeds):
     parallel.limit_threads()
     keras.Model.fit = watched(keras.Model.fit, "fit")
     keras.Model.make_train_function = watched_train_function
-    hooks = [name for name in dir(keras.callbacks.CallbackList) if name.startswith("on_")]
-    for name in hooks:
-        hook = watched(getattr(keras.callbacks.CallbackList, name), "callbacks")
-        setattr(keras.callbacks.CallbackList, name, hook)
+    for name in dir(keras.callbacks.CallbackList):
+        if name.startswith("on_"):
+            hook = watched(getattr(keras.callbacks.CallbackList, name), "callbacks", inside="fit")
+            setattr(keras.callbacks.CallbackList, name, hook)
     imported = time.perf_counter() - START
     with tempfile.TemporaryDirectory() as folder:
         studies.quick(folder, seeds=seeds).run(studies.Silent())
@@ -72,25 +72,25 @@ def run_study(seeds):
     )
 
 
-def watched(function, name):
-    """The function, its time counted; not twice where it calls itself or another of that name."""
+def watched(function, name, inside=None):
+    """The function, its time counted; not twice where it calls another of that name.
+
+    With `inside`, only that of calls from what is watched by this name.
+    """
 
     @functools.wraps(function)
     def run(*args, **kwargs):
-        if name in running:
+        if name in watching or (inside is not None and inside not in watching):
             return function(*args, **kwargs)
-        running.add(name)
+        watching.add(name)
         start = time.perf_counter()
         try:
             return function(*args, **kwargs)
         finally:
             seconds[name] += time.perf_counter() - start
-            running.discard(name)
+            watching.discard(name)
 
     return run
-
-
-running: set[str] = set()
 
 
 def watched_train_function(model, force=False):
