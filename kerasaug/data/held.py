@@ -7,19 +7,19 @@ import numpy as np
 import tensorflow as tf
 
 BATCH = 64
+PROCESSOR = "CPU:0"
+"""Where pipelines run, whatever trains."""
 
 
 class Held(NamedTuple):
     """Some of the images that one variable holds.
 
     Attributes:
-        pixels: uint8 variable (m, height, width, channels), which others may show images of as
-            well; it is never changed. Of tensors, TensorFlow makes copies when it rewrites the
-            pipelines that draw from them.
+        pixels: uint8 (m, height, width, channels), which others may show images of as well.
         places: int64 array (n,), where in it each image stands.
     """
 
-    pixels: tf.Variable
+    pixels: tf.Tensor
     places: np.ndarray
 
     def at(self, positions: np.ndarray) -> "Held":
@@ -40,7 +40,8 @@ class Held(NamedTuple):
             A finite stream of `(image, label)`.
         """
         places = tf.data.Dataset.from_tensor_slices((self.places, labels)).batch(BATCH)
-        images = places.map(lambda at, label: (tf.gather(self.pixels, at), label)).unbatch()
+        drawn = beside([self], places)
+        images = drawn.map(lambda pixels, at: (tf.gather(pixels[0], at[0]), at[1])).unbatch()
         # Keras warns at the end of a stream whose length it did not know.
         return images.apply(tf.data.experimental.assert_cardinality(len(labels)))
 
@@ -84,24 +85,60 @@ def blocks(images: np.ndarray) -> Blocks:
     return Blocks(images.shape, images.dtype, read)
 
 
-def gatherer(held: Sequence[Held]) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+def beside(held: Sequence[Held], stream: tf.data.Dataset) -> tf.data.Dataset:
+    """Puts the pixels beside every element of a stream, for a function that draws from them.
+
+    TensorFlow rewrites pipelines, and copies the tensors in them, but for those in a list; where a
+    function reads a variable, deterministic operations allow no batch to be prepared ahead.
+
+    Args:
+        held: Images in memory.
+        stream: Any.
+
+    Returns:
+        A stream of `(pixels, element)`: a tuple of the tensors that hold the images, each once.
+    """
+    tensors = list({id(each.pixels): each.pixels for each in held}.values())
+    with tf.device(PROCESSOR):
+        packed = tf.raw_ops.EmptyTensorList(
+            element_shape=-1, max_num_elements=len(tensors), element_dtype=tf.uint8
+        )
+        for tensor in tensors:
+            packed = tf.raw_ops.TensorListPushBack(input_handle=packed, tensor=tensor)
+    shapes = [tensor.shape for tensor in tensors]
+
+    def unpack(packed, *element):
+        found = [
+            tf.raw_ops.TensorListGetItem(
+                input_handle=packed, index=index, element_shape=-1, element_dtype=tf.uint8
+            )
+            for index in range(len(shapes))
+        ]
+        return tuple(map(tf.ensure_shape, found, shapes)), *element
+
+    return tf.data.Dataset.zip(tf.data.Dataset.from_tensors(packed).repeat(), stream).map(unpack)
+
+
+def gatherer(
+    held: Sequence[Held],
+) -> Callable[[Sequence[tf.Tensor], tf.Tensor, tf.Tensor], tf.Tensor]:
     """Makes a function that takes images out of memory.
 
     Args:
-        held: Where they are; places of some may be in the same variable.
+        held: Where they are; places of some may be in the same tensor.
 
     Returns:
-        Takes which of `held`, int32 or int64 (n,), and the place in its variable, int64 (n,), to
-        images (n, height, width, channels).
+        Takes the pixels that `beside` gives, which of `held`, int32 or int64 (n,), and the place in
+        its tensor, int64 (n,), to images (n, height, width, channels).
     """
-    variables = {id(each.pixels): each.pixels for each in held}
-    variable_of = tf.constant([list(variables).index(id(each.pixels)) for each in held])
+    tensors = list(dict.fromkeys(id(each.pixels) for each in held))
+    tensor_of = tf.constant([tensors.index(id(each.pixels)) for each in held])
 
-    def gather(which, place):
-        source = tf.gather(variable_of, which)
-        rows = tf.dynamic_partition(tf.range(len(place)), source, len(variables))
-        places = tf.dynamic_partition(place, source, len(variables))
-        images = tf.dynamic_stitch(rows, list(map(tf.gather, variables.values(), places)))
+    def gather(pixels, which, place):
+        source = tf.gather(tensor_of, which)
+        rows = tf.dynamic_partition(tf.range(len(place)), source, len(tensors))
+        places = tf.dynamic_partition(place, source, len(tensors))
+        images = tf.dynamic_stitch(rows, list(map(tf.gather, pixels, places)))
         return tf.ensure_shape(images, (*place.shape, *held[0].pixels.shape[1:]))
 
     return gather
@@ -116,16 +153,15 @@ def hold(images: Blocks) -> Held:
     Returns:
         All of them, in their order.
     """
-    # Pipelines run on the processor, whatever trains.
-    with tf.device("CPU:0"):
-        pixels = tf.Variable(tf.zeros(images.shape, tf.uint8), trainable=False)
-        places, done = np.arange(images.shape[0]), 0
+    with tf.device(PROCESSOR):
+        pixels = tf.raw_ops.Empty(shape=images.shape, dtype=tf.uint8, init=True)
+        done = 0
         for some in images.read():
-            # Some at a time: a variable that is assigned an array shares it, and copies it when
-            # it is first drawn from.
-            pixels.scatter_update(tf.IndexedSlices(some, places[done : done + len(some)]))
+            # Where the tensor lies, for made of an array it would for a moment be there twice.
+            rows = np.arange(done, done + len(some), dtype=np.int32)
+            tf.raw_ops.InplaceUpdate(x=pixels, i=rows, v=some)
             done += len(some)
-    return Held(pixels, places)
+    return Held(pixels, np.arange(images.shape[0]))
 
 
 def hold_stream(

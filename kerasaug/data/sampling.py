@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasaug.data import streams
-from kerasaug.data.held import Held, gatherer
+from kerasaug.data.held import Held, beside, gatherer
 
 Augmentation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 """`(images uint8 (n, height, width, channels), seed int64 (2,)) -> images`, a pure function."""
@@ -60,7 +60,8 @@ def from_memory(parts: Sequence[Part], batch_size: int, seed: int) -> tf.data.Da
     Returns:
         A stream of `(images, labels)`: uint8 (batch_size, height, width, channels) and int32.
     """
-    take = gatherer([part.images for part in parts])
+    held = [part.images for part in parts]
+    take = gatherer(held)
     places = tf.constant(np.concatenate([part.images.places for part in parts]))
     labels = tf.constant([part.class_id for part in parts], tf.int32)
     counts = np.array([part.count for part in parts])
@@ -87,8 +88,9 @@ def from_memory(parts: Sequence[Part], batch_size: int, seed: int) -> tf.data.Da
         position = tf.gather(first, chosen) + shuffled % tf.gather(counts, chosen)
         return drawn + tf.reduce_sum(marked, axis=0), (number, chosen, tf.gather(places, position))
 
-    def gather(number, chosen, place):
-        batch = take(chosen, place)
+    def gather(pixels, drawn):
+        number, chosen, place = drawn
+        batch = take(pixels, chosen, place)
         for index, augment in enumerate(augmentations):
             own = tf.gather(tf.constant([part.augment is augment for part in parts]), chosen)
             changed = _with_own_seed(augment, index)(batch, _seeds(seed, number))
@@ -96,7 +98,7 @@ def from_memory(parts: Sequence[Part], batch_size: int, seed: int) -> tf.data.Da
         return batch, tf.gather(labels, chosen)
 
     nothing = tf.zeros((len(parts),), tf.int64)
-    indices = tf.data.Dataset.counter().scan(nothing, choose)
+    indices = beside(held, tf.data.Dataset.counter().scan(nothing, choose))
     return indices.map(gather, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
 

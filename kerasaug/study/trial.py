@@ -23,7 +23,7 @@ from kerasaug.study.arms import CEILING, VARIED, Arm
 from kerasaug.study.config import Length
 from kerasaug.study.supply import Supply
 
-TEST_BATCH = 1000
+TEST_BATCH = 250
 SMOTE_NEIGHBOURS = 5
 UNADJUSTED = "0"
 STRENGTHS = ("0.5", "0.25", "0.75", UNADJUSTED, "1")

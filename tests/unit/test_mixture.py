@@ -117,6 +117,21 @@ def test_parts_of_no_weight_are_left_out(tiny):
     assert (labels == 0).all()
 
 
+def test_batches_from_memory_can_be_prepared_ahead_of_their_use(tiny):
+    parts = mixture.symmetric(tiny, [np.zeros((4, 8, 8, 1), np.uint8)] * 3, 0.25)
+    stream = mixture.batches(parts, 8, seed=0, augment=augment.affine)
+    asked, found = [stream], []
+    while asked:
+        part = asked.pop()
+        asked += part._inputs()
+        for function in part._functions():
+            found += function.function.graph.get_operations()
+    assert "GatherV2" in {operation.type for operation in found}
+    # Deterministic, TensorFlow prepares nothing ahead that reads what may change meanwhile.
+    stateful = {operation.type for operation in found if operation.op_def.is_stateful}
+    assert stateful <= {"StatefulPartitionedCall"}
+
+
 def test_a_symmetric_mixture_has_the_same_share_generated_in_every_class(tiny):
     black = [np.zeros((n, 8, 8, 1), np.uint8) for n in (5, 30, 7)]
     images, labels = draw(mixture.symmetric(tiny, black, share=0.25))
