@@ -264,17 +264,21 @@ class ImageDataset:
             validation=validation,
         )
 
-    def class_stream(self, class_id: int) -> tf.data.Dataset:
-        """The training images of one class, as a stream in the order of the split.
+    def class_images(self, class_id: int, most: int | None = None) -> np.ndarray:
+        """The training images of one class, in the order of the split.
 
         Args:
-            class_id: Index of the class.
+            class_id: Index of the class, which has images.
+            most: How many to read, the first ones; None for all.
 
         Returns:
-            A finite stream of `(image, label)`.
+            uint8 array (n, height, width, channels).
         """
         part = mixture.balanced(self)[class_id]
-        return streams.decoded(part.as_stream(), part.decode)
+        if self.held is not None:
+            return part.images.at(np.arange(part.count)[:most]).read()
+        records = part.images if most is None else part.images.take(most)
+        return streams.collect(streams.decoded(records, part.decode))[0]
 
     def batches(
         self,

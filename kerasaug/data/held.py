@@ -30,6 +30,11 @@ class Held(NamedTuple):
         """
         return self._replace(places=self.places[positions])
 
+    def read(self) -> np.ndarray:
+        """A copy of the images, uint8 array (n, height, width, channels), in their order."""
+        with tf.device(PROCESSOR):
+            return tf.gather(self.pixels, self.places).numpy()
+
     def stream(self, labels: np.ndarray) -> tf.data.Dataset:
         """The images in their order.
 

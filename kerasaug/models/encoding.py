@@ -1,6 +1,7 @@
 """What models with an encoder can do: encode, reconstruct, transfer, vary."""
 
 import abc
+import functools
 
 import numpy as np
 import tensorflow as tf
@@ -64,7 +65,7 @@ class EncodingModel(GenerativeModel, abc.ABC):
         self.check_classes(labels)
         labels = tf.broadcast_to(tf.cast(labels, tf.int32), (len(images),))
         chunks = [
-            self.encode_batch(to_float(images[i : i + CHUNK]), labels[i : i + CHUNK])
+            self._encode_compiled(to_float(images[i : i + CHUNK]), labels[i : i + CHUNK])
             for i in range(0, len(images), CHUNK)
         ]
         means, log_variances = zip(*chunks, strict=True)
@@ -81,7 +82,7 @@ class EncodingModel(GenerativeModel, abc.ABC):
             uint8 array (n, height, width, channels).
         """
         self.check_classes(labels)
-        return self.in_chunks(self.decode_batch, codes, labels)
+        return self.in_chunks(self._decode_compiled, codes, labels)
 
     def reconstruct(self, images: np.ndarray, labels: np.ndarray | int = 0) -> np.ndarray:
         """Encodes images and decodes the means of their codes.
@@ -149,3 +150,13 @@ class EncodingModel(GenerativeModel, abc.ABC):
         after = self.decode_codes(codes + strength * differences, class_ids)
         changed = images.astype(np.int16) + after - before
         return np.clip(changed, 0, 255).astype(np.uint8)
+
+    @functools.cached_property
+    def _encode_compiled(self):
+        images = tf.TensorSpec((None, *self.image_shape), tf.float32)
+        return tf.function(self.encode_batch, (images, tf.TensorSpec((None,), tf.int32)))
+
+    @functools.cached_property
+    def _decode_compiled(self):
+        codes = tf.TensorSpec((None, self.latent_dim), tf.float32)
+        return tf.function(self.decode_batch, (codes, tf.TensorSpec((None,), tf.int32)))

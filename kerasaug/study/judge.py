@@ -55,7 +55,7 @@ class Judge:
         outputs = [classifier.get_layer("features").output, classifier.output]
         self.network = keras.Model(classifier.input, outputs)
         self.real_features = {
-            class_id: self._features(whole.class_stream(class_id))
+            class_id: self._features(whole, class_id)
             for class_id, count in enumerate(whole.class_counts)
             if count >= fidelity.FEWEST
         }
@@ -102,7 +102,7 @@ class Judge:
                 continue
             real_features, said = self.look(real)
             right, seen = right + int((said == class_id).sum()), seen + len(said)
-            kept = self._features(dataset.class_stream(class_id))
+            kept = self._features(dataset, class_id)
             features, recognised = self.look(generate(MOST_IMAGES, class_id))
             measured[dataset.class_names[class_id]] = {
                 "generated": {
@@ -115,6 +115,5 @@ class Judge:
             }
         return {"judge_accuracy": right / seen if seen else None, "classes": measured}
 
-    def _features(self, stream):
-        images, _ = collect(stream.take(MOST_IMAGES))
-        return self.look(images)[0]
+    def _features(self, dataset, class_id):
+        return self.look(dataset.class_images(class_id, MOST_IMAGES))[0]

@@ -8,7 +8,6 @@ from typing import Any
 
 from kerasaug import plots, precision, provenance, training
 from kerasaug.data.dataset import ImageDataset
-from kerasaug.data.streams import collect
 from kerasaug.errors import InputError, TrainingFailed
 from kerasaug.files import atomic, is_empty, locked, write_json
 from kerasaug.study import parallel, report, results
@@ -183,7 +182,7 @@ class Study:
             return
         dataset = dataset.cache()
         class_id = dataset.rare_classes[0]
-        real, _ = collect(dataset.class_stream(class_id).take(PICTURED))
+        real = dataset.class_images(class_id, PICTURED)
         generated = {}
         # Arms that differ in their count or augmentation alone share a picture.
         for model, varies in dict.fromkeys(

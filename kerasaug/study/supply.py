@@ -6,7 +6,6 @@ import keras
 import numpy as np
 
 from kerasaug.data.dataset import MOST_CACHED, ImageDataset
-from kerasaug.data.streams import collect
 from kerasaug.errors import TrainingFailed
 from kerasaug.images import to_float
 from kerasaug.model_folder import ModelFolder
@@ -115,7 +114,7 @@ class Supply:
         """
         model = self.folder.load_encoder()
         random = np.random.default_rng(self.seed)
-        real = {c: self._real(c)[0] for c in self._present()}
+        real = {c: self._real(c) for c in self._present()}
         common = {c: images for c, images in real.items() if c not in self.dataset.rare_classes}
         changes = self._differences(model, common or real, random)
         made = self._nothing()
@@ -128,11 +127,11 @@ class Supply:
     def _present(self) -> list[int]:
         return [c for c, count in enumerate(self.dataset.class_counts) if count > 0]
 
-    def _real(self, class_id: int) -> tuple[np.ndarray, np.ndarray]:
+    def _real(self, class_id: int) -> np.ndarray:
         # All classes are held at once, in no more memory than cached data take.
         size = np.prod(self.dataset.image_shape) * self.dataset.num_classes
         most = max(1, min(MOST_REAL, MOST_CACHED // int(size)))
-        return collect(self.dataset.class_stream(class_id).take(most))
+        return self.dataset.class_images(class_id, most)
 
     def _nothing(self) -> list[np.ndarray]:
         """An empty array for every class."""
@@ -162,13 +161,10 @@ class Supply:
 
     def _sampled(self, classes, random):
         """About `pool` training images of some classes, evenly, without repeating one."""
+        each = -(-self.pool // len(classes))
         found = [self._real(c) for c in classes]
-        each = -(-self.pool // len(found))
-        chosen = [random.permutation(len(labels))[:each] for _, labels in found]
-        return tuple(
-            np.concatenate([pair[side][at] for pair, at in zip(found, chosen, strict=True)])
-            for side in (0, 1)
-        )
+        chosen = [images[random.permutation(len(images))[:each]] for images in found]
+        return np.concatenate(chosen), np.repeat(classes, list(map(len, chosen)))
 
     def _filtered(self, rounds, class_id, count):
         """Takes rounds of images until enough have passed."""

@@ -13,7 +13,6 @@ from kerasaug import graphs
 from kerasaug.data import augment, mixture
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.data.sampling import Part
-from kerasaug.data.streams import collect
 from kerasaug.errors import InputError
 from kerasaug.files import atomic
 from kerasaug.models.classifier import adjusted_logits, build_classifier
@@ -235,7 +234,7 @@ def _smote(dataset: ImageDataset, class_id: int, count: int, seed: int) -> np.nd
     """Makes images between neighbours; Chawla et al. 2002 (arXiv 1106.1813)."""
     from imblearn.over_sampling import SMOTE
 
-    real, _ = collect(dataset.class_stream(class_id))
+    real = dataset.class_images(class_id)
     if len(real) < 2:
         raise InputError(
             f"arm smote: class {dataset.class_names[class_id]} has one image; needed are 2"

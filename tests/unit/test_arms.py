@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from kerasaug.data.streams import collect
 from kerasaug.errors import InputError
 from kerasaug.study import arms, trial
 
@@ -122,7 +121,7 @@ def test_what_each_arm_trains_on(tiny):
 
 def test_smote_makes_images_between_two_real_ones(tiny):
     reduced = tiny.reduce({2: 4}).cache()
-    real, _ = collect(reduced.class_stream(2))
+    real = reduced.class_images(2)
     made = trial._smote(reduced, 2, 30, seed=0)
     assert made.shape == (30, 8, 8, 1)
     assert (made >= real.min(axis=0)).all()

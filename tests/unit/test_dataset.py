@@ -48,8 +48,10 @@ def test_a_cached_set_holds_the_same_images(streamed, first):
     np.testing.assert_array_equal(cached.indices, reduced.indices)
     assert cached.fingerprint == reduced.fingerprint
     for class_id in range(3):
-        ours, theirs = cached.class_stream(class_id), reduced.class_stream(class_id)
-        np.testing.assert_array_equal(collect(ours)[0], collect(theirs)[0])
+        ours, theirs = cached.class_images(class_id), reduced.class_images(class_id)
+        np.testing.assert_array_equal(ours, theirs)
+        np.testing.assert_array_equal(cached.class_images(class_id, 2), theirs[:2])
+        np.testing.assert_array_equal(reduced.class_images(class_id, 2), theirs[:2])
 
 
 def test_a_fingerprint_depends_on_the_images_and_the_labels_of_both_splits():

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from kerasaug.data.streams import collect
 from kerasaug.errors import TrainingFailed
 from kerasaug.study.supply import ROUNDS, Supply
 
@@ -115,7 +114,7 @@ def test_styles_are_carried_to_the_rare_class_and_the_others_rebuilt(tiny):
     made = given.symmetric()
     assert set(styles.rebuilt) == {0, 1}
     for class_id in (0, 1):
-        real, _ = collect(reduced.class_stream(class_id))
+        real = reduced.class_images(class_id)
         assert len(made[class_id]) == POOL
         assert {x.tobytes() for x in made[class_id]} <= {x.tobytes() for x in real}
     assert all(carried == ({0, 1}, 2, POOL) for carried in styles.carried)
@@ -135,7 +134,7 @@ def test_a_class_without_any_confirmed_image_ends_the_trial(tiny):
 
 def test_real_images_of_every_class_are_varied_as_those_of_classes_that_are_not_rare(tiny):
     reduced = tiny.reduce({2: 3}).cache()
-    real = [{x.tobytes() for x in collect(reduced.class_stream(c))[0]} for c in range(3)]
+    real = [{x.tobytes() for x in reduced.class_images(c)} for c in range(3)]
     styles = Styles()
     made = supply(reduced, styles, teacher=no_teacher).varied()
     assert [len(images) for images in made] == [POOL] * 3
