@@ -42,7 +42,7 @@ def trials_per_minute(workers, seeds):
     ):
         study = studies.quick(folder, seeds=seeds, arms=ARMS, latent_map=False)
         start = time.perf_counter()
-        found = study.run(studies.Silent(), scheduler=cluster.scheduler_address)
+        found = study.run(scheduler=cluster.scheduler_address)
         minutes = (time.perf_counter() - start) / 60.0
     trials = sum(len(arm["trials"]) for arm in found["arms"].values())
     return trials / minutes

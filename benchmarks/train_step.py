@@ -237,7 +237,7 @@ def measure_quality(steps, seeds):
     dataset = data.load("mnist").cache()
     judge = Judge(dataset, steps=400)
     real, _ = next(dataset.test.batch(DRAWN).as_numpy_iterator())
-    real_features, _ = judge.look(real)
+    real_sample = fidelity.Sample(judge.look(real)[0])
     print(f"kernel distance to test images after {steps} steps: mean, range of {seeds} seeds")
     chosen = {name: how for name, how in variants().items() if name not in SLOW}
     for name, how in chosen.items():
@@ -252,8 +252,8 @@ def measure_quality(steps, seeds):
             inputs = [latents, np.zeros(DRAWN, np.int32), np.zeros(DRAWN, np.float32)]
             inputs = inputs if isinstance(model, WGAN) else latents
             drawn = to_uint8(model.generator.predict(inputs, batch_size=250, verbose=0)).numpy()
-            features, _ = judge.look(drawn)
-            distances.append(fidelity.figures(real_features, features)["kernel_distance"])
+            sample = fidelity.Sample(judge.look(drawn)[0])
+            distances.append(fidelity.kernel_distance(real_sample, sample))
         ends = f"{min(distances):.3f} to {max(distances):.3f}"
         print(f"{name:32}{statistics.mean(distances):8.3f}  {ends}", flush=True)
 

@@ -27,8 +27,15 @@ def write(model: EncodingModel, dataset: ImageDataset, folder: Path) -> None:
         dataset: The imbalanced data; at most 500 images of a class are drawn.
         folder: Where `train.png`, `test.png` and `plane.png` go.
     """
-    codes, labels = _codes(model, dataset.train, dataset.num_classes)
-    test_codes, test_labels = _codes(model, dataset.test, dataset.num_classes)
+    present = [class_id for class_id, count in enumerate(dataset.class_counts) if count > 0]
+    images = [dataset.class_images(class_id, MOST_POINTS) for class_id in present]
+    labels = np.repeat(present, list(map(len, images)))
+    codes, _ = model.encode(np.concatenate(images), labels)
+    test = first_of_each(dataset.test, MOST_POINTS, dataset.num_classes)
+    test_images, test_labels = collect(test)
+    by_class = np.argsort(test_labels, kind="stable")
+    test_images, test_labels = test_images[by_class], test_labels[by_class]
+    test_codes, _ = model.encode(test_images, test_labels)
     rare = dataset.rare_classes
     # A map of two dimensions is drawn as it is.
     projection = FunctionTransformer() if model.latent_dim == 2 else PCA(2)
@@ -46,13 +53,6 @@ def write(model: EncodingModel, dataset: ImageDataset, folder: Path) -> None:
         plots.save_figure(figure, folder / name)
     plane = projection.inverse_transform(_grid(limits)).astype(np.float32)
     plots.save_grid(model.decode_codes(plane, rare[0]), folder / PLANE, PLANE_SIDE)
-
-
-def _codes(model, stream, num_classes):
-    images, labels = collect(first_of_each(stream, MOST_POINTS, num_classes))
-    by_class = np.argsort(labels, kind="stable")
-    images, labels = images[by_class], labels[by_class]
-    return model.encode(images, labels)[0], labels
 
 
 def _grid(limits):

@@ -10,7 +10,7 @@ from imblearn.over_sampling.base import BaseOverSampler
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 
-from kerasaug import precision, training
+from kerasaug import fitting, precision
 from kerasaug.data import arrays
 from kerasaug.models.registry import MODELS
 from kerasaug.presets import GENERATOR_PRESETS
@@ -133,7 +133,7 @@ class GenerativeOverSampler(BaseOverSampler):
         return np.concatenate(images)
 
     def _trained(self, dataset, seed):
-        config = training.GeneratorConfig(
+        config = fitting.GeneratorConfig(
             model=self.model,
             dataset=dataset.name,
             keep={},
@@ -144,8 +144,8 @@ class GenerativeOverSampler(BaseOverSampler):
         keras.config.set_dtype_policy(config.precision)
         make_reproducible(seed)
         dataset = dataset.cache()
-        model = training.new_model(config, dataset)
-        training.fit(model, config, dataset)
+        model = fitting.new_model(config, dataset)
+        fitting.fit(model, config, dataset)
         return model
 
     def __sklearn_tags__(self):

@@ -1,4 +1,4 @@
-"""Training a generative model on a data set, into a folder, from where it last stopped."""
+"""Training a generative model into a folder, from where it last stopped."""
 
 import dataclasses
 import functools
@@ -15,19 +15,18 @@ from kerasaug import callbacks as ours
 from kerasaug import (
     checkpoints,
     distribution,
-    graphs,
+    fitting,
     health,
     latent_map,
     plots,
     precision,
     provenance,
 )
-from kerasaug.data import augment
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import InputError
 from kerasaug.files import atomic, locked
+from kerasaug.fitting import GeneratorConfig
 from kerasaug.model_folder import ModelFolder
-from kerasaug.models import networks, registry
 from kerasaug.models.encoding import EncodingModel
 from kerasaug.models.generative import GenerativeModel
 from kerasaug.reproducibility import make_reproducible
@@ -36,48 +35,9 @@ HISTORY_ROWS = 50
 CHECKPOINTS = 20
 """A kill costs at most a twentieth of a training, and Ctrl-C nothing: it saves."""
 SAMPLE_GRIDS = 10
-FEW_IMAGES = 1000
 
 Measure = Callable[[Callable[[int, int], np.ndarray], ImageDataset, Sequence[int]], dict[str, Any]]
 """What `Judge.measure` does: takes a generator, the data in memory, and the classes it makes."""
-
-
-@dataclasses.dataclass(frozen=True)
-class GeneratorConfig:
-    """Everything that a trained generator is a function of, beside the data set's content.
-
-    Attributes:
-        model: A key of `registry.MODELS`.
-        dataset: What `data.load` takes.
-        keep: Class to what is kept of it, as `ImageDataset.reduce` takes it; empty for all.
-        steps: Generator steps.
-        batch_size: Real images per critic step.
-        width: Feature maps at full resolution.
-        learning_rate: Of both optimizers.
-        seed: Of the split, the initial weights and everything random.
-        precision: One of `precision.POLICIES`; None for what the training in the folder was begun
-            with, or else what is fastest here.
-        judge_steps: How long the classifier is trained that measures the images afterwards.
-        augment: Whether an adversarial model sees classes with few images through
-            `models.differentiable_augmentation`, and a conditional autoencoder all images through
-            `augment.affine`.
-        latent_dim: Length of the latents; None for the model's own.
-        loading: What `data.load` takes beside the name.
-    """
-
-    model: str
-    dataset: str
-    keep: dict[str, int | float]
-    steps: int
-    batch_size: int
-    width: int
-    learning_rate: float
-    seed: int
-    precision: str | None
-    judge_steps: int = 400
-    augment: bool = True
-    latent_dim: int | None = None
-    loading: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def train_generator(
@@ -141,7 +101,7 @@ def _follow(config, dataset, folder, fresh, callbacks, tell, strategy):
     # A terminal's Ctrl-C reaches all of its processes: the chief saves, then this one ends.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        fit(model, config, dataset.cache(), [*kept, *callbacks])
+        fitting.fit(model, config, dataset.cache(), [*kept, *callbacks])
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -152,11 +112,11 @@ def _ready(config, dataset, folder, fresh, strategy, tell, rename=True):
     make_reproducible(config.seed)
     with distribution.reporting_lost_workers(strategy), strategy.scope():
         model = None if fresh else checkpoints.newest(config.model, folder, dataset, tell, rename)
-        return new_model(config, dataset) if model is None else model
+        return fitting.new_model(config, dataset) if model is None else model
 
 
 def _train(config, dataset, folder, fresh, callbacks, measure, tell, strategy):
-    class_id = learned_class(config.model, dataset)
+    class_id = fitting.learned_class(config.model, dataset)
     # Once more, since another run may have been in it until now.
     config = check_folder(folder, config, dataset, fresh)
     model = _ready(config, dataset, folder, fresh, strategy, tell)
@@ -189,14 +149,15 @@ def _train(config, dataset, folder, fresh, callbacks, measure, tell, strategy):
         checkpoint,
     ]
     with ours.StopOnInterrupt(checkpoint, tell) as stop:
-        fit(model, config, dataset, [*kept, *callbacks, stop])
+        fitting.fit(model, config, dataset, [*kept, *callbacks, stop])
     _finish(model, folder, f"{config.model} on {config.dataset}")
     if isinstance(model, EncodingModel):
         latent_map.write(model, dataset, folder.latent)
     fidelity = None
     if measure is not None:
         classes = range(dataset.num_classes) if class_id is None else [class_id]
-        fidelity = measure(functools.partial(folder.generate, seed=0), dataset, classes)
+        draw = functools.partial(folder.load_generator().draw, seed=0)
+        fidelity = measure(draw, dataset, classes)
     folder.write_run({**run, "status": "finished", "fidelity": fidelity})
     for checkpoint in folder.checkpoints:
         checkpoint.unlink(missing_ok=True)
@@ -241,100 +202,6 @@ def check_folder(
                 f"not {value}; use the same options to go on, or --fresh to begin anew"
             )
     return config
-
-
-def learned_class(model: str, dataset: ImageDataset) -> int | None:
-    """The one class that a model learns.
-
-    Args:
-        model: A key of `registry.MODELS`.
-        dataset: The imbalanced data.
-
-    Returns:
-        The index of the rare class; None for a model that learns them all.
-
-    Raises:
-        InputError: If several classes are rare, so that it is not clear which.
-    """
-    if registry.MODELS[model].all_classes:
-        return None
-    rare = dataset.rare_classes
-    if len(rare) > 1:
-        names = ", ".join(dataset.class_names[class_id] for class_id in rare)
-        raise InputError(
-            f"{model} makes one class, but {len(rare)} are rare ({names}); accepted here: "
-            + ", ".join(name for name, entry in registry.MODELS.items() if entry.all_classes)
-        )
-    return rare[0]
-
-
-def new_model(config: GeneratorConfig, dataset: ImageDataset) -> GenerativeModel:
-    """Makes an untrained model.
-
-    Args:
-        config: What to train and how.
-        dataset: The data, reduced.
-
-    Returns:
-        The model, compiled.
-    """
-    entry = registry.MODELS[config.model]
-    options = {"width": config.width, "seed": config.seed}
-    if config.latent_dim is not None:
-        options["latent_dim"] = config.latent_dim
-    if entry.adversarial and config.augment:
-        counts = dataset.class_counts
-        options["augmented_classes"] = [
-            class_id for class_id, count in enumerate(counts) if 0 < count < FEW_IMAGES
-        ]
-    if entry.grows:
-        # Two phases per size but the last, which has what is left.
-        sizes = len(networks.sizes(dataset.image_shape))
-        options["phase_steps"] = max(1, config.steps // (2 * sizes))
-    model = registry.create(config.model, dataset.image_shape, dataset.num_classes, **options)
-    model.compile_for_training(entry.learning_rate or config.learning_rate)
-    return model
-
-
-def fit(
-    model: GenerativeModel,
-    config: GeneratorConfig,
-    dataset: ImageDataset,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
-) -> None:
-    """Trains a model, from where it stopped.
-
-    Args:
-        model: What `new_model` made.
-        config: What to train and how.
-        dataset: The data, reduced.
-        callbacks: Keras callbacks.
-
-    Raises:
-        InputError: If the model learns one class and several are rare.
-    """
-    class_id = learned_class(config.model, dataset)
-    done = model.steps_taken
-    if done >= config.steps:
-        return
-    entry = registry.MODELS[config.model]
-    batches = dataset.batches(
-        config.batch_size * model.batches_per_step,
-        balanced=class_id is None,
-        class_id=class_id,
-        seed=config.seed,
-        augment=augment.affine if config.augment and entry.augments else None,
-    )
-    batches = distribution.shared(batches.skip(done), model)
-    lost = distribution.reporting_lost_workers(model.distribute_strategy)
-    with graphs.released(), lost:
-        model.fit(
-            batches,
-            steps_per_epoch=config.steps - done,
-            callbacks=list(callbacks),
-            shuffle=False,
-            verbose=0,
-        )
 
 
 def _finish(model: GenerativeModel, folder: ModelFolder, title: str) -> None:

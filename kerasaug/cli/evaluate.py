@@ -14,7 +14,7 @@ from kerasaug.cli import describe as describing
 from kerasaug.errors import InputError, TrainingFailed
 from kerasaug.models.registry import MODELS
 from kerasaug.precision import described
-from kerasaug.presets import GENERATOR_PRESETS, STUDY_PRESETS
+from kerasaug.presets import STUDY_PRESETS
 from kerasaug.quiet import quiet_tensorflow
 from kerasaug.study.arms import (
     ADJUSTING,
@@ -168,9 +168,8 @@ def evaluate(
     trials/.
     """
     amounts = data_options.parse_keep(keep)
-    chosen = STUDY_PRESETS[preset]
     with common.naming("--arms"):
-        parsed = parse_list(chosen.arms if arms is None else arms)
+        parsed = parse_list(STUDY_PRESETS[preset].arms if arms is None else arms)
     counts = _parse_sweep(sweep)
     for option, value in (("--share", share), ("--threshold", threshold)):
         if value is not None and math.isnan(value):
@@ -209,18 +208,14 @@ def evaluate(
         return
     time = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     output = output or Path("runs") / f"{time}-{loaded.title}"
-    steps = steps or chosen.steps
-    config = StudyConfig(
-        dataset=loaded.name,
-        loading=loaded.loading,
-        keep=amounts,
-        arms=tuple(str(arm) for arm in parsed),
-        seeds=seeds or chosen.seeds,
+    config = StudyConfig.from_preset(
+        preset,
+        loaded.name,
+        amounts,
+        arms=[str(arm) for arm in parsed],
+        seeds=seeds,
         steps=steps,
-        batch_size=chosen.batch_size,
-        # Epochs of equal length, so that the steps are exactly as many as asked for.
-        epochs=max(n for n in range(1, chosen.epochs + 1) if steps % n == 0),
-        generator=GENERATOR_PRESETS[chosen.generator],
+        loading=loaded.loading,
         generator_folder=None if generator is None else str(generator),
         precision=precision,
         share=share,

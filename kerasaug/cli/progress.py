@@ -5,13 +5,14 @@ import rich.console
 import rich.progress
 import rich.table
 
+from kerasaug.study.config import Follower
 from kerasaug.wording import printable
 
 LINES_WITHOUT_TERMINAL = 20
 STARTING = "starting"
 
 
-class Progress:
+class Progress(Follower):
     """Shows how far a long job is, how long it still takes, and its losses.
 
     Args:

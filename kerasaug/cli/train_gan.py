@@ -108,7 +108,7 @@ def train_gan(
     data_options.check_dataset(dataset, image_size)
     common.check_output(output)
     quiet_tensorflow()
-    from kerasaug import distribution, training
+    from kerasaug import distribution, fitting, training
     from kerasaug.cli.progress import Progress
     from kerasaug.model_folder import ModelFolder
     from kerasaug.study.generators import STEP_COST
@@ -126,7 +126,7 @@ def train_gan(
     data = whole.reduce(amounts, seed)
     chosen = GENERATOR_PRESETS[preset].of(model)
     given = {"steps": steps, "batch_size": batch_size}
-    config = training.GeneratorConfig(
+    config = fitting.GeneratorConfig(
         model=model,
         dataset=loaded.name,
         loading=loaded.loading,
@@ -138,7 +138,7 @@ def train_gan(
         **{**chosen._asdict(), **{name: value for name, value in given.items() if value}},
     )
     with common.naming(f"--model {model}"):
-        training.learned_class(model, data)
+        fitting.learned_class(model, data)
     with common.naming(f"--batch-size {config.batch_size}"):
         distribution.check_batch(replicated, config.batch_size)
     with common.naming(f"--output {output}"):

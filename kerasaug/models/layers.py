@@ -78,8 +78,11 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     def call(self, inputs, training=False):
         """Normalises by the statistics of the batch in training, else by those learned."""
         training = bool(training) and self.trainable
-        # The operation takes images; what lies before the features is averaged over alike.
-        images = tf.reshape(inputs, (-1, 1, 1, inputs.shape[-1]))
+        # The operation takes images; what lies before the features is averaged over alike. Images
+        # are given as they are, so that it can be fused with the convolution before it.
+        images = inputs
+        if inputs.shape.rank != 4:
+            images = tf.reshape(inputs, (-1, 1, 1, inputs.shape[-1]))
         learned = {} if training else {"mean": self.moving_mean, "variance": self.moving_variance}
         outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
             images,

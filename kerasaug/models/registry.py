@@ -1,6 +1,7 @@
 """The generative models by name; free of TensorFlow, so that commands can list them at once.
 
-To add a model: write its module, and add one line to `MODELS`.
+To add a model: write its module, and add one line to `MODELS`; a program of your own may add to it,
+see `examples/researcher.py`.
 """
 
 import importlib
@@ -19,7 +20,7 @@ class Entry(NamedTuple):
     """How a model of the registry is made.
 
     Attributes:
-        target: `module:class` of a `GenerativeModel` in this package.
+        target: `module:class` of a `GenerativeModel`, from any module that can be imported.
         all_classes: Whether it learns from all classes, in balanced batches, and makes any of them;
             otherwise it learns from the rare class alone.
         description: What it is, in a few words.
@@ -49,12 +50,18 @@ class Entry(NamedTuple):
     options: dict[str, Any] = {}
 
 
-_PROGRESSIVE = {"target": "progressive:ProgressiveWGAN", "grows": True, "replicates": False}
-_VAE = {"target": "vae:VAE", "adversarial": False, "learning_rate": 1e-3}
+_PROGRESSIVE = {
+    "target": "kerasaug.models.progressive:ProgressiveWGAN",
+    "grows": True,
+    "replicates": False,
+}
+_VAE = {"target": "kerasaug.models.vae:VAE", "adversarial": False, "learning_rate": 1e-3}
 MODELS = {
-    "gan": Entry("gan:GAN", False, "GAN with the original loss"),
-    "wgan": Entry("wgan:WGAN", False, "Wasserstein GAN with gradient penalty"),
-    "conditional-wgan": Entry("wgan:WGAN", True, "Wasserstein GAN that is told the classes"),
+    "gan": Entry("kerasaug.models.gan:GAN", False, "GAN with the original loss"),
+    "wgan": Entry("kerasaug.models.wgan:WGAN", False, "Wasserstein GAN with gradient penalty"),
+    "conditional-wgan": Entry(
+        "kerasaug.models.wgan:WGAN", True, "Wasserstein GAN that is told the classes"
+    ),
     "progressive-wgan": Entry(
         all_classes=False,
         description="Wasserstein GAN that grows from coarse to fine",
@@ -66,7 +73,7 @@ MODELS = {
         **_PROGRESSIVE,
     ),
     "conditional-vae-wgan": Entry(
-        "vae_wgan:VAEWGAN",
+        "kerasaug.models.vae_wgan:VAEWGAN",
         True,
         "Wasserstein GAN with an encoder that is told the classes",
         transfers=True,
@@ -152,4 +159,4 @@ def _class(name: str) -> type:
     if name not in MODELS:
         raise InputError(f"there is no model {name!r}; accepted: {', '.join(MODELS)}")
     module, class_name = MODELS[name].target.split(":")
-    return getattr(importlib.import_module(f"kerasaug.models.{module}"), class_name)
+    return getattr(importlib.import_module(module), class_name)

@@ -1,25 +1,43 @@
 """What a study is a function of, and whom it tells of its progress."""
 
 import dataclasses
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import keras
 
-from kerasaug.presets import GeneratorPreset
-from kerasaug.study.arms import Arm, parse
+from kerasaug.presets import GENERATOR_PRESETS, STUDY_PRESETS, GeneratorPreset
+from kerasaug.study.arms import Arm, parse, parse_list
 
 
-class Follower(Protocol):
-    """What a study tells of its progress to."""
+class Follower:
+    """What a study tells of its progress to; this one shows nothing."""
 
     def say(self, line: str) -> None:
-        """Shows a line."""
+        """Shows a line.
+
+        Args:
+            line: What was finished.
+        """
 
     def advance(self, units: float) -> None:
-        """Counts work as done, in steps of a classifier."""
+        """Counts work as done.
+
+        Args:
+            units: How much, in steps of a classifier.
+        """
 
     def following(self, description: str, units_per_step: float = 1.0) -> keras.callbacks.Callback:
-        """Makes a callback that follows a training."""
+        """Makes a callback that follows a training.
+
+        Args:
+            description: What is being trained.
+            units_per_step: Work per training step.
+
+        Returns:
+            A callback for `fit`.
+        """
+        return keras.callbacks.Callback()
 
 
 class Length(NamedTuple):
@@ -69,8 +87,8 @@ class StudyConfig:
     batch_size: int
     epochs: int
     generator: GeneratorPreset
-    generator_folder: str | None
-    precision: str | None
+    generator_folder: str | None = None
+    precision: str | None = None
     latent_map: bool = True
     share: float | None = None
     threshold: float = 0.5
@@ -91,6 +109,47 @@ class StudyConfig:
     def length(self) -> Length:
         """The training of each classifier."""
         return Length(self.steps, self.batch_size, self.epochs)
+
+    @classmethod
+    def from_preset(
+        cls,
+        preset: str,
+        dataset: str,
+        keep: dict[str, int | float],
+        *,
+        arms: Sequence[str] | None = None,
+        seeds: int | None = None,
+        steps: int | None = None,
+        **others: Any,
+    ) -> "StudyConfig":
+        """Makes a configuration of a preset.
+
+        Args:
+            preset: A key of `presets.STUDY_PRESETS`.
+            dataset: See the class, as the following.
+            keep: See the class.
+            arms: None for the preset's, as `seeds` and `steps`.
+            seeds: See the class.
+            steps: See the class.
+            **others: Further arguments of the class.
+
+        Example:
+            >>> StudyConfig.from_preset("quick", "mnist", {"5": 54}, seeds=5).length
+            Length(steps=400, batch_size=256, epochs=4)
+        """
+        chosen = STUDY_PRESETS[preset]
+        steps = steps or chosen.steps
+        return cls(
+            dataset=dataset,
+            keep=keep,
+            arms=tuple(map(str, parse_list(",".join(arms) if arms else chosen.arms))),
+            seeds=seeds or chosen.seeds,
+            steps=steps,
+            batch_size=chosen.batch_size,
+            # Epochs of equal length, so that the steps are exactly as many as asked for.
+            epochs=max(n for n in range(1, chosen.epochs + 1) if steps % n == 0),
+            **{"generator": GENERATOR_PRESETS[chosen.generator], **others},
+        )
 
     @classmethod
     def from_dict(cls, config: dict[str, Any]) -> "StudyConfig":

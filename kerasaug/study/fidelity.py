@@ -1,10 +1,11 @@
 """How good generated images are: figures that compare two sets of features.
 
-All take features, float arrays (n, d), that a classifier makes of images; see `judge.Judge`. They
-say how much generated images resemble real ones, and not whether they help a classifier: Ravuri and
-Vinyals 2019 (arXiv 1905.10887) found that one does not follow from the other.
+All take samples of features that a classifier makes of images; see `judge.Judge`. They say how much
+generated images resemble real ones, and not whether they help a classifier: Ravuri and Vinyals 2019
+(arXiv 1905.10887) found that one does not follow from the other.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,30 +34,49 @@ SOURCES = {"repeated": "the kept images, repeated", "real": "real images"}
 """The yardsticks, as they are called in tables."""
 
 
-def kernel_distance(real: np.ndarray, generated: np.ndarray) -> float:
+class Sample:
+    """The features of some images, and what several figures ask of them alone.
+
+    Args:
+        features: Float array (n, d); n >= 6, but for single figures that say otherwise.
+
+    Attributes:
+        features: The same as float64.
+    """
+
+    def __init__(self, features: np.ndarray):
+        self.features = np.asarray(features, np.float64)
+
+    @functools.cached_property
+    def kernel_mean(self) -> float:
+        """Mean of the kernel of `kernel_distance` over all pairs of different images."""
+        kernel, count = polynomial_kernel(self.features, degree=3, coef0=1.0), len(self.features)
+        return (kernel.sum() - np.trace(kernel)) / (count * (count - 1))
+
+    @functools.cached_property
+    def radii(self) -> np.ndarray:
+        """Distance of every image to its fifth nearest neighbour, (n,)."""
+        return np.partition(pairwise_distances(self.features), NEIGHBOURS, axis=1)[:, NEIGHBOURS]
+
+
+def kernel_distance(real: Sample, generated: Sample) -> float:
     """Squared maximum mean discrepancy under a cubic kernel, without bias: KID.
 
     Bińkowski et al. 2018, "Demystifying MMD GANs" (arXiv 1801.01401), here in the features of our
     own classifier instead of Inception's.
 
     Args:
-        real: Features (n, d), n >= 2.
-        generated: Features (m, d), m >= 2.
+        real: At least 2 images.
+        generated: At least 2 images.
 
     Returns:
         About 0 for two samples of one distribution, also below it; more the more they differ.
     """
-
-    def without_itself(features):
-        kernel = polynomial_kernel(features, degree=3, coef0=1.0)
-        count = len(features)
-        return (kernel.sum() - np.trace(kernel)) / (count * (count - 1))
-
-    between = polynomial_kernel(real, generated, degree=3, coef0=1.0).mean()
-    return float(without_itself(real) + without_itself(generated) - 2.0 * between)
+    between = polynomial_kernel(real.features, generated.features, degree=3, coef0=1.0).mean()
+    return float(real.kernel_mean + generated.kernel_mean - 2.0 * between)
 
 
-def frechet_distance(real: np.ndarray, generated: np.ndarray) -> float:
+def frechet_distance(real: Sample, generated: Sample) -> float:
     """Distance between normal distributions with the means and covariances of two samples.
 
     Heusel et al. 2017, "GANs Trained by a Two Time-Scale Update Rule" (arXiv 1706.08500), equation
@@ -64,14 +84,14 @@ def frechet_distance(real: np.ndarray, generated: np.ndarray) -> float:
     large, so it only compares samples of one size.
 
     Args:
-        real: Features (n, d), n >= 2.
-        generated: Features (m, d), m >= 2.
+        real: At least 2 images.
+        generated: At least 2 images.
 
     Returns:
         At least 0.
     """
-    difference = real.mean(axis=0) - generated.mean(axis=0)
-    ours, theirs = np.cov(real, rowvar=False), np.cov(generated, rowvar=False)
+    difference = real.features.mean(axis=0) - generated.features.mean(axis=0)
+    ours, theirs = (np.cov(each.features, rowvar=False) for each in (real, generated))
     # The trace of the root of a product is the sum of the roots of its eigenvalues, which are
     # real and not negative but for rounding.
     eigenvalues = np.linalg.eigvals(ours @ theirs).real
@@ -80,7 +100,7 @@ def frechet_distance(real: np.ndarray, generated: np.ndarray) -> float:
     return float(max(0.0, squared))
 
 
-def neighbourhoods(real: np.ndarray, generated: np.ndarray) -> dict[str, float]:
+def neighbourhoods(real: Sample, generated: Sample) -> dict[str, float]:
     """Precision, recall, density and coverage: who lies in whose neighbourhood.
 
     An image's neighbourhood reaches to its fifth nearest neighbour of its own kind. Kynkäänniemi et
@@ -88,8 +108,8 @@ def neighbourhoods(real: np.ndarray, generated: np.ndarray) -> dict[str, float]:
     Generative Models" (arXiv 2002.09797).
 
     Args:
-        real: Features (n, d), n >= 6.
-        generated: Features (m, d), m >= 6.
+        real: At least 6 images.
+        generated: At least 6 images.
 
     Returns:
         `precision`: share of generated images in the neighbourhood of some real one; `recall`: of
@@ -97,9 +117,9 @@ def neighbourhoods(real: np.ndarray, generated: np.ndarray) -> dict[str, float]:
         generated image lies, over five, about 1 for real ones; `coverage`: share of real images
         whose neighbourhood holds a generated one.
     """
-    between = pairwise_distances(real, generated)
-    in_real = between <= _radii(real)[:, None]
-    in_generated = between <= _radii(generated)[None, :]
+    between = pairwise_distances(real.features, generated.features)
+    in_real = between <= real.radii[:, None]
+    in_generated = between <= generated.radii[None, :]
     return {
         "precision": float(in_real.any(axis=0).mean()),
         "recall": float(in_generated.any(axis=1).mean()),
@@ -108,13 +128,13 @@ def neighbourhoods(real: np.ndarray, generated: np.ndarray) -> dict[str, float]:
     }
 
 
-def nearness(training: np.ndarray, real: np.ndarray, generated: np.ndarray) -> dict[str, float]:
+def nearness(training: Sample, real: Sample, generated: Sample) -> dict[str, float]:
     """How near generated images are to training images, against how near unseen real ones are.
 
     Args:
-        training: Features (k, d) of the images that the generator learned from.
-        real: Features (n, d) of real images that it did not.
-        generated: Features (m, d).
+        training: The images that the generator learned from.
+        real: Real images that it did not.
+        generated: Its own.
 
     Returns:
         `nearest_ratio`: ratio of the median distances to the nearest training image, 0 for copies
@@ -123,8 +143,8 @@ def nearness(training: np.ndarray, real: np.ndarray, generated: np.ndarray) -> d
         as new as real ones.
     """
     ours, theirs = (
-        pairwise_distances(np.asarray(features, np.float64), training).min(axis=1)
-        for features in (generated, real)
+        pairwise_distances(each.features, training.features).min(axis=1)
+        for each in (generated, real)
     )
     # Equal, and not undefined, where both are copies.
     smallest = np.finfo(np.float32).eps
@@ -134,17 +154,16 @@ def nearness(training: np.ndarray, real: np.ndarray, generated: np.ndarray) -> d
     }
 
 
-def figures(real: np.ndarray, generated: np.ndarray) -> dict[str, float]:
+def figures(real: Sample, generated: Sample) -> dict[str, float]:
     """All figures that compare two samples.
 
     Args:
-        real: Features (n, d), n >= 6.
-        generated: Features (m, d), m >= 6.
+        real: At least 6 images.
+        generated: At least 6 images.
 
     Returns:
         `kernel_distance`, `frechet_distance`, `precision`, `recall`, `density` and `coverage`.
     """
-    real, generated = np.asarray(real, np.float64), np.asarray(generated, np.float64)
     return {
         "kernel_distance": kernel_distance(real, generated),
         "frechet_distance": frechet_distance(real, generated),
@@ -185,8 +204,3 @@ def memorised(measured: Sequence[dict[str, Any]], class_name: str) -> bool:
     """
     found = [each["classes"][class_name] for each in measured if class_name in each["classes"]]
     return any(each["generated"]["copied"] > MEMORISED for each in found)
-
-
-def _radii(features: np.ndarray) -> np.ndarray:
-    distances = pairwise_distances(features)
-    return np.partition(distances, NEIGHBOURS, axis=1)[:, NEIGHBOURS]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasaug import provenance, training
+from kerasaug import fitting, provenance, training
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import InputError
 from kerasaug.model_folder import ModelFolder
@@ -177,12 +177,12 @@ class Generators:
             self._judge = Judge(self.dataset, steps, [follower.following("training the judge", 0)])
         return self._judge
 
-    def _map_training(self) -> training.GeneratorConfig:
+    def _map_training(self) -> fitting.GeneratorConfig:
         seed = 0 if self.given is None else self._given_seed()
         return dataclasses.replace(self._training("vae", seed), latent_dim=2)
 
-    def _training(self, model: str, seed: int) -> training.GeneratorConfig:
-        return training.GeneratorConfig(
+    def _training(self, model: str, seed: int) -> fitting.GeneratorConfig:
+        return fitting.GeneratorConfig(
             model=model,
             dataset=self.config.dataset,
             loading=self.config.loading,
@@ -226,7 +226,7 @@ class Generators:
         return folder
 
 
-def _is_ready(folder: ModelFolder, config: training.GeneratorConfig, dataset: ImageDataset) -> bool:
+def _is_ready(folder: ModelFolder, config: fitting.GeneratorConfig, dataset: ImageDataset) -> bool:
     run = folder.read_run()
     return (
         run is not None
@@ -238,7 +238,7 @@ def _is_ready(folder: ModelFolder, config: training.GeneratorConfig, dataset: Im
 
 
 def _train(
-    config: training.GeneratorConfig, dataset: ImageDataset, folder: ModelFolder, **options: Any
+    config: fitting.GeneratorConfig, dataset: ImageDataset, folder: ModelFolder, **options: Any
 ) -> None:
     if _is_ready(folder, config, dataset):
         return

@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from kerasaug import graphs
 from kerasaug.data import mixture
@@ -53,24 +54,26 @@ class Judge:
                 stream, steps_per_epoch=steps, callbacks=list(callbacks), shuffle=False, verbose=0
             )
         outputs = [classifier.get_layer("features").output, classifier.output]
-        self.network = keras.Model(classifier.input, outputs)
-        self.real_features = {
-            class_id: self._features(whole, class_id)
-            for class_id, count in enumerate(whole.class_counts)
-            if count >= fidelity.FEWEST
-        }
+        network = keras.Model(classifier.input, outputs)
+        # `predict` would take as long again to hand the images over.
+        self._look = tf.function(network, (tf.TensorSpec((None, *whole.image_shape)),))
+        classes = range(whole.num_classes)
+        images, labels = collect(first_of_each(whole.test, MOST_IMAGES, whole.num_classes))
+        self._tests = [self._look_at(images[labels == class_id]) for class_id in classes]
+        self._real = [self._features(whole, class_id) for class_id in classes]
 
     def look(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Looks at images.
 
         Args:
-            images: uint8 array (n, height, width, channels).
+            images: uint8 array (n, height, width, channels), n >= 1.
 
         Returns:
             Features, float32 (n, d), and the class said of each, int64 (n,).
         """
-        features, logits = self.network.predict(to_float(images), batch_size=BATCH, verbose=0)
-        return np.asarray(features, np.float32), np.argmax(logits, axis=1)
+        chunks = [self._look(to_float(images[i : i + BATCH])) for i in range(0, len(images), BATCH)]
+        features, logits = map(np.concatenate, zip(*chunks, strict=True))
+        return features, np.argmax(logits, axis=1)
 
     def measure(
         self,
@@ -93,27 +96,35 @@ class Judge:
             of `fidelity.nearness`; and as yardsticks `repeated`, the training images that the
             generator learned from, and `real`, those of the whole data; up to 1,000 of each.
         """
-        most = first_of_each(dataset.test, MOST_IMAGES, dataset.num_classes)
-        test_images, test_labels = collect(most)
         measured, right, seen = {}, 0, 0
         for class_id in classes:
-            real = test_images[test_labels == class_id]
-            if min(len(real), dataset.class_counts[class_id]) < fidelity.FEWEST:
-                continue
-            real_features, said = self.look(real)
-            right, seen = right + int((said == class_id).sum()), seen + len(said)
             kept = self._features(dataset, class_id)
+            if self._tests[class_id] is None or kept is None:
+                continue
+            real, said = self._tests[class_id]
+            right, seen = right + int((said == class_id).sum()), seen + len(said)
             features, recognised = self.look(generate(MOST_IMAGES, class_id))
+            generated = fidelity.Sample(features)
             measured[dataset.class_names[class_id]] = {
                 "generated": {
                     "recognised": float((recognised == class_id).mean()),
-                    **fidelity.figures(real_features, features),
-                    **fidelity.nearness(kept, real_features, features),
+                    **fidelity.figures(real, generated),
+                    **fidelity.nearness(kept, real, generated),
                 },
-                "repeated": fidelity.figures(real_features, kept),
-                "real": fidelity.figures(real_features, self.real_features[class_id]),
+                "repeated": fidelity.figures(real, kept),
+                "real": fidelity.figures(real, self._real[class_id]),
             }
         return {"judge_accuracy": right / seen if seen else None, "classes": measured}
 
     def _features(self, dataset, class_id):
-        return self.look(dataset.class_images(class_id, MOST_IMAGES))[0]
+        """Those of training images; None if there are too few."""
+        if dataset.class_counts[class_id] < fidelity.FEWEST:
+            return None
+        return self._look_at(dataset.class_images(class_id, MOST_IMAGES))[0]
+
+    def _look_at(self, images):
+        """Features and the class said of each image; None if there are too few."""
+        if len(images) < fidelity.FEWEST:
+            return None
+        features, said = self.look(images)
+        return fidelity.Sample(features), said

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from kerasaug import plots, precision, provenance, training
+from kerasaug import fitting, plots, precision, provenance
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import InputError, TrainingFailed
 from kerasaug.files import atomic, is_empty, locked, write_json
@@ -44,19 +44,19 @@ class Study:
         self.generators = self.tasks.generators
         for model in config.models:
             try:
-                training.learned_class(model, self.generators.reduced(0))
+                fitting.learned_class(model, self.generators.reduced(0))
             except InputError as error:
                 raise InputError(f"--arms: {error}") from error
         self._check_enough()
         self._refuse_another(kept)
 
     def run(
-        self, follower: Follower, jobs: int = 1, scheduler: str | None = None
+        self, follower: Follower | None = None, jobs: int = 1, scheduler: str | None = None
     ) -> dict[str, Any]:
         """Runs what is missing, and writes `results.json`, the figures and `report.html`.
 
         Args:
-            follower: Is told of the progress.
+            follower: Is told of the progress; None for nobody.
             jobs: How many tasks run at a time, each in a process of its own, which loads the data
                 by `config.dataset`. 1 runs them here, with as many threads as this process has;
                 after `parallel.limit_threads` the figures are those of any number of jobs.
@@ -69,7 +69,7 @@ class Study:
             TrainingFailed: If no trial ended well.
         """
         with locked(self.output):
-            return self._run(follower, jobs, scheduler)
+            return self._run(follower or Follower(), jobs, scheduler)
 
     def _refuse_another(self, kept):
         for name, value in self.tasks.base_config.items():

@@ -17,7 +17,7 @@ from google.protobuf import text_format
 from PIL import Image
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
-from kerasaug import data, training
+from kerasaug import data, fitting, training
 
 ROOT = Path(__file__).parents[2]
 DIGITS = ROOT / "tests" / "digits"
@@ -341,7 +341,7 @@ def assert_refused(call, capfd, tmp_path, words, *line):
 def model(tmp_path_factory):
     """A small model that is whole."""
     found = data.load(DIGITS)
-    config = training.GeneratorConfig(
+    config = fitting.GeneratorConfig(
         model="conditional-vae",
         dataset=str(DIGITS),
         keep={},

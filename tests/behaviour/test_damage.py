@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasaug import training
+from kerasaug import fitting, training
 from kerasaug.callbacks import AtMilestones, read_history
 from kerasaug.files import atomic, locked
 from kerasaug.model_folder import ModelFolder
@@ -24,7 +24,7 @@ from kerasaug.models import registry
 
 ROOT = Path(__file__).parents[2]
 DIGITS, FIVES = ROOT / "tests" / "digits", ROOT / "saved_models" / "fives"
-CONFIG = training.GeneratorConfig(
+CONFIG = fitting.GeneratorConfig(
     model="vae",
     dataset="tiny",
     keep={},

@@ -50,27 +50,21 @@ TRIALS = """
 import dataclasses, resource, sys
 from kerasaug.quiet import quiet_tensorflow
 quiet_tensorflow()
-import keras, numpy as np
+import numpy as np
 from kerasaug import data
 from kerasaug.presets import GeneratorPreset
-from kerasaug.study.config import StudyConfig
+from kerasaug.study.config import Follower, StudyConfig
 from kerasaug.study.runner import Study
 
 PAGE = resource.getpagesize()
 
 
-class Weigh:
+class Weigh(Follower):
     held = []
 
     def say(self, line):
         with open("/proc/self/statm") as file:
             self.held.append(int(file.read().split()[1]) * PAGE // 2**20)
-
-    def advance(self, units):
-        pass
-
-    def following(self, description, units_per_step=1.0):
-        return keras.callbacks.Callback()
 
 
 images = np.random.default_rng(0).integers(0, 255, (90, 8, 8, 1), np.uint8)
@@ -78,7 +72,7 @@ labels = np.arange(90) % 3
 config = StudyConfig(
     dataset="noise", keep={}, arms=("none",), seeds=int(sys.argv[2]), steps=2, batch_size=8,
     epochs=1, generator=GeneratorPreset(2, batch_size=4, width=4, learning_rate=1e-3),
-    generator_folder=None, precision="float32", latent_map=False,
+    precision="float32", latent_map=False,
 )
 Study(config, data.from_arrays(images, labels), sys.argv[1]).run(Weigh())
 print(*Weigh.held)

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasaug import drawn_images, training
+from kerasaug import drawn_images, fitting, training
 from kerasaug.cli import evaluate, train_gan
 from kerasaug.data.streams import collect
 from kerasaug.errors import InputError, TrainingFailed
 from kerasaug.presets import GeneratorPreset
 from kerasaug.study import arms, generators, report, stand_ins, supply, tasks, trial
 from kerasaug.study import results as results_module
-from kerasaug.study.config import StudyConfig
+from kerasaug.study.config import Follower, StudyConfig
 from kerasaug.study.metrics import METRICS, verdict
 from kerasaug.study.runner import Study
 from kerasaug.study.tasks import TRIAL, Task
@@ -30,25 +30,13 @@ CONFIG = StudyConfig(
     batch_size=8,
     epochs=4,
     generator=GeneratorPreset(2, batch_size=4, width=4, learning_rate=1e-3, judge_steps=2),
-    generator_folder=None,
     precision="float32",
     latent_map=False,
 )
 
 
-class Silent:
-    def say(self, line):
-        pass
-
-    def advance(self, units):
-        pass
-
-    def following(self, description, units_per_step=1.0):
-        return keras.callbacks.Callback()
-
-
 def run(tiny, output, **changes):
-    return Study(dataclasses.replace(CONFIG, **changes), tiny, output).run(Silent())
+    return Study(dataclasses.replace(CONFIG, **changes), tiny, output).run()
 
 
 def without_seconds(results):
@@ -319,7 +307,7 @@ def test_every_repetition_has_a_split_of_its_own_that_all_arms_share(tiny, tmp_p
     for seed in range(3):
         for arm in study.config.arms:
             with pytest.raises(StopIteration):
-                study.tasks.perform(Task(TRIAL, arm, seed), Silent())
+                study.tasks.perform(Task(TRIAL, arm, seed), Follower())
     assert all(len(prints) == 1 for prints in seen.values())
     assert len(set.union(*seen.values())) == 3
 
@@ -388,7 +376,7 @@ def test_more_arms_and_seeds_add_to_a_study(tiny, tmp_path):
 
 
 def trained(tiny, output, seed=5, **changes):
-    config = training.GeneratorConfig(
+    config = fitting.GeneratorConfig(
         model="conditional-wgan",
         dataset="tiny",
         keep={"bottom": 3},
@@ -407,11 +395,11 @@ def test_a_given_generator_is_used_on_the_split_it_saw(tiny, tmp_path):
     assert {study.generators.reduced(seed).fingerprint for seed in range(3)} == {
         tiny.reduce({"bottom": 3}, seed=5).fingerprint
     }
-    results = study.run(Silent())
+    results = study.run()
     assert "saw only the imbalanced split of seed 5" in results["config"]["generator_note"]
     assert not (tmp_path / "out" / "generators").exists()
     again = training.train_generator(
-        training.GeneratorConfig(
+        fitting.GeneratorConfig(
             **{**json.loads(folder.run_file.read_text())["config"], "steps": 3}
         ),
         tiny.reduce({"bottom": 3}, 5),

@@ -14,7 +14,8 @@ FLOORS = [
     ["data", "models", "exported"],
     ["presets", "callbacks", "health", "latent_map", "model_folder", "drawn_images", "provenance"],
     ["checkpoints", "distribution"],
-    ["training", "saved_generator"],
+    ["fitting", "saved_generator"],
+    ["training"],
     ["study", "oversampler", "balancing"],
     ["cli"],
 ]

@@ -4,16 +4,17 @@ import numpy as np
 import pytest
 
 from kerasaug.study import fidelity
+from kerasaug.study.fidelity import Sample
 
 DIMENSIONS = 6
 
 
-def sample(count, seed, shift=0.0):
+def points(count, seed, shift=0.0):
     return np.random.default_rng(seed).normal(size=(count, DIMENSIONS)) + shift
 
 
 def test_real_against_real_is_as_good_as_can_be():
-    found = fidelity.figures(sample(400, 0), sample(400, 1))
+    found = fidelity.figures(Sample(points(400, 0)), Sample(points(400, 1)))
     assert found["kernel_distance"] == pytest.approx(0.0, abs=0.05)
     assert found["frechet_distance"] < 0.2
     assert found["precision"] > 0.9
@@ -24,7 +25,10 @@ def test_real_against_real_is_as_good_as_can_be():
 
 def test_the_kernel_distance_has_no_bias():
     """Small samples of one distribution: around 0, and not above it."""
-    found = [fidelity.kernel_distance(sample(12, 2 * k), sample(12, 2 * k + 1)) for k in range(300)]
+    found = [
+        fidelity.kernel_distance(Sample(points(12, 2 * k)), Sample(points(12, 2 * k + 1)))
+        for k in range(300)
+    ]
     assert abs(np.mean(found)) < 3 * np.std(found) / np.sqrt(len(found))
     assert min(found) < 0 < max(found)
 
@@ -32,63 +36,72 @@ def test_the_kernel_distance_has_no_bias():
 def test_the_kernel_distance_of_single_points_in_closed_form():
     """k(x, y) = (x y / d + 1)^3 of two repeated points: k(0,0) + k(a,a) - 2 k(0,a)."""
     zeros, ones = np.zeros((5, 4)), np.ones((7, 4))
-    assert fidelity.kernel_distance(zeros, ones) == pytest.approx(1 + 2**3 - 2)
+    assert fidelity.kernel_distance(Sample(zeros), Sample(ones)) == pytest.approx(1 + 2**3 - 2)
 
 
 def test_the_frechet_distance_in_closed_form():
-    real = sample(300, 0)
+    real = points(300, 0)
     shift = np.arange(DIMENSIONS)
-    assert fidelity.frechet_distance(real, real) == pytest.approx(0.0, abs=1e-6)
-    assert fidelity.frechet_distance(real, real + shift) == pytest.approx(shift @ shift)
+    assert fidelity.frechet_distance(Sample(real), Sample(real)) == pytest.approx(0.0, abs=1e-6)
+    assert fidelity.frechet_distance(Sample(real), Sample(real + shift)) == pytest.approx(
+        shift @ shift
+    )
     # Of equal means and covariances C and 9 C: trace(C + 9 C - 6 C).
     centred = real - real.mean(axis=0)
     expected = 4 * np.trace(np.cov(centred, rowvar=False))
-    assert fidelity.frechet_distance(centred, 3 * centred) == pytest.approx(expected)
+    assert fidelity.frechet_distance(Sample(centred), Sample(3 * centred)) == pytest.approx(
+        expected
+    )
 
 
 def test_one_image_repeated_covers_nothing():
-    real = sample(300, 0)
-    found = fidelity.figures(real, np.repeat(real[:1], 200, axis=0))
+    real = points(300, 0)
+    found = fidelity.figures(Sample(real), Sample(np.repeat(real[:1], 200, axis=0)))
     assert found["coverage"] < 0.1
     assert found["recall"] < 0.05
     assert found["precision"] == 1.0
 
 
 def test_images_from_elsewhere_have_neither_precision_nor_coverage():
-    found = fidelity.figures(sample(200, 0), sample(200, 1, shift=50.0))
+    found = fidelity.figures(Sample(points(200, 0)), Sample(points(200, 1, shift=50.0)))
     assert found["precision"] == found["recall"] == found["density"] == found["coverage"] == 0.0
     assert found["frechet_distance"] == pytest.approx(DIMENSIONS * 50**2, rel=0.05)
 
 
 def test_a_lost_half_is_missing_in_coverage_only():
-    real = np.concatenate([sample(200, 0), sample(200, 1, shift=30.0)])
-    found = fidelity.figures(real, sample(400, 2))
+    real = np.concatenate([points(200, 0), points(200, 1, shift=30.0)])
+    found = fidelity.figures(Sample(real), Sample(points(400, 2)))
     assert found["coverage"] == pytest.approx(0.5, abs=0.05)
     assert found["precision"] > 0.9
 
 
 def test_copies_are_nearer_than_new_images():
-    training, unseen = sample(200, 0), sample(2000, 1)
-    copies = fidelity.nearness(training, unseen, training[:50])
+    training, unseen = points(200, 0), points(2000, 1)
+    copies = fidelity.nearness(Sample(training), Sample(unseen), Sample(training[:50]))
     assert copies["nearest_ratio"] == pytest.approx(0.0, abs=1e-6)
     assert copies["copied"] == 1.0
-    new = fidelity.nearness(training, unseen, sample(2000, 2))
+    new = fidelity.nearness(Sample(training), Sample(unseen), Sample(points(2000, 2)))
     assert new["nearest_ratio"] == pytest.approx(1.0, abs=0.1)
     assert new["copied"] == pytest.approx(0.01, abs=0.01)
 
 
 def test_a_few_copies_among_new_images_are_counted():
-    training = sample(200, 0)
-    mixed = np.concatenate([training[:60], sample(240, 2)])
-    found = fidelity.nearness(training, sample(2000, 1), mixed)
+    training = points(200, 0)
+    mixed = np.concatenate([training[:60], points(240, 2)])
+    found = fidelity.nearness(Sample(training), Sample(points(2000, 1)), Sample(mixed))
     assert found["copied"] == pytest.approx(0.2, abs=0.03)
     assert found["nearest_ratio"] > 0.8
 
 
 def test_where_even_real_images_are_copies_the_figures_are_numbers():
     same = np.zeros((10, 3))
-    assert fidelity.nearness(same, same, same) == {"nearest_ratio": 1.0, "copied": 0.0}
-    assert np.isfinite(fidelity.nearness(same, same, same + 1)["nearest_ratio"])
+    assert fidelity.nearness(Sample(same), Sample(same), Sample(same)) == {
+        "nearest_ratio": 1.0,
+        "copied": 0.0,
+    }
+    assert np.isfinite(
+        fidelity.nearness(Sample(same), Sample(same), Sample(same + 1))["nearest_ratio"]
+    )
 
 
 def measured(recognised, copied):

@@ -1,5 +1,6 @@
 """Trainings that go wrong: what is said, and what is kept."""
 
+import dataclasses
 import json
 import math
 
@@ -8,12 +9,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasaug import health, training
+from kerasaug import fitting, health, training
 from kerasaug.errors import TrainingFailed
-from kerasaug.models import MODELS, create
+from kerasaug.models import MODELS, create, registry
 from kerasaug.models.gan import GAN
 
-CONFIG = training.GeneratorConfig(
+CONFIG = fitting.GeneratorConfig(
     model="gan",
     dataset="tiny",
     keep={},
@@ -27,7 +28,7 @@ CONFIG = training.GeneratorConfig(
 
 
 def train(dataset, folder, told=None, **changes):
-    config = training.dataclasses.replace(CONFIG, **changes)
+    config = dataclasses.replace(CONFIG, **changes)
     tell = (lambda line: None) if told is None else told.append
     return training.train_generator(config, dataset, folder, tell=tell)
 
@@ -119,7 +120,7 @@ class Exploding(GAN):
     ],
 )
 def test_what_goes_wrong_is_told_once_and_kept(bad, kind, words, tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr(training.registry, "_class", lambda name: bad)
+    monkeypatch.setattr(registry, "_class", lambda name: bad)
     folder, told = training.ModelFolder(tmp_path / "model"), []
     train(tiny, folder.path, told, steps=5)
     (line,) = told

@@ -8,13 +8,13 @@ import keras
 import numpy as np
 import pytest
 
-from kerasaug import data, training
+from kerasaug import data, fitting, training
 from kerasaug.callbacks import AtMilestones, read_history
 from kerasaug.data.streams import collect
 from kerasaug.errors import InputError
 from kerasaug.models import registry
 
-CONFIG = training.GeneratorConfig(
+CONFIG = fitting.GeneratorConfig(
     model="conditional-wgan",
     dataset="tiny",
     keep={},
@@ -72,7 +72,8 @@ def runs(tiny, tmp_path_factory):
     """A training that nothing stopped, and one that was killed past its second checkpoint."""
     place = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "HISTORY_ROWS", 4)
+        for name in ("HISTORY_ROWS", "CHECKPOINTS"):
+            patch.setattr(training, name, 4)
         whole = training.train_generator(CONFIG, tiny, place / "whole")
         with pytest.raises(KeyboardInterrupt):
             training.train_generator(CONFIG, tiny, place / "killed", callbacks=[Kill()])
@@ -86,7 +87,8 @@ def whole(runs):
 
 @pytest.fixture
 def killed(runs, tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "HISTORY_ROWS", 4)
+    for name in ("HISTORY_ROWS", "CHECKPOINTS"):
+        monkeypatch.setattr(training, name, 4)
     return training.ModelFolder(shutil.copytree(runs[1], tmp_path / "killed"))
 
 
@@ -121,7 +123,8 @@ def equal(ours, theirs):
     + [pytest.param(name, marks=pytest.mark.slow) for name in ("wgan", "progressive-wgan")],
 )
 def test_ctrl_c_saves_the_step_that_was_taken(model, tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "HISTORY_ROWS", 4)
+    for name in ("HISTORY_ROWS", "CHECKPOINTS"):
+        monkeypatch.setattr(training, name, 4)
     config = replaced(model=model)
     whole = training.train_generator(config, tiny, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
@@ -217,11 +220,11 @@ def test_a_damaged_run_file_is_refused(tiny, tmp_path, content):
 
 
 def test_a_model_learns_all_classes_or_the_one_rare_class(tiny):
-    assert training.learned_class("vae", tiny) is None
-    assert training.learned_class("conditional-wgan", tiny) is None
-    assert training.learned_class("wgan", tiny) == 2
+    assert fitting.learned_class("vae", tiny) is None
+    assert fitting.learned_class("conditional-wgan", tiny) is None
+    assert fitting.learned_class("wgan", tiny) == 2
     with pytest.raises(InputError, match=r"middle, bottom.*conditional-wgan, "):
-        training.learned_class("wgan", tiny.reduce({1: 2, 2: 2}))
+        fitting.learned_class("wgan", tiny.reduce({1: 2, 2: 2}))
 
 
 @pytest.mark.parametrize(
@@ -237,7 +240,7 @@ def test_a_conditional_autoencoder_learns_from_changed_images(
         seen.append(images.shape)
         return images
 
-    monkeypatch.setattr(training.augment, "affine", record)
+    monkeypatch.setattr(fitting.augment, "affine", record)
     config = replaced(model=model, augment=wanted, steps=2)
     training.train_generator(config, tiny, tmp_path / "model")
     assert bool(seen) == changed
