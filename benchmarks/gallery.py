@@ -63,7 +63,7 @@ def section(dataset: str, folder: Path) -> list[str]:
         run = trained.read_run()
         class_id = run["dataset"]["class_names"].index(class_name)
         picture = f"images/gallery/{dataset}-{model}.png"
-        images = trained.generate(2 * COLUMNS, class_id, seed=0)
+        images = trained.load_generator().generate(2 * COLUMNS, class_id, seed=0)
         plots.save_grid(images, ROOT / "docs" / picture, COLUMNS, enlarge=1)
         rows = fidelity.rows([run["fidelity"]], class_name)
         alt = f"{2 * COLUMNS} images of {class_name} from {model}"

@@ -201,7 +201,7 @@ def measure_generation(rounds, count=2048):
     with tempfile.TemporaryDirectory() as folder:
         gan.export(Path(folder) / "generator")
         saved = exported.ExportedGenerator(Path(folder) / "generator")
-        runs["ours, SavedModel"] = lambda: saved.draw(count, 0, seed=0)
+        runs["ours, SavedModel"] = lambda: saved.generate(count, 0, seed=0)
         if importlib.util.find_spec("torch"):
             import torch
 

@@ -18,6 +18,7 @@ import argparse  # noqa: E402
 import collections  # noqa: E402
 import functools  # noqa: E402
 import itertools  # noqa: E402
+import os  # noqa: E402
 import subprocess  # noqa: E402
 import sys  # noqa: E402
 import tempfile  # noqa: E402
@@ -27,6 +28,7 @@ from kerasaug.quiet import quiet_tensorflow  # noqa: E402
 seconds: collections.Counter = collections.Counter()
 watching: set[str] = set()
 READY_EVERY = 10
+LINEAR_ALGEBRA = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def main() -> None:
@@ -44,7 +46,9 @@ def main() -> None:
 
     command = [sys.executable, __file__, "--alone", "--seeds", str(options.seeds)]
     count = options.processes or default_jobs()
-    running = [subprocess.Popen(command) for _ in range(count)]
+    # As joblib does it for its workers.
+    threads = dict.fromkeys(LINEAR_ALGEBRA, str(max(1, os.cpu_count() // count)))
+    running = [subprocess.Popen(command, env={**os.environ, **threads}) for _ in range(count)]
     sys.exit(any([each.wait() for each in running]))
 
 

@@ -37,7 +37,6 @@ class Plan:
     Args:
         generator: Makes the classes that need images.
         root: The folder; nothing in it is ever changed.
-        output: The folder to write.
         to: Images that every class is to have; None for as many as the largest has. Classes that
             have more stay as they are.
 
@@ -46,24 +45,25 @@ class Plan:
         notes: What was found in looking at the folder.
 
     Raises:
-        InputError: If the generator does not know a class that needs images, or something stands
-            where the result is to go.
+        InputError: If the generator does not know a class that needs images, makes images of
+            another kind, or there are none to train with.
     """
 
-    def __init__(self, generator: SavedGenerator, root: Path, output: Path, to: int | None = None):
-        check(root, output)
-        self._generator, self._root, self._output = generator, root, output
+    def __init__(self, generator: SavedGenerator, root: Path, to: int | None = None):
+        self._generator, self._root = generator, root
         self._found = folders.look(root)
         counts = collections.Counter(file.seen.label for file in self._found.files["train"])
+        if not counts:
+            raise InputError(f"{root}/train holds no images in class folders")
         wanted = max(counts.values()) if to is None else to
         self.missing = {
             name: wanted - counts[name] for name in sorted(counts) if counts[name] < wanted
         }
-        self._class_ids = {name: generator.named(name) for name in self.missing}
+        self._class_ids = {name: generator.index_of_name(name) for name in self.missing}
         self._manifest = drawn_images.read_manifest(root / MANIFEST)
         self.notes = (*self._found.notes, *self._differences())
 
-    def write(self, seed: int = 0, originals: str = "symlink") -> None:
+    def write(self, output: Path, seed: int = 0, originals: str = "symlink") -> None:
         """Writes a folder that has the images of the other one, and generated ones beside them.
 
         It has the same classes (in `train` and `test`, if the original has these; then `train`
@@ -72,11 +72,16 @@ class Plan:
         `folders.look` leaves out are left out here too. It appears whole or not at all.
 
         Args:
+            output: The folder to write.
             seed: Same generator, folder and seed, same images.
             originals: Whether they are linked to (`"symlink"`, by their absolute paths) or copied
                 (`"copy"`).
+
+        Raises:
+            InputError: If something stands there, or a generated image's file is there already.
         """
-        with atomic(self._output) as draft:
+        check(self._root, output)
+        with atomic(output) as draft:
             for files in self._found.files.values():
                 for file in files:
                     target = draft / os.path.relpath(file.path, self._root)

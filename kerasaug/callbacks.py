@@ -101,7 +101,6 @@ class SampleGrid(AtMilestones):
         times: How many pictures.
         look_at: Is given the step and the images too, (rows, columns, height, width, channels); all
             of a row are of one class.
-        seed: Of the latents.
     """
 
     def __init__(
@@ -109,19 +108,17 @@ class SampleGrid(AtMilestones):
         folder: Path,
         steps: int,
         times: int,
-        look_at: Callable[[int, np.ndarray], None] = lambda step, images: None,
-        seed: int = 0,
+        look_at: Callable[[int, np.ndarray], None],
     ):
         super().__init__(steps, times)
         self.folder = folder
         self.look_at = look_at
-        self.seed = seed
 
     def at_step(self, step, logs):
         """Draws one picture; of a conditional model each row is a class, the first ten of them."""
         rows = min(self.model.num_classes or GRID_ROWS, GRID_ROWS)
         labels = tf.repeat(tf.range(rows), GRID_COLUMNS)
-        images = np.asarray(self.model.sample(labels, tf.constant([self.seed, 0])))
+        images = np.asarray(self.model.sample(labels, tf.constant([0, 0])))
         plots.save_grid(images, self.folder / f"step-{step:06d}.png", GRID_COLUMNS)
         self.look_at(step, images.reshape(rows, GRID_COLUMNS, *images.shape[1:]))
 

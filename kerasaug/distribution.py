@@ -10,8 +10,9 @@ from typing import Any
 import tensorflow as tf
 
 from kerasaug.errors import LOST_WORKER, InputError, TrainingFailed
+from kerasaug.models.registry import MODELS
 
-MIRRORED, MULTI_WORKER = "mirrored", "multi-worker"
+NONE, MIRRORED, MULTI_WORKER = STRATEGIES = ("none", "mirrored", "multi-worker")
 
 
 def is_chief(strategy: Any) -> bool:
@@ -21,6 +22,20 @@ def is_chief(strategy: Any) -> bool:
         strategy: A `tf.distribute.Strategy`.
     """
     return strategy.cluster_resolver is None or not strategy.cluster_resolver.task_id
+
+
+def check_model(name: str) -> None:
+    """Refuses a model that several replicas cannot train.
+
+    Args:
+        name: A key of `registry.MODELS`.
+
+    Raises:
+        InputError: If it takes its steps in branches, or looks at its batch as a whole.
+    """
+    if not MODELS[name].replicates:
+        able = ", ".join(other for other, entry in MODELS.items() if entry.replicates)
+        raise InputError(f"accepted with --model {able}")
 
 
 def check_batch(strategy: Any, batch_size: int) -> None:
@@ -88,7 +103,7 @@ def strategy(name: str) -> Any:
     """Makes a strategy; has to come before TensorFlow computes anything.
 
     Args:
-        name: `"none"`, `"mirrored"` or `"multi-worker"`.
+        name: One of `STRATEGIES`.
 
     Returns:
         A `tf.distribute.Strategy`: for `"none"` TensorFlow's own; for `"mirrored"` all devices of

@@ -94,7 +94,7 @@ def file_name(label: str) -> str:
     """
     # As in a URL, where a dot would be left as it is.
     name = FORBIDDEN.sub(lambda found: f"%{ord(found[0]):02X}", label)
-    whole = name.encode(errors="surrogateescape")
+    whole = name.encode()
     if len(whole) > LONGEST_NAME:
         start = whole[:LONGEST_NAME].decode(errors="ignore")
         name = f"{start}-{hashlib.sha256(whole).hexdigest()[:8]}"
@@ -173,7 +173,8 @@ def _write_folder(drawn: Drawn, folder: Path) -> None:
             draft.write_bytes(content)
             # Unlike a rename, this never replaces what another process has put there.
             link(draft, folder / name / file)
-    kept = [row for row in read_manifest(folder / MANIFEST) if row not in rows]
+    known = set(map(tuple, rows))
+    kept = [row for row in read_manifest(folder / MANIFEST) if tuple(row) not in known]
     write_manifest(folder / MANIFEST, kept + rows)
 
 

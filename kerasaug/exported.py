@@ -19,9 +19,8 @@ from tensorflow.python.ops import (
 )
 
 from kerasaug.errors import InputError
-from kerasaug.images import to_uint8
+from kerasaug.images import in_chunks
 
-DRAW_BATCH = 512
 BROKEN = (
     *(OSError, ValueError, AttributeError, TypeError, IndexError, KeyError, AssertionError),
     *(RuntimeError, DecodeError, tf.errors.OpError),
@@ -87,23 +86,7 @@ class ExportedGenerator:
                 "nothing in a generator needs to"
             )
 
-    def check(self, latent_dim: int, image_shape: list[int]) -> None:
-        """Refuses a model that is not what `run.json` says.
-
-        Args:
-            latent_dim: Length of the latents.
-            image_shape: `[height, width, channels]`.
-
-        Raises:
-            InputError: If it has other shapes.
-        """
-        if (self.latent_dim, list(self.image_shape)) != (latent_dim, image_shape):
-            raise InputError(
-                f"{self.path} is damaged: it makes images {list(self.image_shape)} of "
-                f"{self.latent_dim} latents, and run.json says {image_shape} of {latent_dim}"
-            )
-
-    def draw(self, count: int, class_id: int, seed: int) -> np.ndarray:
+    def generate(self, count: int, class_id: int, seed: int) -> np.ndarray:
         """Draws images as `GenerativeModel.generate` does from the model.
 
         Args:
@@ -119,18 +102,12 @@ class ExportedGenerator:
             InputError: If the generator knows no such class.
         """
         latents = tf.random.stateless_normal((count, self.latent_dim), tf.constant([seed, 0]))
-        labels = tf.fill((count,), class_id)
-        decode = self._model.decode
         try:
-            chunks = [
-                to_uint8(decode(latents[i : i + DRAW_BATCH], labels[i : i + DRAW_BATCH])).numpy()
-                for i in range(0, count, DRAW_BATCH)
-            ]
+            return in_chunks(self._model.decode, latents, class_id)
         except tf.errors.ResourceExhaustedError:
             raise
         except tf.errors.OpError as error:
             raise InputError(f"{self.path} can draw no image of class {class_id}") from error
-        return np.concatenate(chunks)
 
 
 def _reaching_out(path: Path) -> set[str]:

@@ -183,6 +183,24 @@ def is_empty(folder: Path) -> bool:
     return all(entry.name.startswith(".") for entry in folder.iterdir())
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """Reads what `write_json` wrote of a dictionary.
+
+    Args:
+        path: An existing file.
+
+    Raises:
+        InputError: If it is something else, or damaged.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is damaged: it is not JSON") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} is damaged: it holds something else")
+    return content
+
+
 def write_json(path: str | os.PathLike[str], content: Any) -> None:
     """Writes `content` as indented JSON, whole or not at all.
 

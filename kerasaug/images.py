@@ -1,7 +1,13 @@
 """Pixels converted (uint8 outside the models, float32 in [-1, 1] inside them) and moved."""
 
+from collections.abc import Callable
+
 import keras
+import numpy as np
 import tensorflow as tf
+
+CHUNK = 256
+"""Images that are made at a time."""
 
 
 def to_float(images: tf.Tensor) -> tf.Tensor:
@@ -27,6 +33,31 @@ def to_uint8(images: tf.Tensor) -> tf.Tensor:
     """
     pixels = tf.round((tf.cast(images, tf.float32) + 1.0) * 127.5)
     return tf.cast(tf.clip_by_value(pixels, 0.0, 255.0), tf.uint8)
+
+
+def in_chunks(
+    decode: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+    latents: np.ndarray | tf.Tensor,
+    labels: np.ndarray | int,
+) -> np.ndarray:
+    """Makes any number of images, a part at a time.
+
+    Args:
+        decode: From latents (k, latent_dim) and int32 labels (k,) to float images (k, height,
+            width, channels) in [-1, 1].
+        latents: float32 (n, latent_dim).
+        labels: int (n,), or one class for all.
+
+    Returns:
+        uint8 array (n, height, width, channels).
+    """
+    latents = tf.convert_to_tensor(latents)
+    labels = tf.broadcast_to(tf.cast(labels, tf.int32), (len(latents),))
+    chunks = [
+        to_uint8(decode(latents[i : i + CHUNK], labels[i : i + CHUNK])).numpy()
+        for i in range(0, len(latents), CHUNK)
+    ]
+    return np.concatenate(chunks)
 
 
 def deform(images: tf.Tensor, matrix: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:

@@ -2,18 +2,17 @@
 
 import functools
 import hashlib
-import json
 import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from kerasaug.errors import InputError
 from kerasaug.exported import ExportedGenerator
-from kerasaug.files import is_empty, write_json
+from kerasaug.files import is_empty, read_json, write_json
 from kerasaug.models import registry
 from kerasaug.models.encoding import EncodingModel
+from kerasaug.precision import POLICIES
+from kerasaug.wording import whole
 
 SCHEMA = 1
 STATUSES = ("training", "finished")
@@ -49,12 +48,8 @@ class ModelFolder:
         self.samples = self.path / "samples"
         self.latent = self.path / "latent"
         self.checkpoint = self.path / "checkpoint.keras"
-        self.checkpoint_before = self.path / "checkpoint-before.keras"
-
-    @property
-    def checkpoints(self) -> tuple[Path, Path]:
+        self.checkpoints = (self.checkpoint, self.path / "checkpoint-before.keras")
         """Where an unfinished training goes on: the newest save, and the one before it."""
-        return self.checkpoint, self.checkpoint_before
 
     def read_run(self) -> dict[str, Any] | None:
         """Reads what is known of the training.
@@ -71,11 +66,8 @@ class ModelFolder:
             if self.path.exists() and not is_empty(self.path):
                 raise InputError(f"{self.path} is not empty and holds no training (no run.json)")
             return None
-        try:
-            run = json.loads(self.run_file.read_text(encoding="utf-8"))
-            schema = run["schema"]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise InputError(f"{self.run_file} is damaged: {error}") from error
+        run = read_json(self.run_file)
+        schema = run.get("schema")
         if schema != SCHEMA:
             raise InputError(f"{self.run_file} is not of schema {SCHEMA}, which this version reads")
         for place, kind in FIELDS.items():
@@ -87,6 +79,11 @@ class ModelFolder:
         names, warnings = dataset["class_names"], run.get("warnings", {})
         for place, fits in (
             ("dataset.class_names", _all(str, names) and len(set(names)) == len(names) > 0),
+            (
+                "dataset.class_names",
+                _all(str, names) and all(whole(name) == name for name in names),
+            ),
+            ("config.precision", config.get("precision") in (None, *POLICIES)),
             ("dataset.image_shape", _all(int, dataset["image_shape"])),
             ("config.seed", 0 <= config["seed"] < 2**31),
             ("config.keep", _all((int, float), config["keep"].values())),
@@ -126,18 +123,19 @@ class ModelFolder:
             digest.update(file.read_bytes())
         return digest.hexdigest()[:16]
 
-    def generate(self, count: int, class_id: int, seed: int) -> np.ndarray:
-        """Draws images from the SavedModel, as `GenerativeModel.generate` does from the model.
-
-        Args:
-            count: How many images; at least 1.
-            class_id: Their class.
-            seed: Same count, class and seed, same images.
+    def read_finished(self) -> dict[str, Any]:
+        """Reads what is known of a training that ended.
 
         Returns:
-            uint8 array (count, height, width, channels).
+            The content of `run.json`.
+
+        Raises:
+            InputError: If there is none.
         """
-        return self.load_generator().draw(count, class_id, seed)
+        run = self.read_run()
+        if run is None or run["status"] != "finished":
+            raise InputError(f"{self.path} holds no finished training of train-gan")
+        return run
 
     def load_generator(self) -> ExportedGenerator:
         """Loads the SavedModel.
@@ -145,11 +143,9 @@ class ModelFolder:
         Raises:
             InputError: If it is not there, damaged, or not what `run.json` says.
         """
-        run = self.read_run()
-        if run is None:
-            raise InputError(f"{self.path} holds no training")
+        run = self.read_finished()
         generator = ExportedGenerator(self.generator)
-        generator.check(run["latent_dim"], run["dataset"]["image_shape"])
+        self._check_shapes(generator, self.generator, run)
         return generator
 
     def load_encoder(self) -> EncodingModel | None:
@@ -159,9 +155,11 @@ class ModelFolder:
             A model that can `transfer`; None if this one cannot.
 
         Raises:
-            InputError: If it could, but `model.keras` is not there.
+            InputError: If it could, but `model.keras` is not there, damaged, or not what `run.json`
+                says.
         """
-        name = self.read_run()["config"]["model"]
+        run = self.read_finished()
+        name = run["config"]["model"]
         if not registry.MODELS[name].transfers:
             return None
         if not self.model.exists():
@@ -170,13 +168,16 @@ class ModelFolder:
                 "class; train it with train-gan"
             )
         model = registry.load(name, self.model)
-        run = self.read_run()
-        if [model.latent_dim, *model.image_shape] != [
-            run["latent_dim"],
-            *run["dataset"]["image_shape"],
-        ]:
-            raise InputError(f"{self.model} is damaged: it is another model than {self.run_file}'s")
+        self._check_shapes(model, self.model, run)
         return model
+
+    def _check_shapes(self, model, place, run):
+        found, known = [model.latent_dim, *model.image_shape], run["dataset"]["image_shape"]
+        if found != [run["latent_dim"], *known]:
+            raise InputError(
+                f"{place} is damaged: it makes images {found[1:]} of {found[0]} latents, and "
+                f"{self.run_file} says {known} of {run['latent_dim']}"
+            )
 
 
 def _all(kind, values):

@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import StrOptions
 
 from kerasaug import fitting, precision
 from kerasaug.data import arrays
+from kerasaug.data.held import blocks
 from kerasaug.models.registry import MODELS
 from kerasaug.presets import GENERATOR_PRESETS
 from kerasaug.reproducibility import make_reproducible
@@ -105,8 +106,9 @@ class GenerativeOverSampler(BaseOverSampler):
         if x.dtype != np.uint8:
             pixels = np.rint((x - np.float32(low)) * (255.0 / (high - low))).astype(np.uint8)
         classes, numbers = np.unique(y, return_inverse=True)
+        training_split = blocks(pixels.reshape(-1, *shape)), numbers
         made = self._generate(
-            arrays.training_images(pixels.reshape(-1, *shape), numbers, list(map(str, classes))),
+            arrays.of_splits({"train": training_split}, classes, "arrays"),
             {int(np.searchsorted(classes, label)): count for label, count in wanted.items()},
         )
         back = made.reshape(len(made), *x.shape[1:]) * ((high - low) / 255.0) + low
@@ -143,7 +145,6 @@ class GenerativeOverSampler(BaseOverSampler):
         )
         keras.config.set_dtype_policy(config.precision)
         make_reproducible(seed)
-        dataset = dataset.cache()
         model = fitting.new_model(config, dataset)
         fitting.fit(model, config, dataset)
         return model

@@ -8,6 +8,7 @@ from kerasaug.data import imbalance
 from kerasaug.errors import InputError
 from kerasaug.exported import ExportedGenerator
 from kerasaug.model_folder import ModelFolder
+from kerasaug.models.registry import MODELS
 
 
 class SavedGenerator:
@@ -34,17 +35,14 @@ class SavedGenerator:
         bare = (self.path / "saved_model.pb").exists()
         # The SavedModel in a folder of train-gan knows what that folder says.
         folder = ModelFolder(self.path.resolve().parent if bare else self.path)
-        saved = folder.generator
-        if bare and not (folder.run_file.exists() and self.path.resolve() == saved):
-            saved = self.path
+        if bare and not (folder.run_file.exists() and self.path.resolve() == folder.generator):
+            self._model = ExportedGenerator(self.path)
         else:
-            run = folder.read_run() if folder.path.exists() else None
-            if run is None or run["status"] != "finished":
-                raise InputError(f"{path} holds no finished training and no SavedModel")
+            run = folder.read_finished()
             self.class_names = tuple(run["dataset"]["class_names"])
-            self.makes = run["makes"] if run["makes"] in self.class_names else None
-        known = self.class_names is not None
-        self._model = folder.load_generator() if known else ExportedGenerator(saved)
+            if not MODELS[run["config"]["model"]].all_classes:
+                self.makes = run["makes"]
+            self._model = folder.load_generator()
         self.image_shape = self._model.image_shape
 
     def class_index(self, label: str | int) -> int:
@@ -68,7 +66,7 @@ class SavedGenerator:
             raise InputError(f"{self.path} makes {self.makes} alone")
         return class_id
 
-    def named(self, name: str) -> int:
+    def index_of_name(self, name: str) -> int:
         """Finds a class by its name alone, where a number may be one too.
 
         Args:
@@ -87,7 +85,7 @@ class SavedGenerator:
             raise InputError(f"the generator knows no class {name!r}; its classes: {known}")
         return self.class_index(name)
 
-    def name(self, class_id: int) -> str:
+    def class_name(self, class_id: int) -> str:
         """What a class is called.
 
         Args:
@@ -110,4 +108,4 @@ class SavedGenerator:
         Raises:
             InputError: If the generator knows no such class.
         """
-        return self._model.draw(count, class_id, seed)
+        return self._model.generate(count, class_id, seed)

@@ -24,6 +24,7 @@ from kerasaug import (
 )
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import InputError
+from kerasaug.exported import ExportedGenerator
 from kerasaug.files import atomic, locked
 from kerasaug.fitting import GeneratorConfig
 from kerasaug.model_folder import ModelFolder
@@ -80,6 +81,8 @@ def train_generator(
     folder = ModelFolder(output)
     config = check_folder(folder, config, dataset, fresh)
     strategy = strategy or tf.distribute.get_strategy()
+    if strategy.num_replicas_in_sync > 1:
+        distribution.check_model(config.model)
     distribution.check_batch(strategy, config.batch_size)
     held = [each.stat().st_size for each in folder.checkpoints if each.exists() and not fresh]
     distribution.check_agreement(strategy, (config, dataset.fingerprint, fresh, held))
@@ -93,7 +96,7 @@ def train_generator(
 
 def _follow(config, dataset, folder, fresh, callbacks, tell, strategy):
     """Takes the same steps as the chief, and writes nothing."""
-    model = _ready(config, dataset, folder, fresh, strategy, tell, rename=False)
+    model = _ready(config, dataset, folder, fresh, strategy, tell)
     kept = [
         health.StopOnNonFinite(folder.checkpoint),
         ours.History(None, config.steps, HISTORY_ROWS),
@@ -106,11 +109,12 @@ def _follow(config, dataset, folder, fresh, callbacks, tell, strategy):
         signal.signal(signal.SIGINT, before)
 
 
-def _ready(config, dataset, folder, fresh, strategy, tell, rename=True):
+def _ready(config, dataset, folder, fresh, strategy, tell):
     """The model, as a checkpoint has it or new."""
     keras.config.set_dtype_policy(config.precision)
     make_reproducible(config.seed)
     with distribution.reporting_lost_workers(strategy), strategy.scope():
+        rename = distribution.is_chief(strategy)
         model = None if fresh else checkpoints.newest(config.model, folder, dataset, tell, rename)
         return fitting.new_model(config, dataset) if model is None else model
 
@@ -156,15 +160,15 @@ def _train(config, dataset, folder, fresh, callbacks, measure, tell, strategy):
     fidelity = None
     if measure is not None:
         classes = range(dataset.num_classes) if class_id is None else [class_id]
-        draw = functools.partial(folder.load_generator().draw, seed=0)
+        draw = functools.partial(ExportedGenerator(folder.generator).generate, seed=0)
         fidelity = measure(draw, dataset, classes)
     folder.write_run({**run, "status": "finished", "fidelity": fidelity})
-    for checkpoint in folder.checkpoints:
-        checkpoint.unlink(missing_ok=True)
+    for path in folder.checkpoints:
+        path.unlink(missing_ok=True)
 
 
 def check_folder(
-    folder: ModelFolder, config: GeneratorConfig, dataset: ImageDataset, fresh: bool = False
+    folder: ModelFolder, config: GeneratorConfig, dataset: ImageDataset, fresh: bool
 ) -> GeneratorConfig:
     """Refuses a folder that must not be written to.
 
@@ -192,13 +196,11 @@ def check_folder(
             f"{folder.path} holds a finished training; use --fresh to train it anew, "
             "or another --output"
         )
-    theirs = run["config"]
-    ours = {**dataclasses.asdict(config), "data": dataset.fingerprint}
-    theirs = {**theirs, "data": run["dataset"].get("fingerprint")}
-    for name, value in ours.items():
-        if theirs.get(name) != value:
+    begun = {**run["config"], "data": run["dataset"].get("fingerprint")}
+    for name, value in {**dataclasses.asdict(config), "data": dataset.fingerprint}.items():
+        if begun.get(name) != value:
             raise InputError(
-                f"{folder.path} holds a half-finished training with {name}={theirs.get(name)}, "
+                f"{folder.path} holds a half-finished training with {name}={begun.get(name)}, "
                 f"not {value}; use the same options to go on, or --fresh to begin anew"
             )
     return config

@@ -28,6 +28,18 @@ def readable(value: Any) -> str:
     return str(value)
 
 
+def whole(text: str) -> str:
+    """Replaces halves of characters, which can be read from files, but not written.
+
+    Args:
+        text: Any.
+
+    Returns:
+        The text with question marks in their places.
+    """
+    return text.encode(errors="replace").decode()
+
+
 def printable(text: str) -> str:
     """Writes what would move the cursor, colour a terminal or end a line as Python would write it.
 

@@ -1,10 +1,8 @@
 """What the commands share: one-line errors, what they print, where they write."""
 
-import contextlib
 import errno
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,19 +64,6 @@ def _reason(error: OSError) -> str:
 def _fail(message: str, code: int) -> None:
     click.echo("Error: " + printable(" ".join(message.split())), err=True)
     sys.exit(code)
-
-
-@contextlib.contextmanager
-def naming(option: str) -> Iterator[None]:
-    """Puts the name of an option before what is wrong with its value.
-
-    Args:
-        option: Such as `--keep 5=54`.
-    """
-    try:
-        yield
-    except InputError as error:
-        raise InputError(f"{option}: {error}") from error
 
 
 def print_notes(dataset: Any, most: int = 3) -> None:

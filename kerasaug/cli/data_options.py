@@ -1,12 +1,12 @@
 """The options that say which data, and what they give."""
 
+import functools
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
 
-from kerasaug.cli.common import naming
-from kerasaug.errors import InputError
+from kerasaug.errors import InputError, naming
 from kerasaug.limits import LARGEST_SIDE, SMALLEST_SIDE
 
 
@@ -45,72 +45,78 @@ def parse_keep(values: tuple[str, ...]) -> dict[str, int | float] | None:
 
 
 class Loaded(NamedTuple):
-    """A data set as the options of `data_options` ask for it.
+    """A data set as `DataOptions` ask for it.
 
     Attributes:
         dataset: The whole `ImageDataset`.
         name: What `data.load` takes.
         loading: What it takes beside that.
         title: For folders that are named after it.
+        keep: Name of a class to what is kept of it.
     """
 
     dataset: Any
     name: str
     loading: dict[str, Any]
     title: str
+    keep: dict[str, int | float]
 
 
-def load(
-    name: str,
-    image_size: str | None,
-    aspect: str,
-    test_split: float | None,
-    rare: tuple[str, ...],
-    complete: bool = True,
-) -> Loaded:
-    """Loads a data set, naming the option that is at fault if that fails.
+class DataOptions(NamedTuple):
+    """What the options say, read but not yet held against the data.
 
-    Args:
-        name: `--dataset`.
-        image_size: `--image-size`.
+    Attributes:
+        dataset: `--dataset`.
+        keep: What `parse_keep` gave.
+        rare: `--rare`.
+        image_size: What `parse_image_size` gave.
         aspect: `--aspect`.
         test_split: `--test-split`.
-        rare: `--rare`.
-        complete: Whether it is an error if a class lacks images.
     """
-    from kerasaug import data
-    from kerasaug.data import sources
 
-    loading = {
-        "image_size": parse_image_size(image_size),
-        "aspect": aspect,
-        "test_split": test_split,
-    }
-    # Workers may have another working directory.
-    with naming(f"--dataset {name}"):
-        path = Path(name).resolve() if sources.is_path(name) else None
-        dataset = data.load(path or name, **loading, complete=complete)
-    if rare:
-        with naming(f"--rare {', '.join(rare)}"):
-            dataset = dataset.naming_rare(rare)
-        loading["rare"] = list(rare)
-    # A slash would make a folder of emnist/letters.
-    title = path.stem if path else name.replace("/", "-").replace(":", "-")
-    return Loaded(dataset, str(path or name), loading, title)
+    dataset: str
+    keep: dict[str, int | float] | None
+    rare: tuple[str, ...]
+    image_size: list[int] | None
+    aspect: str
+    test_split: float | None
 
+    def check(self) -> None:
+        """Refuses what is wrong without a look at the data, before TensorFlow takes its time."""
+        name, path = self.dataset, Path(self.dataset)
+        # What else is not there may be the name of a data set.
+        if not path.exists() and (path.is_absolute() or name[0] in ".~" or path.suffix == ".npz"):
+            raise InputError(f"--dataset {name}: there is no file or folder {path}")
 
-def check_dataset(name: str, image_size: str | None) -> None:
-    """Refuses what is wrong without a look at the data, before TensorFlow takes its time.
+    def load(self, complete: bool = True) -> Loaded:
+        """Loads the data set, naming the option that is at fault if that fails.
 
-    Args:
-        name: `--dataset`.
-        image_size: `--image-size`.
-    """
-    parse_image_size(image_size)
-    path = Path(name)
-    # What else is not there may be the name of a data set.
-    if not path.exists() and (path.is_absolute() or name[0] in ".~" or path.suffix == ".npz"):
-        raise InputError(f"--dataset {name}: there is no file or folder {path}")
+        Args:
+            complete: Whether it is an error if a class lacks images.
+        """
+        from kerasaug import data
+        from kerasaug.data import sources
+
+        name = self.dataset
+        loading: dict[str, Any] = {
+            "image_size": self.image_size,
+            "aspect": self.aspect,
+            "test_split": self.test_split,
+        }
+        # Workers may have another working directory.
+        with naming(f"--dataset {name}"):
+            path = Path(name).resolve() if sources.is_path(name) else None
+            dataset = data.load(path or name, **loading, complete=complete)
+        if self.rare:
+            with naming(f"--rare {', '.join(self.rare)}"):
+                dataset = dataset.naming_rare(self.rare)
+            loading["rare"] = list(self.rare)
+        # A slash would make a folder of emnist/letters.
+        title = path.stem if path else name.replace("/", "-").replace(":", "-")
+        keep = self.keep
+        if keep is None:
+            keep = {"5": 54} if name == "mnist" and not path else {}
+        return Loaded(dataset, str(path or name), loading, title, resolved(keep, dataset))
 
 
 def parse_image_size(text: str | None) -> list[int] | None:
@@ -138,32 +144,29 @@ def parse_image_size(text: str | None) -> list[int] | None:
     return [height, width]
 
 
-def resolve_keep(loaded: Loaded, keep: dict[str, int | float] | None) -> dict[str, int | float]:
+def resolved(keep: dict[str, int | float], dataset: Any) -> dict[str, int | float]:
     """Checks what is to be kept against the data, naming the option that is at fault.
 
     Args:
-        loaded: The whole data set.
-        keep: What `parse_keep` gave; None for the default.
+        keep: Class to what is kept of it.
+        dataset: The whole `ImageDataset`.
 
     Returns:
         The same by the names of the classes.
     """
     from kerasaug.data import imbalance
 
-    dataset = loaded.dataset
-    if keep is None:
-        keep = {"5": 54} if loaded.name == "mnist" else {}
-    resolved: dict[str, int | float] = {}
+    found: dict[str, int | float] = {}
     for name, amount in keep.items():
         shown = f"{amount * 100:g}%" if isinstance(amount, float) else amount
         with naming(f"--keep {name}={shown}"):
             class_id = imbalance.class_index(name, dataset.class_names)
             class_name = dataset.class_names[class_id]
-            if class_name in resolved:
+            if class_name in found:
                 raise InputError(f"class {class_name} is named twice")
             imbalance.kept_count(amount, dataset.class_counts[class_id])
-            resolved[class_name] = amount
-    return resolved
+            found[class_name] = amount
+    return found
 
 
 _DATA_OPTIONS = (
@@ -216,11 +219,18 @@ _DATA_OPTIONS = (
 
 
 def data_options(command: Any) -> Any:
-    """Gives a command the options that `load` and `parse_keep` read.
+    """Gives a command the options that say which data, in one argument `data`.
 
     Args:
-        command: The function.
+        command: The function; it takes `DataOptions` first.
     """
+
+    @functools.wraps(command)
+    def collecting(dataset, keep, rare, image_size, aspect, test_split, **others):
+        keep, image_size = parse_keep(keep), parse_image_size(image_size)
+        data = DataOptions(dataset, keep, rare, image_size, aspect, test_split)
+        return command(data, **others)
+
     for option in reversed(_DATA_OPTIONS):
-        command = option(command)
-    return command
+        collecting = option(collecting)
+    return collecting

@@ -9,16 +9,15 @@ from kerasaug.wording import label, printable
 BAR = 40
 
 
-def describe(loaded: data_options.Loaded, keep: dict[str, int | float]) -> None:
+def describe(loaded: data_options.Loaded) -> None:
     """Prints how many images of every class there are, and what was found in reading them.
 
     Args:
         loaded: The whole data set; classes may lack images.
-        keep: Class to what is kept of it.
     """
     from kerasaug.data import copies, sources
 
-    dataset = loaded.dataset.reduce(keep)
+    dataset = loaded.dataset.reduce(loaded.keep)
     if not sources.is_path(loaded.name) and not dataset.notes:
         # The splits that somebody else made are looked through here alone.
         dataset = copies.noted(dataset)
@@ -35,7 +34,7 @@ def describe(loaded: data_options.Loaded, keep: dict[str, int | float]) -> None:
     click.echo()
     name_width = min(32, max(map(len, names)))
     for class_id, count in enumerate(counts):
-        bar = "█" * max(1, round(BAR * count / max(counts)))
+        bar = "█" * max(1, round(BAR * count / max(1, *counts)))
         mark = " rare" if class_id in dataset.rare_classes else ""
         name = names[class_id][:name_width]
         tests = dataset.test_counts[class_id]

@@ -11,7 +11,7 @@ import click
 
 from kerasaug.cli import common, data_options
 from kerasaug.cli import describe as describing
-from kerasaug.errors import InputError, TrainingFailed
+from kerasaug.errors import InputError, TrainingFailed, naming
 from kerasaug.models.registry import MODELS
 from kerasaug.precision import described
 from kerasaug.presets import STUDY_PRESETS
@@ -140,12 +140,7 @@ Examples (installed from a wheel, the command is kerasaug-evaluate):
 )
 @common.DRY_RUN
 def evaluate(
-    dataset,
-    keep,
-    rare,
-    image_size,
-    aspect,
-    test_split,
+    data,
     arms,
     seeds,
     generator,
@@ -167,8 +162,7 @@ def evaluate(
     and where there is no evidence. Leaves a folder with report.html, results.json, figures/ and
     trials/.
     """
-    amounts = data_options.parse_keep(keep)
-    with common.naming("--arms"):
+    with naming("--arms"):
         parsed = parse_list(STUDY_PRESETS[preset].arms if arms is None else arms)
     counts = _parse_sweep(sweep)
     for option, value in (("--share", share), ("--threshold", threshold)):
@@ -180,7 +174,7 @@ def evaluate(
         raise InputError(f"--jobs {jobs}: does not go together with --scheduler")
     if describe and output:
         raise InputError(f"--output {output}: does not go together with --describe, which prints")
-    data_options.check_dataset(dataset, image_size)
+    data.check()
     common.check_output(output)
     quiet_tensorflow()
     from kerasaug.cli.progress import Progress
@@ -192,7 +186,7 @@ def evaluate(
 
     parallel.limit_threads()
     if generator and arms is None:
-        with common.naming(f"--generator {generator}"):
+        with naming(f"--generator {generator}"):
             run = ModelFolder(generator).read_run()
         if run is not None:
             # The preset's arms, with the given model in the place of the preset's.
@@ -200,18 +194,16 @@ def evaluate(
             parsed = [arm for arm in parsed if arm.model is None]
             parsed += [Arm(model), Arm(model, modifiers=(ADJUSTING,))]
     parsed = _swept(parsed, counts)
-    loaded = data_options.load(dataset, image_size, aspect, test_split, rare, complete=not describe)
-    whole = loaded.dataset
-    amounts = data_options.resolve_keep(loaded, amounts)
+    loaded = data.load(complete=not describe)
     if describe:
-        describing.describe(loaded, amounts)
+        describing.describe(loaded)
         return
     time = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     output = output or Path("runs") / f"{time}-{loaded.title}"
     config = StudyConfig.from_preset(
         preset,
         loaded.name,
-        amounts,
+        loaded.keep,
         arms=[str(arm) for arm in parsed],
         seeds=seeds,
         steps=steps,
@@ -222,12 +214,12 @@ def evaluate(
         threshold=threshold,
         hold_out=HELD_OUT if sweep else 0.0,
     )
-    study = Study(config, whole, output)
+    study = Study(config, loaded.dataset, output)
     shown = {**study.config.as_dict(), "class counts": study.class_counts, "output": output}
     shown["precision"] = described(study.config.precision)
     shown["share"] = _OWN_SHARES if share is None else share
     common.print_config(shown)
-    common.print_notes(whole)
+    common.print_notes(loaded.dataset)
     if dry_run:
         return
     try:

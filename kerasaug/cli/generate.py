@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from kerasaug.cli import common
-from kerasaug.errors import InputError
+from kerasaug.errors import InputError, naming
 from kerasaug.quiet import quiet_tensorflow
 from kerasaug.wording import printable
 
@@ -72,33 +72,33 @@ def generate(model, label, count, seed, balance, to, originals, output, dry_run)
     from kerasaug import balancing, drawn_images
     from kerasaug.saved_generator import SavedGenerator
 
-    with common.naming(f"MODEL {model}"):
+    with naming(f"MODEL {model}"):
         generator = SavedGenerator(model)
     if balance:
         if not balance.is_dir():
             raise InputError(f"--balance {balance}: there is no such folder")
-        with common.naming(f"--output {output}"):
+        with naming(f"--output {output}"):
             balancing.check(balance, output)
-        with common.naming(f"--balance {balance}"):
-            plan = balancing.Plan(generator, balance, output, to)
+        with naming(f"--balance {balance}"):
+            plan = balancing.Plan(generator, balance, to)
         common.print_notes(plan)
         for name, missing in plan.missing.items():
             click.echo(printable(f"{name}: {missing} to generate"))
         if not dry_run:
-            plan.write(seed, originals or "symlink")
+            plan.write(output, seed, originals or "symlink")
             click.echo(f"\nFolder: {output}")
         return
-    with common.naming(f"--label {label}"):
+    with naming(f"--label {label}"):
         class_id = generator.class_index(label)
-    with common.naming(f"--output {output}"):
+    with naming(f"--output {output}"):
         drawn_images.check(output)
     count = count or 100
     if dry_run:
-        click.echo(printable(f"{generator.name(class_id)}: {count} to generate"))
+        click.echo(printable(f"{generator.class_name(class_id)}: {count} to generate"))
         return
     images = generator.generate(count, class_id, seed)
-    drawn = drawn_images.Drawn(images, generator.name(class_id), class_id, seed)
-    with common.naming(f"--output {output}"):
+    drawn = drawn_images.Drawn(images, generator.class_name(class_id), class_id, seed)
+    with naming(f"--output {output}"):
         drawn_images.write(drawn, output, generator.class_names)
     click.echo(printable(f"{count} images of {drawn.label}: {output}"))
 

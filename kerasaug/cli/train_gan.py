@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from kerasaug.cli import common, data_options
-from kerasaug.errors import InputError
+from kerasaug.errors import naming
 from kerasaug.models.registry import MODELS
 from kerasaug.precision import described
 from kerasaug.presets import GENERATOR_PRESETS
@@ -79,13 +79,8 @@ Examples (installed from a wheel, the command is kerasaug-train-gan):
 )
 @common.DRY_RUN
 def train_gan(
+    data,
     model,
-    dataset,
-    keep,
-    rare,
-    image_size,
-    aspect,
-    test_split,
     preset,
     steps,
     batch_size,
@@ -104,8 +99,7 @@ def train_gan(
     model.keras (to train on), run.json, history.csv, losses.png, samples/, and of models with an
     encoder latent/, and says how good the images are.
     """
-    amounts = data_options.parse_keep(keep)
-    data_options.check_dataset(dataset, image_size)
+    data.check()
     common.check_output(output)
     quiet_tensorflow()
     from kerasaug import distribution, fitting, training
@@ -114,43 +108,42 @@ def train_gan(
     from kerasaug.study.generators import STEP_COST
     from kerasaug.study.judge import Judge
 
-    if strategy != "none" and not MODELS[model].replicates:
-        able = ", ".join(name for name, entry in MODELS.items() if entry.replicates)
-        raise InputError(f"--strategy {strategy}: accepted with --model {able}")
+    if strategy != distribution.NONE:
+        with naming(f"--strategy {strategy}"):
+            distribution.check_model(model)
     # Before TensorFlow computes anything.
     replicated = distribution.strategy(strategy)
-    loaded = data_options.load(dataset, image_size, aspect, test_split, rare)
+    loaded = data.load()
     whole = loaded.dataset
-    amounts = data_options.resolve_keep(loaded, amounts)
     output = output or Path("saved_models") / f"{loaded.title}-{model}"
-    data = whole.reduce(amounts, seed)
+    reduced = whole.reduce(loaded.keep, seed)
     chosen = GENERATOR_PRESETS[preset].of(model)
     given = {"steps": steps, "batch_size": batch_size}
     config = fitting.GeneratorConfig(
         model=model,
         dataset=loaded.name,
         loading=loaded.loading,
-        keep=amounts,
+        keep=loaded.keep,
         seed=seed,
         precision=precision,
         latent_dim=latent_dim,
         augment=augment,
         **{**chosen._asdict(), **{name: value for name, value in given.items() if value}},
     )
-    with common.naming(f"--model {model}"):
-        fitting.learned_class(model, data)
-    with common.naming(f"--batch-size {config.batch_size}"):
+    with naming(f"--model {model}"):
+        fitting.learned_class(model, reduced)
+    with naming(f"--batch-size {config.batch_size}"):
         distribution.check_batch(replicated, config.batch_size)
-    with common.naming(f"--output {output}"):
-        config = training.check_folder(ModelFolder(output), config, data, fresh=not resume)
+    with naming(f"--output {output}"):
+        config = training.check_folder(ModelFolder(output), config, reduced, fresh=not resume)
     shown = {**config.__dict__, "precision": described(config.precision)}
-    common.print_config({**shown, "class counts": data.class_counts, "output": output})
+    common.print_config({**shown, "class counts": reduced.class_counts, "output": output})
     common.print_notes(whole)
     if dry_run:
         return
     # Once, for the training and for the judge.
     whole = whole.cache()
-    data = whole.reduce(amounts, seed)
+    reduced = whole.reduce(loaded.keep, seed)
     judging = config.judge_steps / STEP_COST
     with Progress(config.steps + judging) as progress:
 
@@ -162,7 +155,7 @@ def train_gan(
 
         folder = training.train_generator(
             config,
-            data,
+            reduced,
             output,
             fresh=not resume,
             callbacks=[progress.following(model)],
@@ -172,14 +165,14 @@ def train_gan(
         )
     if not distribution.is_chief(replicated):
         return
-    _print_fidelity(folder.read_run()["fidelity"], data)
+    _print_fidelity(folder.read_run()["fidelity"], reduced)
     click.echo(f"\nSavedModel: {folder.generator}\nLosses:     {folder.losses}")
     click.echo(f"Samples:    {folder.samples}")
     if folder.latent.exists():
         click.echo(f"Latent map: {folder.latent}")
 
 
-def _print_fidelity(measured, data):
+def _print_fidelity(measured, dataset):
     import rich.box
     import rich.console
     import rich.markup
@@ -187,7 +180,7 @@ def _print_fidelity(measured, data):
 
     from kerasaug.study import fidelity
 
-    rare = {data.class_names[class_id] for class_id in data.rare_classes}
+    rare = {dataset.class_names[class_id] for class_id in dataset.rare_classes}
     table = rich.table.Table(
         box=rich.box.SIMPLE, padding=(0, 1, 0, 0), title="images against test images"
     )
@@ -196,7 +189,7 @@ def _print_fidelity(measured, data):
         table.add_column(fidelity.NAMES[name], justify="right", no_wrap=True)
     console = rich.console.Console()
     # The rare classes and their yardsticks come last, where the eye is.
-    for class_name in sorted(data.class_names, key=rare.__contains__):
+    for class_name in sorted(dataset.class_names, key=rare.__contains__):
         rows, shown = fidelity.rows([measured], class_name), label(class_name)
         if class_name in rare and not rows:
             console.print(f"{shown} has too few images to be measured.", markup=False)

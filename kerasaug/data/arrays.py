@@ -12,6 +12,7 @@ from kerasaug.data.dataset import ImageDataset
 from kerasaug.data.held import Blocks, blocks, hold
 from kerasaug.errors import InputError
 from kerasaug.limits import MOST_CLASSES
+from kerasaug.wording import whole
 
 TEST_SHARE = 0.2
 RANGES = ((0, 1), (-1, 1), (0, 16), (0, 255), (0, 65535))
@@ -44,32 +45,16 @@ def from_arrays(
         The data set.
 
     Raises:
-        InputError: If images are not uint8 of rank 4, or labels do not fit them.
+        InputError: If images are not uint8 of rank 4, labels do not fit them, test images or labels
+            are given alone, or a name stands twice.
     """
+    if (test_images is None) != (test_labels is None):
+        raise InputError("`test_images` and `test_labels` go together. Received: one of them")
     splits = {"train": (blocks(train_images), train_labels)}
     if test_images is not None:
         splits["test"] = (blocks(test_images), test_labels)
     dataset = of_splits(splits, class_names, name)
     return dataset if dataset.test else dataset.split_test(TEST_SHARE)
-
-
-def training_images(
-    images: np.ndarray, labels: np.ndarray, class_names: Sequence[str] | None = None
-) -> ImageDataset:
-    """Makes a data set that has no test split, to train a generator on.
-
-    Args:
-        images: uint8 array (n, height, width, channels).
-        labels: int array (n,), in [0, number of classes).
-        class_names: One name per class; the numbers if not given.
-
-    Returns:
-        The data set; its `test` is None.
-
-    Raises:
-        InputError: See `from_arrays`.
-    """
-    return of_splits({"train": (blocks(images), labels)}, class_names, "arrays")
 
 
 def of_splits(
@@ -106,25 +91,28 @@ def of_splits(
     highest = max(labels.max(initial=0) for _, labels in splits.values())
     if class_names is None and highest >= MOST_CLASSES:
         raise InputError(f"labels must be below {MOST_CLASSES:,}. Received: up to {highest}")
-    names = class_names or [str(number) for number in range(highest + 1)]
+    names = range(highest + 1) if class_names is None else class_names
+    names = tuple(whole(str(name)) for name in names)
+    if len(set(names)) < len(names):
+        raise InputError("class_names has a name twice")
     if min(labels.min(initial=0) for _, labels in splits.values()) < 0 or highest >= len(names):
         raise InputError(f"labels must be in [0, {len(names)}). Received: up to {highest}")
     digest = hashlib.sha256(str(train_images.shape).encode())
-    held = _hold(train_images, digest)
+    held, train_labels = _hold(train_images, digest), train_labels.astype(np.int32)
     test, test_counts = None, ()
     if "test" in splits:
-        images, labels = splits["test"]
-        test = _hold(images, digest).stream(labels.astype(np.int32))
-        digest.update(np.ascontiguousarray(labels.astype(np.int32)))
+        images, labels = splits["test"][0], splits["test"][1].astype(np.int32)
+        test = _hold(images, digest).stream(labels)
+        digest.update(np.ascontiguousarray(labels))
         test_counts = tuple(np.bincount(labels, minlength=len(names)).tolist())
     return ImageDataset(
         name=name,
         content=digest.hexdigest(),
-        records=held.stream(train_labels.astype(np.int32)),
+        records=held.stream(train_labels),
         test=test,
-        class_names=tuple(names),
+        class_names=names,
         image_shape=train_images.shape[1:],
-        train_labels=train_labels.astype(np.int32),
+        train_labels=train_labels,
         indices=np.arange(len(train_labels)),
         test_counts=test_counts,
         held=held,

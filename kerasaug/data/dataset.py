@@ -232,7 +232,7 @@ class ImageDataset:
         return self._keep(np.flatnonzero(~np.isin(self.indices, indices)))
 
     def cache(self, most_bytes: int = MOST_CACHED) -> "ImageDataset":
-        """Reads both splits once and keeps the decoded images in memory, if they are not too large.
+        """Reads all splits once and keeps the decoded images in memory, if they are not too large.
 
         Training then draws from memory instead of decoding again, at the price of one byte per
         pixel and channel of both splits. What is made of the result by `reduce`, `hold_out` and the
@@ -274,7 +274,7 @@ class ImageDataset:
         Returns:
             uint8 array (n, height, width, channels).
         """
-        part = mixture.balanced(self)[class_id]
+        part = mixture.of_class(self, class_id)
         if self.held is not None:
             return part.images.at(np.arange(part.count)[:most]).read()
         records = part.images if most is None else part.images.take(most)
@@ -303,7 +303,7 @@ class ImageDataset:
             [-1, 1] and int32 `(batch_size,)`.
         """
         if class_id is not None:
-            parts = [mixture.balanced(self)[class_id]]
+            parts = [mixture.of_class(self, class_id)]
         else:
             parts = mixture.balanced(self) if balanced else mixture.natural(self)
         return mixture.batches(parts, batch_size, seed=seed, augment=augment)

@@ -91,7 +91,7 @@ def long_tail(class_counts: Sequence[int], ratio: float) -> dict[int, int]:
     of class i of K, its size times ratio^(-i / (K - 1)).
 
     Args:
-        class_counts: Images per class, in index order; at least two classes.
+        class_counts: Images per class, in index order; a class without any is left out.
         ratio: How many times more is kept of the first class than of the last, if they had the
             same size; at least 1.
 
@@ -103,10 +103,11 @@ def long_tail(class_counts: Sequence[int], ratio: float) -> dict[int, int]:
     """
     if not 1.0 <= ratio < np.inf:
         raise InputError(f"a long tail's ratio must be at least 1, not {ratio:g}")
-    last = len(class_counts) - 1
+    last = max(1, len(class_counts) - 1)
     return {
         class_id: max(1, round(count * ratio ** (-class_id / last)))
         for class_id, count in enumerate(class_counts)
+        if count > 0
     }
 
 

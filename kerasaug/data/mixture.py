@@ -19,7 +19,8 @@ from kerasaug.images import to_float
 if TYPE_CHECKING:
     from kerasaug.data.dataset import ImageDataset
 
-SHUFFLE_BUFFER = 10_000
+BLENDING_ALPHA = 0.2
+"""Both parameters of the beta distribution that mixup's weights are drawn from."""
 
 
 def natural(dataset: "ImageDataset") -> list[Part]:
@@ -47,15 +48,24 @@ def balanced(dataset: "ImageDataset") -> list[Part]:
     Returns:
         One part per class, in index order.
     """
-    counts = enumerate(dataset.class_counts)
+    return [of_class(dataset, class_id) for class_id in range(dataset.num_classes)]
+
+
+def of_class(dataset: "ImageDataset", class_id: int) -> Part:
+    """The training images of one class.
+
+    Args:
+        dataset: Where the training images come from.
+        class_id: Index of the class.
+
+    Returns:
+        The part, of weight 1.
+    """
+    positions = np.flatnonzero(dataset.train_labels == class_id)
     if dataset.held is not None:
-        labels = dataset.train_labels
-        return [Part(dataset.held.at(labels == c), count, 1.0, c) for c, count in counts]
-    return [Part(_of_class(dataset, c), count, 1.0, decode=dataset.decode) for c, count in counts]
-
-
-def _of_class(dataset: "ImageDataset", class_id: int) -> tf.data.Dataset:
-    return dataset.records.filter(lambda _, label: label == class_id)
+        return Part(dataset.held.at(positions), len(positions), 1.0, class_id)
+    records = dataset.records.filter(lambda _, label: label == class_id)
+    return Part(records, len(positions), 1.0, decode=dataset.decode)
 
 
 def repeated(
@@ -72,7 +82,7 @@ def repeated(
     Returns:
         The part to add.
     """
-    return balanced(dataset)[class_id]._replace(weight=float(count), augment=augment)
+    return of_class(dataset, class_id)._replace(weight=float(count), augment=augment)
 
 
 def added(images: np.ndarray, class_id: int) -> Part:
@@ -107,9 +117,7 @@ def symmetric(dataset: "ImageDataset", generated: Sequence[np.ndarray], share: f
     return real + [part._replace(weight=share) for part in made]
 
 
-def blended(
-    batched: tf.data.Dataset, num_classes: int, seed: int, alpha: float = 0.2
-) -> tf.data.Dataset:
+def blended(batched: tf.data.Dataset, num_classes: int, seed: int) -> tf.data.Dataset:
     """Blends every image of a batch with the one before it, and their labels likewise: mixup.
 
     Zhang et al. 2018, "mixup: Beyond Empirical Risk Minimization" (arXiv 1710.09412).
@@ -118,7 +126,6 @@ def blended(
         batched: What `batches` gives.
         num_classes: How many classes there are.
         seed: Same stream and seed, same result.
-        alpha: Both parameters of the beta distribution that the weights are drawn from.
 
     Returns:
         A stream of `(images, labels)`: images like those of `batched` and float32 probabilities
@@ -130,7 +137,7 @@ def blended(
         count = tf.shape(images)[0]
         seeds = tf.random.split(tf.stack([tf.constant(seed, tf.int64), number]), 2)
         first, second = (
-            tf.random.stateless_gamma((count,), each, alpha) for each in tf.unstack(seeds)
+            tf.random.stateless_gamma((count,), each, BLENDING_ALPHA) for each in tf.unstack(seeds)
         )
         # Of so small an alpha both can round to 0.
         weight = tf.math.divide_no_nan(first, first + second)
@@ -152,19 +159,17 @@ def batches(
     *,
     seed: int,
     augment: Augmentation | None = None,
-    shuffle_buffer: int = SHUFFLE_BUFFER,
 ) -> tf.data.Dataset:
     """Draws endless batches from a mixture.
 
     Where all images are in memory, whole batches are drawn at a time; else image by image, with
-    memory bounded by `shuffle_buffer` and not by the data.
+    memory bounded by `sampling.SHUFFLE_BUFFER` and not by the data.
 
     Args:
         parts: The ingredients; those of weight 0 are left out.
         batch_size: Images per batch.
         seed: Same parts and seed, and same `tf.random.set_seed` if that was called: same batches.
         augment: What is done to every image of every batch.
-        shuffle_buffer: Images held back for shuffling, over all parts that are streams.
 
     Returns:
         A stream of `(images, labels)`: float32 `(batch_size, height, width, channels)` in [-1, 1]
@@ -174,7 +179,7 @@ def batches(
     if all(part.class_id is not None for part in parts):
         mixed = sampling.from_memory(parts, batch_size, seed)
     else:
-        mixed = sampling.from_streams(parts, batch_size, seed, shuffle_buffer)
+        mixed = sampling.from_streams(parts, batch_size, seed)
     if augment is not None:
         mixed = sampling.augmented(mixed, augment, seed)
     return to_model_input(mixed)

@@ -50,7 +50,7 @@ def _read(path, file):
     labels = [_labels(path, f"y{end}", found[f"y{end}"], found[f"x{end}"]) for end in ends.values()]
     images, scaled = _as_uint8(path, images)
     if "class_names" in found:
-        names = _class_names(path, found["class_names"])
+        names = _class_names(found["class_names"])
         if any(
             each.dtype.kind == "U" or not (0 <= each.min() and each.max() < len(names))
             for each in labels
@@ -170,14 +170,11 @@ def _labels(path, name, array, images):
     return labels.astype(np.int64)
 
 
-def _class_names(path, array):
-    names = [
+def _class_names(array):
+    return [
         name.decode(errors="replace") if isinstance(name, bytes) else str(name)
         for name in array.ravel()
     ]
-    if len(set(names)) < len(names):
-        raise InputError(f"{path}: class_names has a name twice")
-    return names
 
 
 def _as_uint8(path, images):

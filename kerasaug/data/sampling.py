@@ -13,6 +13,8 @@ Augmentation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 """`(images uint8 (n, height, width, channels), seed int64 (2,)) -> images`, a pure function."""
 
 AUGMENT_BATCH = 64
+SHUFFLE_BUFFER = 10_000
+"""Images held back for shuffling, over all parts that are streams."""
 SHUFFLE_ROUNDS = 8
 """Of the cipher that puts indices in another order; with 4, some seeds leave most in place."""
 LEAST_PASS = 4096
@@ -102,12 +104,10 @@ def from_memory(parts: Sequence[Part], batch_size: int, seed: int) -> tf.data.Da
     return indices.map(gather, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
 
-def from_streams(
-    parts: Sequence[Part], batch_size: int, seed: int, shuffle_buffer: int
-) -> tf.data.Dataset:
+def from_streams(parts: Sequence[Part], batch_size: int, seed: int) -> tf.data.Dataset:
     """Draws endless batches from streams, image by image, each shuffled and repeated on its own.
 
-    Memory is bounded by `shuffle_buffer` images and as many records, and not by the data: the
+    Memory is bounded by `SHUFFLE_BUFFER` images and as many records, and not by the data: the
     buffer is shared among the parts by their size, and parts that fit into an equal share of it are
     read only once. Larger ones are shuffled before they are decoded.
 
@@ -115,7 +115,6 @@ def from_streams(
         parts: The ingredients, none of weight 0.
         batch_size: Images per batch.
         seed: Same parts and seed, and same `tf.random.set_seed` if that was called: same batches.
-        shuffle_buffer: Images held back for shuffling, over all parts.
 
     Returns:
         A stream like that of `from_memory`.
@@ -124,10 +123,10 @@ def from_streams(
     drawn = []
     for number, part in enumerate(parts):
         records, decode = part.as_stream(), part.decode
-        if part.count <= shuffle_buffer // len(parts):
+        if part.count <= SHUFFLE_BUFFER // len(parts):
             # A rare class would otherwise be looked for in the whole split again and again.
             records, decode = streams.decoded(records, decode).cache(), None
-        buffer = min(part.count, -(-shuffle_buffer * part.count // total))
+        buffer = min(part.count, -(-SHUFFLE_BUFFER * part.count // total))
         endless = streams.decoded(records.shuffle(buffer, seed=seed + number).repeat(), decode)
         if part.augment is not None:
             grouped = endless.batch(AUGMENT_BATCH)

@@ -7,11 +7,11 @@ import numpy as np
 import tensorflow as tf
 
 from kerasaug.errors import InputError
-from kerasaug.images import to_float
-from kerasaug.models.generative import CHUNK, GenerativeModel
+from kerasaug.images import CHUNK, in_chunks, to_float
+from kerasaug.models.generative import GenerativeModel
 
 
-class EncodingModel(GenerativeModel, abc.ABC):
+class EncodingModel(GenerativeModel):
     """A generative model that also finds the codes of images; see `GenerativeModel`."""
 
     @property
@@ -82,7 +82,7 @@ class EncodingModel(GenerativeModel, abc.ABC):
             uint8 array (n, height, width, channels).
         """
         self.check_classes(labels)
-        return self.in_chunks(self._decode_compiled, codes, labels)
+        return in_chunks(self._decode_compiled, codes, labels)
 
     def reconstruct(self, images: np.ndarray, labels: np.ndarray | int = 0) -> np.ndarray:
         """Encodes images and decodes the means of their codes.

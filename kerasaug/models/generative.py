@@ -3,7 +3,6 @@
 import abc
 import math
 import os
-from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -11,10 +10,8 @@ import tensorflow as tf
 
 from kerasaug.errors import InputError
 from kerasaug.files import atomic
-from kerasaug.images import to_uint8
+from kerasaug.images import in_chunks, to_uint8
 from kerasaug.models import networks, replicas
-
-CHUNK = 256
 
 
 class SavedMean(keras.metrics.Mean):
@@ -43,10 +40,8 @@ class SavedMean(keras.metrics.Mean):
 
     def load_own_variables(self, store):
         """Reads what `save_own_variables` wrote."""
-        # Models that were saved before this was have none.
-        if store.keys():
-            for number, variable in enumerate(self.variables):
-                variable.assign(store[str(number)])
+        for number, variable in enumerate(self.variables):
+            variable.assign(store[str(number)])
 
 
 class GenerativeModel(keras.Model, abc.ABC):
@@ -157,9 +152,8 @@ class GenerativeModel(keras.Model, abc.ABC):
         if count < 1:
             raise InputError(f"`count` must be >= 1. Received: count={count}")
         self.check_classes(class_id)
-        return self.in_chunks(
-            self.decode, self._draw_latents(count, tf.constant([seed, 0])), class_id
-        )
+        latents = self._draw_latents(count, tf.constant([seed, 0]))
+        return in_chunks(self.decode, latents, class_id)
 
     def check_classes(self, class_ids: np.ndarray | int) -> None:
         """Refuses classes that the model does not know.
@@ -175,30 +169,6 @@ class GenerativeModel(keras.Model, abc.ABC):
                 raise InputError(
                     f"`class_id` must be in [0, {self.num_classes}). Received: class_id={class_id}"
                 )
-
-    def in_chunks(
-        self,
-        decode: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
-        latents: np.ndarray | tf.Tensor,
-        labels: np.ndarray | int,
-    ) -> np.ndarray:
-        """Makes any number of images, a part at a time.
-
-        Args:
-            decode: `decode`, or what has its signature.
-            latents: float32 (n, latent_dim).
-            labels: int (n,), or one class for all.
-
-        Returns:
-            uint8 array (n, height, width, channels).
-        """
-        latents = tf.convert_to_tensor(latents)
-        labels = tf.broadcast_to(tf.cast(labels, tf.int32), (len(latents),))
-        chunks = [
-            to_uint8(decode(latents[i : i + CHUNK], labels[i : i + CHUNK])).numpy()
-            for i in range(0, len(latents), CHUNK)
-        ]
-        return np.concatenate(chunks)
 
     def export(self, filepath: str | os.PathLike[str]) -> None:
         """Writes a SavedModel that makes images without this package and without Keras.

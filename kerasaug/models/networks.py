@@ -1,6 +1,6 @@
 """The convolutional networks that several models share.
 
-A side is halved, rounding up, until the longer one is at most `SMALLEST_SIDE`; going up, sides
+A side is halved, rounding up, until the longer one is at most `COARSEST_SIDE`; going up, sides
 double and what is too much is cut off, so that any image shape is reached.
 """
 
@@ -9,11 +9,11 @@ import math
 import keras
 
 from kerasaug.errors import InputError
+from kerasaug.limits import SMALLEST_SIDE
 from kerasaug.models.layers import ClassProjection, LeakyReLU, PixelNormalization
 
 MAX_CHANNELS = 256
-SMALLEST_SIDE = 7
-SMALLEST_IMAGE = 8
+COARSEST_SIDE = 7
 
 
 def check_image_shape(image_shape: tuple[int, int, int]) -> None:
@@ -25,9 +25,9 @@ def check_image_shape(image_shape: tuple[int, int, int]) -> None:
     Raises:
         InputError: If a side is below 8.
     """
-    if min(image_shape[:2]) < SMALLEST_IMAGE:
+    if min(image_shape[:2]) < SMALLEST_SIDE:
         raise InputError(
-            f"`image_shape` must have sides >= {SMALLEST_IMAGE}. Received: {image_shape}"
+            f"`image_shape` must have sides >= {SMALLEST_SIDE}. Received: {image_shape}"
         )
 
 
@@ -41,7 +41,7 @@ def sizes(image_shape: tuple[int, int, int]) -> list[tuple[int, int]]:
         `(height, width)` per level; (28, 28, 1) gives 7, 14 and 28.
     """
     found = [tuple(image_shape[:2])]
-    while max(found[0]) > SMALLEST_SIDE:
+    while max(found[0]) > COARSEST_SIDE:
         found.insert(0, tuple(math.ceil(side / 2) for side in found[0]))
     return found
 

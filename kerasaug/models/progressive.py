@@ -97,23 +97,23 @@ class ProgressiveWGAN(WGAN):
             (_convolution(maps[block]), _convolution(maps[block - 1]))
             for block in range(1, len(maps))
         ]
-        head = [MinibatchStddev(), _convolution(maps[0]), _rectifier()]
-        head += [keras.layers.Flatten(), _dense(maps[0]), _rectifier()]
+        head = [MinibatchStddev(), _convolution(maps[0]), LeakyReLU()]
+        head += [keras.layers.Flatten(), _dense(maps[0]), LeakyReLU()]
         to_score = _dense(1, gain=1.0, use_bias=False)
         to_class = _dense(self.latent_dim, gain=1.0, use_bias=False)
         projection = ClassProjection(self.num_classes) if self.num_classes else None
         critics = []
         for finest, size in enumerate(sizes):
             images = keras.Input((*size, self.image_shape[2]), name="images")
-            features, coarse = _rectifier()(from_rgb[finest](images)), images
+            features, coarse = LeakyReLU()(from_rgb[finest](images)), images
             for block in range(finest, 0, -1):
                 for convolution in blocks[block - 1]:
-                    features = _rectifier()(convolution(features))
+                    features = LeakyReLU()(convolution(features))
                 features = keras.layers.AveragePooling2D(2, padding="same")(features)
                 # Blocks long faded in cost a small convolution here, so that the finest network
                 # holds every variable, for the optimizer and the saved file.
                 coarse = keras.layers.AveragePooling2D(2, padding="same")(coarse)
-                coarse_features = _rectifier()(from_rgb[block - 1](coarse))
+                coarse_features = LeakyReLU()(from_rgb[block - 1](coarse))
                 features = FadeIn(block)(coarse_features, features, progress)
             for layer in head:
                 features = layer(features)
@@ -139,12 +139,8 @@ def _dense(units: int, gain: float = 2.0, use_bias: bool = True):
     return Equalized(layer, gain)
 
 
-def _rectifier():
-    return LeakyReLU()
-
-
 def _activate(features):
-    return PixelNormalization()(_rectifier()(features))
+    return PixelNormalization()(LeakyReLU()(features))
 
 
 def _enlarge(features, size):

@@ -8,7 +8,7 @@ import numpy as np
 
 from kerasaug import fitting, provenance, training
 from kerasaug.data.dataset import ImageDataset
-from kerasaug.errors import InputError
+from kerasaug.errors import InputError, naming
 from kerasaug.model_folder import ModelFolder
 from kerasaug.models import registry
 from kerasaug.study.config import Follower, StudyConfig
@@ -198,9 +198,8 @@ class Generators:
     def _check_given(self) -> ModelFolder:
         path = self.config.generator_folder
         folder = ModelFolder(path)
-        run = folder.read_run() if folder.path.exists() else None
-        if run is None or run["status"] != "finished":
-            raise InputError(f"--generator {path}: there is no finished training of train-gan")
+        with naming("--generator"):
+            run = folder.read_finished()
         trained = run["config"]
         if self.config.models != [trained["model"]]:
             needed = ", ".join(self.config.models) or "none"
@@ -209,12 +208,10 @@ class Generators:
             )
         if self.config.hold_out:
             raise InputError(f"--generator {path}: it saw the images that --sweep holds out")
-        try:
+        with naming(f"--generator {path}"):
             folder.load_generator()
             if any(arm.form for arm in self.config.parsed_arms):
                 folder.load_encoder()
-        except InputError as error:
-            raise InputError(f"--generator {path}: {error}") from error
         split = self.dataset.reduce(self.config.keep, trained["seed"])
         if split.fingerprint != run["dataset"]["fingerprint"]:
             keep = "".join(f" --keep {name}={amount}" for name, amount in trained["keep"].items())
@@ -233,7 +230,7 @@ def _is_ready(folder: ModelFolder, config: fitting.GeneratorConfig, dataset: Ima
         and run["status"] == "finished"
         and run["config"] == dataclasses.asdict(config)
         and run["dataset"]["fingerprint"] == dataset.fingerprint
-        and run["versions"] == provenance.versions()
+        and run.get("versions") == provenance.versions()
     )
 
 

@@ -207,6 +207,9 @@ class _Sender(keras.callbacks.Callback):
         self.units_per_step = units_per_step
         self.steps = 0
 
+    def on_train_begin(self, logs=None):
+        self.remote.advance(getattr(self.model, "steps_taken", 0) * self.units_per_step)
+
     def on_train_batch_end(self, batch, logs=None):
         self.steps += 1
         if self.steps % self.EVERY == 0:

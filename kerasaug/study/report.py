@@ -191,8 +191,8 @@ def _fidelity_rows(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
         rows: dict[str, dict[str, float]] = {}
         for model, repetitions in results["fidelity"].items():
             measured = [each for each in repetitions if each]
-            rows = fidelity.rows(measured, name) or rows
-            if name in [name for each in measured for name in each["classes"]]:
+            if found := fidelity.rows(measured, name):
+                rows = found
                 copies = fidelity.memorised(measured, name)
                 yield {**common, "of": model, "figures": rows["generated"], "memorised": copies}
         for source, title in fidelity.SOURCES.items():

@@ -117,9 +117,9 @@ def headlines(results: dict[str, Any]) -> Headlines:
         if arms.parse(name).model is None:
             continue
         against = [control for control in _held_against(name, controls) if control in arm["versus"]]
-        said = [_against_control(name, arm, control) for control in against]
+        said = [_sentence(name, arm, control) for control in against]
         if BASELINE in arm["versus"]:
-            said.append(_against_nothing(name, arm))
+            said.append(_sentence(name, arm, BASELINE))
         sentences += said[:1]
         further += said[1:]
         if against:
@@ -145,7 +145,7 @@ def headlines(results: dict[str, Any]) -> Headlines:
             f"With nothing done, the classifier finds {recall:.1%} of the test images of {rare}."
         )
         further += [
-            _against_nothing(name, found[name])
+            _sentence(name, found[name], BASELINE)
             for name in controls
             if BASELINE in found[name]["versus"]
         ]
@@ -259,38 +259,28 @@ def _differences(ours: list[dict], theirs: list[dict]) -> dict[str, dict[str, fl
     }
 
 
-def _against_nothing(name: str, arm: dict[str, Any]) -> str:
-    opening = {
-        "helps": f"{name} helps",
-        "hurts": f"{name} hurts",
-        "no evidence": f"There is no evidence that {name} helps",
-    }
-    return f"{opening[arm['verdict']]}: {_difference(arm, BASELINE)} against doing nothing."
-
-
-def _against_control(name: str, arm: dict[str, Any], control: str) -> str:
-    opening = {
-        "helps": f"{name} beats",
-        "hurts": f"{name} falls behind",
-        "no evidence": f"There is no evidence that {name} beats",
-    }
-    verdict = metrics.verdict(arm["versus"][control])
-    return f"{opening[verdict]} the control {control}: {_difference(arm, control)}."
-
-
-def _difference(arm: dict[str, Any], other: str) -> str:
+def _sentence(name: str, arm: dict[str, Any], other: str) -> str:
+    """Says what came of an arm beside another one, and by which difference that is told."""
     differences = arm["versus"][other]
-    f1 = differences["rare_f1"]
-    words = f"F1 of the rare class {_with_interval(f1)}"
-    verdict = metrics.verdict(differences)
+    verdict, f1 = metrics.verdict(differences), differences["rare_f1"]
+    nothing = other == BASELINE
+    does = {"helps": ("beats", "helps"), "hurts": ("falls behind", "hurts")}
+    opening = (
+        f"{name} {does[verdict][nothing]}"
+        if verdict in does
+        else (f"There is no evidence that {name} {does['helps'][nothing]}")
+    )
+    difference = f"F1 of the rare class {_with_interval(f1)}"
     decided_by_f1 = {
         "helps": True,
         "hurts": f1["high"] is not None and f1["high"] < 0,
         "no evidence": f1["low"] is None or f1["low"] <= 0,
     }
     if not decided_by_f1[verdict]:
-        words += f", but balanced accuracy {_with_interval(differences['balanced_accuracy'])}"
-    return words
+        difference += f", but balanced accuracy {_with_interval(differences['balanced_accuracy'])}"
+    if nothing:
+        return f"{opening}: {difference} against doing nothing."
+    return f"{opening} the control {other}: {difference}."
 
 
 def _with_interval(value: dict[str, float | None]) -> str:

@@ -1,15 +1,14 @@
 """A whole study: what is done is read, what is missing runs; then the results."""
 
 import dataclasses
-import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 from kerasaug import fitting, plots, precision, provenance
 from kerasaug.data.dataset import ImageDataset
-from kerasaug.errors import InputError, TrainingFailed
-from kerasaug.files import atomic, is_empty, locked, write_json
+from kerasaug.errors import InputError, TrainingFailed, naming
+from kerasaug.files import atomic, is_empty, locked, read_json, write_json
 from kerasaug.study import parallel, report, results
 from kerasaug.study.arms import VARIED
 from kerasaug.study.config import Follower, StudyConfig
@@ -43,10 +42,8 @@ class Study:
         self.tasks = Tasks(config, dataset, self.output)
         self.generators = self.tasks.generators
         for model in config.models:
-            try:
+            with naming("--arms"):
                 fitting.learned_class(model, self.generators.reduced(0))
-            except InputError as error:
-                raise InputError(f"--arms: {error}") from error
         self._check_enough()
         self._refuse_another(kept)
 
@@ -150,14 +147,14 @@ class Study:
             raise InputError(
                 f"--output {self.output} is not empty and holds no study (no run.json)"
             )
-        try:
-            run = json.loads(self.run_file.read_text(encoding="utf-8"))
-            kept = run["config"]
-            if "status" in run:
-                raise InputError(f"--output {self.output} holds a training of train-gan, no study")
-            return {**kept, "precision": str(kept["precision"])}
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise InputError(f"--output {self.output}: its run.json is damaged") from error
+        with naming("--output"):
+            run = read_json(self.run_file)
+        if "status" in run:
+            raise InputError(f"--output {self.output} holds a training of train-gan, no study")
+        kept = run.get("config")
+        if not isinstance(kept, dict) or kept.get("precision") not in precision.POLICIES:
+            raise InputError(f"--output {self.output}: its run.json is damaged")
+        return kept
 
     def _fidelity(self) -> dict[str, list[dict[str, Any] | None]]:
         """By model, what the judge said of the generator of every repetition."""
@@ -178,6 +175,9 @@ class Study:
     def _picture_samples(self) -> None:
         dataset = self.generators.reduced(0)
         ready = [m for m in self.config.models if self.generators.ready(m, 0, dataset)]
+        picture = self.output / "figures" / "samples.png"
+        if not self.config.models:
+            picture.unlink(missing_ok=True)
         if not ready:
             return
         dataset = dataset.cache()
@@ -193,9 +193,9 @@ class Study:
                 supply = Supply(dataset, folder, teacher=None, pool=PICTURED, threshold=0.0, seed=0)
                 generated[f"{model}:{VARIED}"] = supply.varied()[class_id]
             else:
-                generated[model] = folder.generate(PICTURED, class_id, seed=0)
+                generated[model] = folder.load_generator().generate(PICTURED, class_id, seed=0)
         figure = plots.real_beside_generated(real, generated)
-        plots.save_figure(figure, self.output / "figures" / "samples.png")
+        plots.save_figure(figure, picture)
 
 
 def _write_failures(path: Path, failures: list[parallel.Failure]) -> None:

@@ -1,5 +1,6 @@
 """The images that a model makes for a trial: drawn, carried over, varied, filtered."""
 
+import functools
 from collections.abc import Callable, Iterator
 
 import keras
@@ -34,8 +35,8 @@ class Supply:
         dataset: The imbalanced data, in memory.
         folder: The trained generator.
         teacher: Gives a classifier from float32 images in [-1, 1] to logits; asked for only if
-            something is to be filtered.
-        pool: Images of each class that a symmetric arm draws from.
+            something is to be filtered, without which it may be None.
+        pool: Images of each class that an arm with a form draws from.
         threshold: Least probability that the teacher must give to an image's label, in [0, 1].
         seed: Same supply, same images.
     """
@@ -44,7 +45,7 @@ class Supply:
         self,
         dataset: ImageDataset,
         folder: ModelFolder,
-        teacher: Callable[[], keras.Model],
+        teacher: Callable[[], keras.Model] | None,
         pool: int,
         threshold: float,
         seed: int,
@@ -73,8 +74,12 @@ class Supply:
             TrainingFailed: If the teacher lets none pass.
         """
         if not filtered:
-            return self.folder.generate(count, class_id, self.seed)
+            return self._generator.generate(count, class_id, self.seed)
         return self._filtered(self._drawn(class_id, count), class_id, count)
+
+    @functools.cached_property
+    def _generator(self):
+        return self.folder.load_generator()
 
     def symmetric(self) -> list[np.ndarray]:
         """Makes images of every class by one and the same model.
@@ -150,7 +155,7 @@ class Supply:
     def _drawn(self, class_id: int, count: int) -> Iterator[np.ndarray]:
         for number in range(ROUNDS):
             # Seeds of repetitions are small; each round has its own, far from theirs.
-            yield self.folder.generate(count, class_id, self.seed + 1_000_000 * number)
+            yield self._generator.generate(count, class_id, self.seed + 1_000_000 * number)
 
     def _transferred(self, model: EncodingModel, class_id: int) -> Iterator[np.ndarray]:
         others = [c for c in self._present() if c != class_id]

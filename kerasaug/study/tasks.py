@@ -15,8 +15,8 @@ import keras
 
 from kerasaug import provenance
 from kerasaug.data.dataset import ImageDataset
-from kerasaug.errors import TrainingFailed
-from kerasaug.files import atomic, write_json
+from kerasaug.errors import InputError, TrainingFailed
+from kerasaug.files import atomic, read_json, write_json
 from kerasaug.study import arms, stand_ins, trial
 from kerasaug.study.arms import Arm
 from kerasaug.study.choices import Choices
@@ -247,10 +247,10 @@ class Tasks:
 
     def _read(self, task: Task) -> dict[str, Any] | None:
         try:
-            kept = json.loads(self._file(task).read_text(encoding="utf-8"))
-            return kept["result"] if kept["key"] == self._key(task) else None
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            kept = read_json(self._file(task))
+        except (FileNotFoundError, InputError):
             return None
+        return kept.get("result") if kept.get("key") == self._key(task) else None
 
     def _write(self, task: Task, result: dict[str, Any]) -> None:
         write_json(self._file(task), {"key": self._key(task), "result": result})

@@ -1,5 +1,6 @@
 """The bars of the main job on real images; minutes each."""
 
+import functools
 import json
 import os
 from pathlib import Path
@@ -88,7 +89,9 @@ def test_a_shipped_generator_makes_the_rare_class(name):
     assert reduced.fingerprint == run["dataset"]["fingerprint"]
     (rare,) = reduced.rare_classes
     judge = Judge(whole, steps=400)
-    found = judge.measure(lambda count, c: folder.generate(count, c, seed=1), reduced, [rare])
+    found = judge.measure(
+        functools.partial(folder.load_generator().generate, seed=1), reduced, [rare]
+    )
     figures = found["classes"][reduced.class_names[rare]]["generated"]
     assert figures["recognised"] >= (0.97 if whole.name == "mnist" else 0.7)
     assert figures["coverage"] >= 0.6

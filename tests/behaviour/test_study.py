@@ -15,9 +15,7 @@ from kerasaug.data.streams import collect
 from kerasaug.errors import InputError, TrainingFailed
 from kerasaug.presets import GeneratorPreset
 from kerasaug.study import arms, generators, report, stand_ins, supply, tasks, trial
-from kerasaug.study import results as results_module
 from kerasaug.study.config import Follower, StudyConfig
-from kerasaug.study.metrics import METRICS, verdict
 from kerasaug.study.runner import Study
 from kerasaug.study.tasks import TRIAL, Task
 
@@ -420,25 +418,6 @@ def test_a_generator_that_saw_other_images_is_refused(tiny, tmp_path):
     with pytest.raises(InputError, match="is a conditional-wgan, but the arms need: wgan"):
         run(tiny, tmp_path / "out", **{**given, "arms": ("wgan:5",)})
     assert not (tmp_path / "out").exists()
-
-
-def test_a_sentence_names_the_difference_that_decided():
-    def arm(f1, balanced):
-        names = ("difference", "low", "high")
-        against = {metric: dict(zip(names, (0.0, -0.1, 0.1), strict=True)) for metric in METRICS}
-        against["rare_f1"] = dict(zip(names, f1, strict=True))
-        against["balanced_accuracy"] = dict(zip(names, balanced, strict=True))
-        return {"versus": {"none": against}, "verdict": verdict(against)}
-
-    better, worse = (0.05, 0.01, 0.09), (-0.02, -0.03, -0.01)
-    assert results_module._against_nothing("x", arm(better, better)) == (
-        "x helps: F1 of the rare class +0.050 (95 % interval +0.010 to +0.090) "
-        "against doing nothing."
-    )
-    assert results_module._against_nothing("x", arm(better, worse)) == (
-        "x hurts: F1 of the rare class +0.050 (95 % interval +0.010 to +0.090), but balanced "
-        "accuracy -0.020 (95 % interval -0.030 to -0.010) against doing nothing."
-    )
 
 
 def test_full_has_no_image_that_is_held_out(tiny, tmp_path):

@@ -56,6 +56,8 @@ def test_a_long_tail_falls_exponentially_from_first_to_last():
     amounts = imbalance.long_tail([1000] * 5, 100)
     assert amounts == {0: 1000, 1: 316, 2: 100, 3: 32, 4: 10}
     assert imbalance.long_tail([3, 3], 100) == {0: 3, 1: 1}
+    assert imbalance.long_tail([100, 0, 100], 100) == {0: 100, 2: 1}
+    assert imbalance.long_tail([7], 100) == {0: 7}
     for ratio in (0.5, float("inf"), float("nan")):
         with pytest.raises(InputError, match="at least 1"):
             imbalance.long_tail([10, 10], ratio)

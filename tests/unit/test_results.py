@@ -1,5 +1,6 @@
 """What trials together say, of trials made by hand."""
 
+from kerasaug.study import results
 from kerasaug.study.metrics import METRICS
 from kerasaug.study.results import headlines, summarise
 
@@ -108,3 +109,22 @@ def test_what_was_chosen_is_said():
         "For +auto, held-out training images choose balanced.",
         "As the strength of +adjusted, held-out training images choose 1 for none+adjusted, gan.",
     ]
+
+
+def test_a_sentence_names_the_difference_that_decided():
+    def arm(f1, balanced):
+        names = ("difference", "low", "high")
+        against = {metric: dict(zip(names, (0.0, -0.1, 0.1), strict=True)) for metric in METRICS}
+        against["rare_f1"] = dict(zip(names, f1, strict=True))
+        against["balanced_accuracy"] = dict(zip(names, balanced, strict=True))
+        return {"versus": {"none": against}}
+
+    better, worse = (0.05, 0.01, 0.09), (-0.02, -0.03, -0.01)
+    assert results._sentence("x", arm(better, better), "none") == (
+        "x helps: F1 of the rare class +0.050 (95 % interval +0.010 to +0.090) "
+        "against doing nothing."
+    )
+    assert results._sentence("x", arm(better, worse), "none") == (
+        "x hurts: F1 of the rare class +0.050 (95 % interval +0.010 to +0.090), but balanced "
+        "accuracy -0.020 (95 % interval -0.030 to -0.010) against doing nothing."
+    )

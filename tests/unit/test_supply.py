@@ -17,6 +17,9 @@ class Folder:
     def load_encoder(self):
         return self.model
 
+    def load_generator(self):
+        return self
+
     def generate(self, count, class_id, seed):
         self.seeds.append(seed)
         brightness = np.random.default_rng([seed, class_id]).integers(0, 256, count)
