@@ -1,13 +1,16 @@
 """What the time of a quick study goes into, beside its bare trainings.
 
 Runs the study in as many processes at once as `bin/evaluate` would use, each the whole of it, one
-task at a time, with stop watches around `fit`, around the callbacks in it, and around the taking of
-the next batch. A bare training is `fit` without its callbacks, but with a classifier's scores on
-the test split after every epoch. A step waits for images as long as taking its batch is slower than
-taking one that is there, which is timed at every tenth step. Prints, of each process, the seconds
-of all this, and how many times as long as its bare trainings the whole took.
+task at a time, with stop watches around `fit` and around the callbacks in it. A bare training is
+`fit` without its callbacks, but with a classifier's scores on the test split after every epoch.
+Prints, of each process, how many times as long as its bare trainings the whole took.
 
-    python benchmarks/whole_job.py [--seeds 3] [--processes 2]
+With `--waiting`, a stop watch stands around the taking of the next batch instead, for which the
+train functions are taken apart; that makes what is not `fit` slower, so it is not told then. A step
+waits for images as long as taking its batch is slower than taking one that is there, which is timed
+at every tenth step.
+
+    python benchmarks/whole_job.py [--seeds 3] [--processes 2] [--waiting]
 """
 
 import time
@@ -36,15 +39,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--processes", type=int, default=0, help="0 for what bin/evaluate takes")
+    parser.add_argument("--waiting", action="store_true", help="time the wait for images instead")
     parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     quiet_tensorflow()
     if options.alone:
-        run_study(options.seeds)
+        run_study(options.seeds, options.waiting)
         return
     from kerasaug.study.parallel import default_jobs
 
     command = [sys.executable, __file__, "--alone", "--seeds", str(options.seeds)]
+    command += ["--waiting"] * options.waiting
     count = options.processes or default_jobs()
     # As joblib does it for its workers.
     threads = dict.fromkeys(LINEAR_ALGEBRA, str(max(1, os.cpu_count() // count)))
@@ -52,7 +57,7 @@ def main() -> None:
     sys.exit(any([each.wait() for each in running]))
 
 
-def run_study(seeds):
+def run_study(seeds, waiting):
     """Runs the quick study with stop watches, and prints what they show."""
     import keras
     import studies
@@ -61,7 +66,8 @@ def run_study(seeds):
 
     parallel.limit_threads()
     keras.Model.fit = watched(keras.Model.fit, "fit")
-    keras.Model.make_train_function = watched_train_function
+    if waiting:
+        keras.Model.make_train_function = watched_train_function
     for name in dir(keras.callbacks.CallbackList):
         if name.startswith("on_"):
             hook = watched(getattr(keras.callbacks.CallbackList, name), "callbacks", inside="fit")
@@ -71,12 +77,17 @@ def run_study(seeds):
         studies.quick(folder, seeds=seeds).run()
     whole = time.perf_counter() - START
     bare = seconds["fit"] - seconds["callbacks"]
-    waited = seconds["next"] - READY_EVERY * seconds["ready"]
+    if waiting:
+        waited = seconds["next"] - READY_EVERY * seconds["ready"]
+        print(
+            f"bare fit {bare:.0f} s, taking batches {seconds['next']:.2f}, "
+            f"of it waiting for images {waited:.2f} s, {waited / bare:.2%}",
+            flush=True,
+        )
+        return
     print(
         f"whole {whole:.0f} s, of it imports {imported:.1f}, fit {seconds['fit']:.0f}, of it "
-        f"callbacks {seconds['callbacks']:.1f}; whole over bare fit {whole / bare:.3f}; "
-        f"taking batches {seconds['next']:.2f} s, of it waiting "
-        f"for images {waited:.2f} s, {waited / bare:.2%}",
+        f"callbacks {seconds['callbacks']:.1f}; whole over bare fit {whole / bare:.3f}",
         flush=True,
     )
 

@@ -18,7 +18,7 @@ FEW_IMAGES = 1000
 
 @dataclasses.dataclass(frozen=True)
 class GeneratorConfig:
-    """Everything that a trained generator is a function of, beside the data set's content.
+    """Everything that a training is a function of, beside the data set's content.
 
     Attributes:
         model: A key of `registry.MODELS`.

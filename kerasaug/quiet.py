@@ -1,5 +1,6 @@
 """TensorFlow without its noise."""
 
+import gc
 import os
 import sys
 
@@ -27,3 +28,6 @@ def quiet_tensorflow() -> None:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
     absl.logging.set_verbosity(absl.logging.ERROR)
+    # What was imported stays. Looking for garbage in it takes a fifth of a second, every time that
+    # Keras clears its session.
+    gc.freeze()

@@ -55,7 +55,8 @@ def train_generator(
     """Trains a generative model and writes its folder.
 
     A training that was stopped goes on from its last checkpoint, with the same random numbers and
-    the same images as if it had not been.
+    the same images as if it had not been. For that Keras' session is cleared, all random numbers
+    are seeded and deterministic operations chosen, and the dtype policy is set, for the process.
 
     Args:
         config: What to train and how.

@@ -70,7 +70,7 @@ def print_notes(dataset: Any, most: int = 3) -> None:
     """Shows what was found in reading a data set.
 
     Args:
-        dataset: An `ImageDataset`.
+        dataset: An `ImageDataset`, or what else has notes.
         most: How many examples are shown of each.
     """
     for note in dataset.notes:

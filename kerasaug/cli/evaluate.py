@@ -18,6 +18,7 @@ from kerasaug.presets import STUDY_PRESETS
 from kerasaug.quiet import quiet_tensorflow
 from kerasaug.study.arms import (
     ADJUSTING,
+    BASELINE,
     COUNTED,
     FORMS,
     MIXTURES,
@@ -264,7 +265,7 @@ def _print_results(results):
     import rich.console
     import rich.table
 
-    from kerasaug.study.results import BASELINE, headlines
+    from kerasaug.study.results import headlines
 
     console = rich.console.Console()
     if not console.is_terminal and "COLUMNS" not in os.environ:

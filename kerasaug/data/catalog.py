@@ -41,7 +41,7 @@ def read(name: str, any_size: bool = False) -> ImageDataset:
         any_size: Whether images may differ in size; theirs is then None in `image_shape`.
 
     Returns:
-        The data set, streaming; without `test` if it has no split of that name.
+        The data set, streaming; without `test` if it has no split of that name with labels.
 
     Raises:
         InputError: If there is no such data set, if it is not one of labelled images, or if it

@@ -34,8 +34,9 @@ class ImageDataset:
     """Labelled images in a training and a test split.
 
     Both splits are `tf.data` streams of `(image, label)`: uint8 `(height, width, channels)` with
-    values in [0, 255], and an int32 scalar. They are read in one fixed order and hold nothing in
-    memory, unless the images came as arrays; `cache()` reads them once and keeps them.
+    values in [0, 255], and an int32 scalar. They are read in one fixed order and, but for arrays
+    and small data sets of tensorflow-datasets, hold nothing in memory; `cache()` reads them once
+    and keeps them.
 
     Attributes:
         name: What it was loaded from.
@@ -105,11 +106,11 @@ class ImageDataset:
         digest = hashlib.sha256(self.content.encode() + kept.astype(np.int64).tobytes())
         return digest.hexdigest()[:16]
 
-    def reduce(self, amounts: Mapping[int | str, int | float], seed: int = 0) -> "ImageDataset":
+    def reduce(self, keep: Mapping[int | str, int | float], seed: int = 0) -> "ImageDataset":
         """Cuts classes of the training split down; the test split stays as it is.
 
         Args:
-            amounts: Class (index or name) to what is kept of it: a count (int) or a fraction
+            keep: Class (index or name) to what is kept of it: a count (int) or a fraction
                 (float).
             seed: Which images stay is a function of this and of the class.
 
@@ -120,7 +121,7 @@ class ImageDataset:
             InputError: If a class does not exist or is named twice, or an amount is out of range.
         """
         by_index = {}
-        for name, amount in amounts.items():
+        for name, amount in keep.items():
             class_id = imbalance.class_index(name, self.class_names)
             if class_id in by_index:
                 raise InputError(f"class {self.class_names[class_id]} is named twice")
@@ -153,8 +154,10 @@ class ImageDataset:
             The same data set with these as its `rare_classes`.
 
         Raises:
-            InputError: If there is no such class.
+            InputError: If there is no such class, or none is named.
         """
+        if not names:
+            raise InputError("`names` must hold at least one class. Received: none")
         named = {imbalance.class_index(name, self.class_names) for name in names}
         return dataclasses.replace(self, named_rare=tuple(sorted(named)))
 

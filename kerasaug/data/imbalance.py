@@ -58,12 +58,12 @@ def kept_count(amount: int | float, available: int) -> int:
     return amount
 
 
-def keep_indices(labels: np.ndarray, amounts: Mapping[int, int | float], seed: int) -> np.ndarray:
+def keep_indices(labels: np.ndarray, keep: Mapping[int, int | float], seed: int) -> np.ndarray:
     """Chooses the images that stay when some classes are cut down.
 
     Args:
         labels: int array (n,), the class of every image.
-        amounts: Class index to what is kept of it: a count (int) or a fraction (float). Classes
+        keep: Class index to what is kept of it: a count (int) or a fraction (float). Classes
             that are not named stay whole.
         seed: The choice is a function of the seed and the class alone, so cutting another class
             as well leaves this one's choice as it was.
@@ -74,14 +74,14 @@ def keep_indices(labels: np.ndarray, amounts: Mapping[int, int | float], seed: i
     Raises:
         InputError: If an amount is out of range.
     """
-    keep = np.ones(len(labels), dtype=bool)
-    for class_id, amount in amounts.items():
+    kept = np.ones(len(labels), dtype=bool)
+    for class_id, amount in keep.items():
         positions = np.flatnonzero(labels == class_id)
         count = kept_count(amount, len(positions))
-        keep[positions] = False
+        kept[positions] = False
         chosen = np.random.default_rng([seed, class_id]).choice(positions, count, replace=False)
-        keep[chosen] = True
-    return np.flatnonzero(keep)
+        kept[chosen] = True
+    return np.flatnonzero(kept)
 
 
 def long_tail(class_counts: Sequence[int], ratio: float) -> dict[int, int]:

@@ -86,6 +86,9 @@ def is_path(name: str | Path) -> bool:
 
     Args:
         name: What `load` takes.
+
+    Raises:
+        InputError: If there is neither a file nor a data set of that name.
     """
     return _kind(name) != "catalog"
 

@@ -2,7 +2,7 @@
 
 import importlib
 
-from kerasaug.models.registry import MODELS, create, load
+from kerasaug.models.registry import MODELS, Entry, create, load
 
 _HOMES = {
     "GAN": "kerasaug.models.gan",
@@ -15,7 +15,7 @@ _HOMES = {
     "GenerativeModel": "kerasaug.models.generative",
     "build_classifier": "kerasaug.models.classifier",
 }
-__all__ = ["MODELS", "create", "load", *_HOMES]
+__all__ = ["MODELS", "Entry", "create", "load", *_HOMES]
 
 
 def __getattr__(name: str):

@@ -80,6 +80,9 @@ class EncodingModel(GenerativeModel):
 
         Returns:
             uint8 array (n, height, width, channels).
+
+        Raises:
+            InputError: If a class is out of range.
         """
         self.check_classes(labels)
         return in_chunks(self._decode_compiled, codes, labels)
@@ -93,6 +96,9 @@ class EncodingModel(GenerativeModel):
 
         Returns:
             uint8 array of the same shape.
+
+        Raises:
+            InputError: See `encode`.
         """
         return self.decode_codes(self.encode(images, labels)[0], labels)
 
@@ -110,7 +116,7 @@ class EncodingModel(GenerativeModel):
             uint8 array of the same shape.
 
         Raises:
-            InputError: If the model's codes are not styles.
+            InputError: If the model's codes are not styles, or see `encode`.
         """
         if not self.codes_are_styles:
             raise InputError("`transfer` needs a model that is told the classes")
@@ -138,6 +144,9 @@ class EncodingModel(GenerativeModel):
 
         Returns:
             uint8 array of the same shape.
+
+        Raises:
+            InputError: See `encode`.
 
         Reference:
             Hariharan and Girshick 2017, "Low-shot Visual Recognition by Shrinking and

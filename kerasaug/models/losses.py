@@ -1,4 +1,4 @@
-"""Losses of adversarial training, as pure functions."""
+"""Losses of adversarial training and of autoencoders, as pure functions."""
 
 from collections.abc import Callable
 

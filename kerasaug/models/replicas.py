@@ -50,7 +50,10 @@ def to_be_summed(gradients: list[tf.Tensor | None]) -> list[tf.Tensor | None]:
     """Makes gradients of means over a share of the batch parts of those over the whole.
 
     Args:
-        gradients: Which optimizers add up over all replicas.
+        gradients: Which optimizers add up over all replicas; None for weights without one.
+
+    Returns:
+        The same, divided by the number of replicas.
     """
     parts = count()
     if parts == 1:

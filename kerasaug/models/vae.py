@@ -1,4 +1,4 @@
-"""The variational autoencoder, and the transfer of styles from class to class."""
+"""The variational autoencoder."""
 
 import keras
 import numpy as np

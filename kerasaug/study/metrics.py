@@ -9,14 +9,16 @@ import sklearn.metrics
 
 from kerasaug.errors import InputError
 
-METRICS = (
-    "rare_f1",
-    "rare_recall",
-    "rare_precision",
-    "accuracy",
-    "balanced_accuracy",
-    "g_mean",
-)
+NAMES = {
+    "rare_recall": "recall",
+    "rare_precision": "precision",
+    "rare_f1": "F1",
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "g_mean": "G-mean",
+}
+"""What the scores are called in tables."""
+METRICS = tuple(NAMES)
 CONFIDENCE = 0.95
 BALANCED_ACCURACY_TOLERANCE = 0.001
 

@@ -13,20 +13,12 @@ from matplotlib.figure import Figure
 from kerasaug import latent_map, plots
 from kerasaug.files import atomic
 from kerasaug.models.registry import MODELS
-from kerasaug.study import fidelity
+from kerasaug.study import fidelity, metrics
 from kerasaug.study import results as summary
-from kerasaug.study.arms import FORMS, MIXTURES, MODIFIERS, broken, parse
+from kerasaug.study.arms import BASELINE, FORMS, MIXTURES, MODIFIERS, broken, parse
 from kerasaug.wording import readable
 
 LATENT_PICTURES = (latent_map.TRAIN, latent_map.TEST, latent_map.PLANE)
-METRIC_NAMES = {
-    "rare_recall": "recall",
-    "rare_precision": "precision",
-    "rare_f1": "F1",
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "g_mean": "G-mean",
-}
 
 
 def write(results: dict[str, Any], output: str | Path) -> None:
@@ -68,8 +60,8 @@ def render(results: dict[str, Any], figures: Path) -> str:
     return environment.get_template("report.html.j2").render(
         results=results,
         headlines=summary.headlines(results),
-        baseline=summary.BASELINE,
-        metric_names=METRIC_NAMES,
+        baseline=BASELINE,
+        metric_names=metrics.NAMES,
         rare=[data["class_names"][class_id] for class_id in data["rare_classes"]],
         described={name: describe_arm(name) for name in results["arms"]},
         kept_shares=_kept_shares(results),

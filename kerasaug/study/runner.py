@@ -28,8 +28,9 @@ class Study:
         output: The folder to fill.
 
     Raises:
-        InputError: If the generator folder does not fit, or the output folder holds another study
-            or something else.
+        InputError: If the generator folder does not fit, the output folder holds another study or
+            something else, a class that is to be kept does not exist or has fewer images, or there
+            are too few images or too many rare classes for an arm.
     """
 
     def __init__(self, config: StudyConfig, dataset: ImageDataset, output: str | Path):
@@ -63,7 +64,9 @@ class Study:
             The content of `results.json`.
 
         Raises:
-            TrainingFailed: If no trial ended well.
+            InputError: If another run is in the folder, or began another study there since, or
+                there is no scheduler.
+            TrainingFailed: If no trial ended well, or a worker was lost.
         """
         with locked(self.output):
             return self._run(follower or Follower(), jobs, scheduler)

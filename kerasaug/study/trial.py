@@ -58,6 +58,7 @@ def parts(arm: Arm, given: Ingredients, seed: int = 0) -> list[Part]:
 
     Raises:
         InputError: If there are too few images for the arm.
+        TrainingFailed: If a teacher lets no generated image pass.
     """
     dataset = given.dataset
     if arm.mixture == CEILING:
@@ -109,6 +110,10 @@ def train(
 
     Returns:
         The classifier, its curves by name, and the epoch whose weights were kept, from 1.
+
+    Raises:
+        InputError: See `parts`, as for `TrainingFailed`.
+        TrainingFailed: See there.
     """
     found = parts(arm, given, seed)
     # After the parts: what makes them may use up random numbers.
@@ -209,9 +214,9 @@ def score(
     """
     dataset = given.dataset
     learned = given.full() if arm.mixture == CEILING else dataset
-    labels = images.map(lambda _, label: label).batch(TEST_BATCH).as_numpy_iterator()
-    labels = np.concatenate(list(labels))
-    logits = classifier.predict(mixture.to_model_input(images.batch(TEST_BATCH)), verbose=0)
+    batches = mixture.to_model_input(images.batch(TEST_BATCH))
+    pairs = [(classifier.predict_on_batch(some), labels) for some, labels in batches]
+    logits, labels = map(np.concatenate, zip(*pairs, strict=True))
     return {
         strength: metrics.score(
             labels,

@@ -1,6 +1,7 @@
 """Imports point down the floors, never up."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,20 @@ def test_every_module_has_a_floor():
         if path.suffix == ".py" or (path / "__init__.py").exists()
     }
     assert known - {"__init__"} == set(FLOOR)
+
+
+def test_the_tour_names_every_module_and_what_it_names_exists():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    tree = text.split("```text")[1].split("```")[0]
+    told = {name for name in re.findall(r"\b(\w+)\.py\b", tree)}
+    assert told == {path.stem for path in PACKAGE.rglob("*.py")} - {"__init__"}
+    tour = text.split("## The path of a batch")[1].split("## ")[0]
+    named = set(re.findall(r"`(\w+)\.(\w+)`", tour))
+    assert len(named) > 40
+    known = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef):
+                known.add((path.stem, node.name))
+                known |= {(node.name, each.name) for each in node.body if hasattr(each, "name")}
+    assert named - known == set()

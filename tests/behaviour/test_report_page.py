@@ -1,0 +1,116 @@
+"""The report in a browser, as on a phone: headless Chromium, light and dark."""
+
+import json
+import shutil
+
+import pytest
+
+from kerasaug.presets import GeneratorPreset
+from kerasaug.study.config import StudyConfig
+from kerasaug.study.runner import Study
+
+BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(
+    not (BROWSER and DRIVER), reason="needs Debian's packages chromium and chromium-driver"
+)
+PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+CONTRAST = """
+const light = colour => {
+  const parts = colour.match(/[\\d.]+/g).slice(0, 3).map(part => {
+    const share = part / 255;
+    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2];
+};
+const behind = element => {
+  for (let each = element; each; each = each.parentElement) {
+    const colour = getComputedStyle(each).backgroundColor;
+    if (!/, 0\\)$/.test(colour)) return colour;
+  }
+};
+return [...document.querySelectorAll("h1, h2, p, th, td, small, summary, figcaption, span")]
+  .map(element => {
+    const pair = [getComputedStyle(element).color, behind(element)].map(light);
+    return [(Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05), element.textContent];
+  });
+"""
+SCROLLING = """
+return [...document.querySelectorAll("*")]
+  .filter(each => each.scrollWidth > each.clientWidth && each.clientWidth > 0
+                  && getComputedStyle(each).overflowX == "auto" && each.tabIndex < 0)
+  .map(each => each.outerHTML.slice(0, 80));
+"""
+
+
+@pytest.fixture(scope="module")
+def report(tiny, tmp_path_factory):
+    """A study with every kind of picture and table."""
+    config = StudyConfig(
+        dataset="tiny",
+        keep={"bottom": 8},
+        arms=("none", "balanced+affine+adjusted", "conditional-wgan:10", "conditional-wgan:20"),
+        seeds=2,
+        steps=4,
+        batch_size=8,
+        epochs=2,
+        generator=GeneratorPreset(2, batch_size=4, width=4, learning_rate=1e-3, judge_steps=2),
+        precision="float32",
+    )
+    output = tmp_path_factory.mktemp("study") / "out"
+    Study(config, tiny, output).run()
+    return output / "report.html"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = BROWSER
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(params=["light", "dark"])
+def page(request, browser, report):
+    """The page as a phone shows it, with everything unfolded."""
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
+    scheme = {"name": "prefers-color-scheme", "value": request.param}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+    browser.get(report.as_uri())
+    browser.execute_script("document.querySelectorAll('details').forEach(e => { e.open = true })")
+    return browser
+
+
+def test_the_page_is_readable_on_a_phone_in_light_and_dark(page):
+    assert page.execute_script("return document.documentElement.scrollWidth") <= PHONE["width"]
+    faint = [text for ratio, text in page.execute_script(CONTRAST) if ratio < 4.5]
+    assert not faint
+    # What scrolls by itself can be scrolled by keys.
+    assert page.execute_script(SCROLLING) == []
+    assert page.get_log("browser") == []
+
+
+def test_the_page_asks_for_nothing_from_elsewhere(page):
+    asked = page.execute_script("return performance.getEntriesByType('resource').map(e => e.name)")
+    assert [name for name in asked if not name.startswith("data:")] == []
+
+
+def test_the_verdict_stands_first_and_pictures_say_their_figures(page, report):
+    places = page.execute_script(
+        "return ['.verdict', 'img', 'table'].map("
+        "each => document.querySelector(each).getBoundingClientRect().top)"
+    )
+    assert places == sorted(places)
+    images = page.execute_script(
+        "return [...document.querySelectorAll('img')].map(e => [e.alt, e.naturalWidth])"
+    )
+    assert all(alt.strip() and width > 0 for alt, width in images)
+    results = json.loads((report.parent / "results.json").read_text())
+    alts = " ".join(alt for alt, _ in images)
+    for name, arm in results["arms"].items():
+        assert f"{name} {arm['summary']['rare_recall']['mean']:.3f}" in alts
