@@ -90,7 +90,7 @@ def new_model(config: GeneratorConfig, dataset: ImageDataset) -> GenerativeModel
         The model, compiled.
     """
     entry = registry.MODELS[config.model]
-    options = {"width": config.width, "seed": config.seed}
+    options: dict[str, Any] = {"width": config.width, "seed": config.seed}
     if config.latent_dim is not None:
         options["latent_dim"] = config.latent_dim
     if entry.adversarial and config.augment:

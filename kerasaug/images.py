@@ -52,9 +52,9 @@ def in_chunks(
         uint8 array (n, height, width, channels).
     """
     latents = tf.convert_to_tensor(latents)
-    labels = tf.broadcast_to(tf.cast(labels, tf.int32), (len(latents),))
+    each = tf.broadcast_to(tf.cast(labels, tf.int32), (len(latents),))
     chunks = [
-        to_uint8(decode(latents[i : i + CHUNK], labels[i : i + CHUNK])).numpy()
+        to_uint8(decode(latents[i : i + CHUNK], each[i : i + CHUNK])).numpy()
         for i in range(0, len(latents), CHUNK)
     ]
     return np.concatenate(chunks)

@@ -29,7 +29,7 @@ def write(model: EncodingModel, dataset: ImageDataset, folder: Path) -> None:
     """
     present = [class_id for class_id, count in enumerate(dataset.class_counts) if count > 0]
     images = [dataset.class_images(class_id, MOST_POINTS) for class_id in present]
-    labels = np.repeat(present, list(map(len, images)))
+    labels: np.ndarray = np.repeat(present, list(map(len, images)))
     codes, _ = model.encode(np.concatenate(images), labels)
     test = first_of_each(dataset.test, MOST_POINTS, dataset.num_classes)
     test_images, test_labels = collect(test)

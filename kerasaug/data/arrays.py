@@ -47,6 +47,11 @@ def from_arrays(
     Raises:
         InputError: If images are not uint8 of rank 4, labels do not fit them, test images or labels
             are given alone, or a name stands twice.
+
+    Example:
+        >>> images = np.zeros((20, 8, 8, 1), np.uint8)
+        >>> from_arrays(images, np.arange(20) % 2, class_names=["ok", "bad"]).class_counts
+        [8, 8]
     """
     if (test_images is None) != (test_labels is None):
         raise InputError("`test_images` and `test_labels` go together. Received: one of them")
@@ -97,6 +102,7 @@ def of_splits(
         raise InputError("class_names has a name twice")
     if min(labels.min(initial=0) for _, labels in splits.values()) < 0 or highest >= len(names):
         raise InputError(f"labels must be in [0, {len(names)}). Received: up to {highest}")
+    _, height, width, channels = train_images.shape
     digest = hashlib.sha256(str(train_images.shape).encode())
     held, train_labels = _hold(train_images, digest), train_labels.astype(np.int32)
     test, test_counts = None, ()
@@ -111,7 +117,7 @@ def of_splits(
         records=held.stream(train_labels),
         test=test,
         class_names=names,
-        image_shape=train_images.shape[1:],
+        image_shape=(height, width, channels),
         train_labels=train_labels,
         indices=np.arange(len(train_labels)),
         test_counts=test_counts,
@@ -173,4 +179,5 @@ def numbered(labels: Sequence[np.ndarray]) -> tuple[list[str], list[np.ndarray]]
         The names, sorted, and the labels as indices of those.
     """
     known = np.unique(np.concatenate(labels))
-    return [str(name) for name in known], [np.searchsorted(known, each) for each in labels]
+    indices = [np.asarray(np.searchsorted(known, each)) for each in labels]
+    return [str(name) for name in known], indices

@@ -19,6 +19,10 @@ def crop_rotate(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
     Returns:
         uint8 tensor of the same shape.
+
+    Example:
+        >>> crop_rotate(tf.zeros((3, 28, 28, 1), tf.uint8), seed=tf.constant([0, 0])).shape
+        TensorShape([3, 28, 28, 1])
     """
     seeds = tf.random.split(seed, 3)
     count = tf.shape(images)[0]
@@ -38,6 +42,10 @@ def affine(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
     Returns:
         uint8 tensor of the same shape.
+
+    Example:
+        >>> affine(tf.zeros((3, 28, 28, 1), tf.uint8), seed=tf.constant([0, 0])).shape
+        TensorShape([3, 28, 28, 1])
     """
     seeds = tf.random.split(seed, 3)
     count = tf.shape(images)[0]

@@ -71,7 +71,8 @@ def parted(images: Sequence[Seen]) -> tuple[list[Seen], list[Seen], list[Seen]]:
     classes = collections.defaultdict(set)
     for image in images:
         classes[image.digest].add(image.label)
-    first, copies, doubtful = {}, [], []
+    first: dict[bytes, Seen] = {}
+    copies, doubtful = [], []
     for image in images:
         if len(classes[image.digest]) > 1:
             doubtful.append(image)

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -59,6 +59,13 @@ class ImageDataset:
             their size.
         decode: Makes an image of a record; None if the records are images.
         notes: What was found in reading the data that their user should know.
+
+    Example:
+        >>> from kerasaug import data
+        >>> few = data.load("mnist").reduce({"5": 0.01})
+        >>> images, labels = next(iter(few.cache().batches(64, balanced=True)))
+        >>> images.shape, images.dtype, few.rare_classes
+        (TensorShape([64, 28, 28, 1]), tf.float32, [5])
     """
 
     name: str
@@ -106,7 +113,7 @@ class ImageDataset:
         digest = hashlib.sha256(self.content.encode() + kept.astype(np.int64).tobytes())
         return digest.hexdigest()[:16]
 
-    def reduce(self, keep: Mapping[int | str, int | float], seed: int = 0) -> "ImageDataset":
+    def reduce(self, keep: Mapping[Any, int | float], seed: int = 0) -> "ImageDataset":
         """Cuts classes of the training split down; the test split stays as it is.
 
         Args:
@@ -207,9 +214,7 @@ class ImageDataset:
     def _keep(self, positions: np.ndarray) -> "ImageDataset":
         labels = self.train_labels[positions]
         if self.held is None:
-            mask = np.zeros(len(self.train_labels), dtype=bool)
-            mask[positions] = True
-            mask = tf.constant(mask)
+            mask = tf.constant(np.isin(np.arange(len(self.train_labels)), positions))
             kept = self.records.enumerate().filter(lambda position, _: mask[position])
             images, records = None, kept.map(lambda _, element: element)
         else:
@@ -256,8 +261,8 @@ class ImageDataset:
             found, their_labels = hold_stream(test, sum(self.test_counts), self.image_shape)
             test = found.stream(their_labels)
         if validation is not None:
-            found, their_labels = streams.collect(validation)
-            validation = hold(blocks(found)).stream(their_labels)
+            collected, their_labels = streams.collect(validation)
+            validation = hold(blocks(collected)).stream(their_labels)
         return dataclasses.replace(
             self,
             records=images.stream(labels),
@@ -277,11 +282,11 @@ class ImageDataset:
         Returns:
             uint8 array (n, height, width, channels).
         """
-        part = mixture.of_class(self, class_id)
         if self.held is not None:
-            return part.images.at(np.arange(part.count)[:most]).read()
-        records = part.images if most is None else part.images.take(most)
-        return streams.collect(streams.decoded(records, part.decode))[0]
+            return self.held.at(np.flatnonzero(self.train_labels == class_id)[:most]).read()
+        part = mixture.of_class(self, class_id)
+        found = streams.decoded(part.as_stream(), part.decode)
+        return streams.collect(found if most is None else found.take(most))[0]
 
     def batches(
         self,

@@ -163,7 +163,7 @@ def hold(images: Blocks) -> Held:
         done = 0
         for some in images.read():
             # Where the tensor lies, for made of an array it would for a moment be there twice.
-            rows = np.arange(done, done + len(some), dtype=np.int32)
+            rows: np.ndarray = np.arange(done, done + len(some), dtype=np.int32)
             tf.raw_ops.InplaceUpdate(x=pixels, i=rows, v=some)
             done += len(some)
     return Held(pixels, np.arange(images.shape[0]))
@@ -189,5 +189,5 @@ def hold_stream(
             labels.append(their_labels)
             yield images
 
-    held = hold(Blocks((count, *image_shape), np.uint8, read))
+    held = hold(Blocks((count, *image_shape), np.dtype(np.uint8), read))
     return held, np.concatenate(labels)

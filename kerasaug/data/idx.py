@@ -59,8 +59,8 @@ def read(folder: Path) -> ImageDataset:
         if pixels.ndim != 4 or each.shape != pixels.shape[:1] or not len(each):
             raise InputError(f"{folder}: {split} images {pixels.shape[:-1]}, labels {each.shape}")
     names, labels = arrays.numbered(labels)
-    splits = dict(zip(splits, zip(map(blocks, images), labels, strict=True), strict=True))
-    return arrays.of_splits(splits, names, folder.resolve().name)
+    pairs = zip(map(blocks, images), labels, strict=True)
+    return arrays.of_splits(dict(zip(splits, pairs, strict=True)), names, folder.resolve().name)
 
 
 def _read_file(path: Path) -> np.ndarray:

@@ -74,7 +74,7 @@ def keep_indices(labels: np.ndarray, keep: Mapping[int, int | float], seed: int)
     Raises:
         InputError: If an amount is out of range.
     """
-    kept = np.ones(len(labels), dtype=bool)
+    kept: np.ndarray = np.ones(len(labels), dtype=bool)
     for class_id, amount in keep.items():
         positions = np.flatnonzero(labels == class_id)
         count = kept_count(amount, len(positions))

@@ -5,7 +5,7 @@ import dataclasses
 import math
 import zipfile
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 import numpy as np
 import tensorflow as tf
@@ -100,7 +100,7 @@ def _entry(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
     return archive.NameToInfo.get(f"{name}.npy") or archive.getinfo(name)
 
 
-def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
     """Of the array that a file begins with: shape, whether in Fortran's order, and type."""
     version = np.lib.format.read_magic(file)
     if version not in ((1, 0), (2, 0)):

@@ -159,7 +159,8 @@ def on_background(pixels: np.ndarray) -> np.ndarray:
     Returns:
         uint8 array (..., 1 or 3).
     """
-    colour, opacity = pixels[..., :-1].astype(np.float32), pixels[..., -1:] / np.float32(255)
+    colour: np.ndarray = pixels[..., :-1].astype(np.float32)
+    opacity = pixels[..., -1:] / np.float32(255)
     return np.rint(colour * opacity + BACKGROUND * (1 - opacity)).astype(np.uint8)
 
 

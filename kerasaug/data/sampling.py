@@ -34,7 +34,7 @@ class Part(NamedTuple):
     """
 
     images: tf.data.Dataset | Held
-    count: int
+    count: int  # type: ignore[assignment]  # The method of tuples is not used.
     weight: float
     class_id: int | None = None
     augment: Augmentation | None = None

@@ -48,6 +48,11 @@ def load(
         InputError: If it cannot be found or read, if it has fewer than 2 classes or more than
             1,000, sides under 8 or above 256, no image of some class to train or to test with, if
             `test_split` is given for data that have a test split, or if there is no such `aspect`.
+
+    Example:
+        >>> mnist = load("mnist")
+        >>> mnist.class_counts[5], mnist.reduce({"5": 54}).class_counts[5]
+        (5421, 54)
     """
     if aspect not in pictures.ASPECTS:
         raise InputError(f"`aspect` must be pad or crop. Received: aspect={aspect!r}")

@@ -48,6 +48,9 @@ class AdversarialModel(GenerativeModel):
             sees their images, real and generated, through `differentiable_augmentation.augment`.
         phase_steps: Steps per phase of a model that grows; see `schedule.growing_progress`.
         seed: See `GenerativeModel`.
+
+    Example:
+        `examples/researcher.py` makes one of its own, with squared losses.
     """
 
     def __init__(
@@ -196,7 +199,9 @@ class AdversarialModel(GenerativeModel):
         self.generator_optimizer.build(self.generator_variables(self.generator))
 
     def get_compile_config(self):
-        """The arguments of `compile`, for saving."""
+        """The arguments of `compile`, for saving; None before it was called."""
+        if not self.compiled:
+            return None
         serialize = keras.optimizers.serialize
         return {
             "critic_optimizer": serialize(self.critic_optimizer),

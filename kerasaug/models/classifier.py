@@ -34,6 +34,10 @@ def build_classifier(
     Returns:
         A model from float32 images in [-1, 1] to float32 logits (n, num_classes), with cross
         entropy as its loss and `accuracy` as a metric.
+
+    Example:
+        >>> build_classifier((28, 28, 1), num_classes=10, steps=400).output_shape
+        (None, 10)
     """
     images = keras.Input(image_shape, name="images")
     features = images

@@ -63,9 +63,9 @@ class EncodingModel(GenerativeModel):
         if images.dtype != np.uint8:
             raise InputError(f"`images` must be uint8. Received: {images.dtype}")
         self.check_classes(labels)
-        labels = tf.broadcast_to(tf.cast(labels, tf.int32), (len(images),))
+        each = tf.broadcast_to(tf.cast(labels, tf.int32), (len(images),))
         chunks = [
-            self._encode_compiled(to_float(images[i : i + CHUNK]), labels[i : i + CHUNK])
+            self._encode_compiled(to_float(images[i : i + CHUNK]), each[i : i + CHUNK])
             for i in range(0, len(images), CHUNK)
         ]
         means, log_variances = zip(*chunks, strict=True)

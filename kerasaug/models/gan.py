@@ -26,7 +26,7 @@ class GAN(AdversarialModel):
         Goodfellow et al. 2014, "Generative Adversarial Networks", arXiv 1406.2661.
     """
 
-    loss_names = ("critic_loss", "generator_loss")
+    loss_names: tuple[str, ...] = ("critic_loss", "generator_loss")
 
     def __init__(
         self,

@@ -65,7 +65,8 @@ class GenerativeModel(keras.Model, abc.ABC):
     ):
         networks.check_image_shape(image_shape)
         super().__init__(**kwargs)
-        self.image_shape = tuple(image_shape)
+        height, width, channels = image_shape
+        self.image_shape = (height, width, channels)
         self.num_classes = num_classes
         self.latent_dim = latent_dim
         self.seed = seed

@@ -40,9 +40,11 @@ def sizes(image_shape: tuple[int, int, int]) -> list[tuple[int, int]]:
     Returns:
         `(height, width)` per level; (28, 28, 1) gives 7, 14 and 28.
     """
-    found = [tuple(image_shape[:2])]
-    while max(found[0]) > COARSEST_SIDE:
-        found.insert(0, tuple(math.ceil(side / 2) for side in found[0]))
+    height, width, _ = image_shape
+    found = [(height, width)]
+    while max(height, width) > COARSEST_SIDE:
+        height, width = math.ceil(height / 2), math.ceil(width / 2)
+        found.insert(0, (height, width))
     return found
 
 

@@ -50,12 +50,16 @@ class Entry(NamedTuple):
     options: dict[str, Any] = {}
 
 
-_PROGRESSIVE = {
+_PROGRESSIVE: dict[str, Any] = {
     "target": "kerasaug.models.progressive:ProgressiveWGAN",
     "grows": True,
     "replicates": False,
 }
-_VAE = {"target": "kerasaug.models.vae:VAE", "adversarial": False, "learning_rate": 1e-3}
+_VAE: dict[str, Any] = {
+    "target": "kerasaug.models.vae:VAE",
+    "adversarial": False,
+    "learning_rate": 1e-3,
+}
 MODELS = {
     "gan": Entry("kerasaug.models.gan:GAN", False, "GAN with the original loss"),
     "wgan": Entry("kerasaug.models.wgan:WGAN", False, "Wasserstein GAN with gradient penalty"),
@@ -113,6 +117,10 @@ def create(
 
     Raises:
         InputError: If there is no such model.
+
+    Example:
+        >>> create("conditional-vae", (28, 28, 1), num_classes=10).generate(3, class_id=5).shape
+        (3, 28, 28, 1)
     """
     model_class = _class(name)
     entry = MODELS[name]
@@ -132,6 +140,11 @@ def load(name: str, path: str | os.PathLike[str]) -> "GenerativeModel":
 
     Raises:
         InputError: If there is no such model, or the file is damaged or holds another one.
+
+    Example:
+        >>> create("gan", (8, 8, 1), num_classes=2, width=4).save("gan.keras")
+        >>> load("gan", "gan.keras").steps_taken
+        0
     """
     wanted = _class(name)
     keras = importlib.import_module("keras")

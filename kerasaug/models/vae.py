@@ -41,7 +41,7 @@ class VAE(EncodingModel):
         2015, "Learning Structured Output Representation using Deep Conditional Generative Models".
     """
 
-    loss_names = ("loss", "reconstruction_loss", "kl_loss")
+    loss_names: tuple[str, ...] = ("loss", "reconstruction_loss", "kl_loss")
     batches_per_step = 1
 
     def __init__(
@@ -90,7 +90,9 @@ class VAE(EncodingModel):
         self.compile(keras.optimizers.Adam(learning_rate))
 
     def get_compile_config(self):
-        """The arguments of `compile`, for saving."""
+        """The arguments of `compile`, for saving; None before it was called."""
+        if not self.compiled:
+            return None
         return {
             "optimizer": keras.optimizers.serialize(self.optimizer),
             "jit_compile": self.jit_compile,

@@ -39,7 +39,7 @@ class VAEWGAN(WGAN, EncodingModel):
         "Improved Training of Wasserstein GANs", arXiv 1704.00028.
     """
 
-    loss_names = (*WGAN.loss_names, "reconstruction_loss", "kl_loss")
+    loss_names: tuple[str, ...] = (*WGAN.loss_names, "reconstruction_loss", "kl_loss")
 
     def __init__(
         self,

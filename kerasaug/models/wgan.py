@@ -38,7 +38,12 @@ class WGAN(AdversarialModel):
         Gulrajani et al. 2017, "Improved Training of Wasserstein GANs", arXiv 1704.00028.
     """
 
-    loss_names = ("critic_loss", "wasserstein_distance", "gradient_penalty", "generator_loss")
+    loss_names: tuple[str, ...] = (
+        "critic_loss",
+        "wasserstein_distance",
+        "gradient_penalty",
+        "generator_loss",
+    )
 
     def __init__(
         self,

@@ -146,11 +146,11 @@ def parse(text: str) -> Arm:
     form = amount if amount in FORMS and mixture in MODELS else None
     if form:
         fit = {SYMMETRIC: lambda entry: entry.all_classes, VARIED: lambda entry: entry.transfers}
-        known = [name for name, entry in MODELS.items() if fit[form](entry)]
-        if mixture not in known:
+        able = [name for name, entry in MODELS.items() if fit[form](entry)]
+        if mixture not in able:
             lacks = {SYMMETRIC: "makes one class", VARIED: "has no encoder of styles"}[form]
             raise InputError(
-                f"arm {text!r}: {mixture!r} {lacks}; accepted before ':{form}': {', '.join(known)}"
+                f"arm {text!r}: {mixture!r} {lacks}; accepted before ':{form}': {', '.join(able)}"
             )
     elif colon and not (amount.isdecimal() and int(amount) > 0):
         also = "".join(f" or {name!r}" for name in FORMS) if mixture in MODELS else ""

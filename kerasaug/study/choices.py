@@ -92,7 +92,7 @@ class Choices:
             return UNADJUSTED
         tried = self._tried(str(likeness(self.training_of(arm))))
         # The first of equals: where no common class is left to tell by, all are.
-        return tried and max(STRENGTHS, key=tried.get)
+        return max(STRENGTHS, key=lambda each: tried[each]) if tried else None
 
     def adjustment(self) -> dict[str, dict[str, Any]]:
         """How the strengths were chosen.

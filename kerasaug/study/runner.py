@@ -31,6 +31,14 @@ class Study:
         InputError: If the generator folder does not fit, the output folder holds another study or
             something else, a class that is to be kept does not exist or has fewer images, or there
             are too few images or too many rare classes for an arm.
+
+    Example:
+        >>> from kerasaug import data
+        >>> from kerasaug.study import StudyConfig
+        >>> config = StudyConfig.from_preset("smoke", "mnist", {"5": 54}, arms=["none"], steps=2)
+        >>> results = Study(config, data.load("mnist"), "study").run()
+        >>> list(results["arms"])
+        ['none']
     """
 
     def __init__(self, config: StudyConfig, dataset: ImageDataset, output: str | Path):

@@ -246,7 +246,7 @@ def _smote(dataset: ImageDataset, class_id: int, count: int, seed: int) -> np.nd
         )
     # SMOTE fills a class up to a size; the other class is there because it asks for two.
     pixels = np.concatenate([real, np.zeros_like(real)]).reshape(2 * len(real), -1)
-    labels = np.repeat([1, 0], len(real))
+    labels: np.ndarray = np.repeat([1, 0], len(real))
     sampler = SMOTE(
         sampling_strategy={1: len(real) + count},
         k_neighbors=min(SMOTE_NEIGHBOURS, len(real) - 1),

@@ -75,6 +75,6 @@ def end_with(study: int) -> None:
 
 
 if __name__ == "__main__":
-    study, *order = json.load(sys.stdin)
+    study, config, output, task = json.load(sys.stdin)
     end_with(study)
-    print(json.dumps(work(*order, channel=None)[1]))
+    print(json.dumps(work(config, output, task, channel=None)[1]))
