@@ -1,6 +1,7 @@
 """The generators of a study: one trained for every repetition, or one that was given."""
 
 import dataclasses
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ STEP_COST = 2.5
 """Classifier steps that take about as long as one step of a generator, for progress bars."""
 MAP_STEP_COST = 0.5
 """The same for a step of the latent map's autoencoder."""
+LATENT_MAP = "latent-map"
+"""The model, of the first repetition alone, whose two-dimensional codes are a map of the data."""
 
 
 class Generators:
@@ -38,7 +41,8 @@ class Generators:
         self.dataset = dataset
         self.folder = folder
         self._judge: Judge | None = None
-        self._map = ModelFolder(folder / "latent-map")
+        self.fingerprint = functools.cache(lambda seed: self.reduced(seed).fingerprint)
+        """Of the imbalanced data of a repetition."""
         self.given = None if config.generator_folder is None else self._check_given()
 
     def hold(self) -> None:
@@ -64,93 +68,77 @@ class Generators:
         return self.dataset.without(held_out) if len(held_out) else self.dataset
 
     def _reduced(self, seed: int) -> ImageDataset:
-        if self.given is not None:
-            seed = self._given_seed()
-        return self.dataset.reduce(self.config.keep, seed)
+        return self.dataset.reduce(self.config.keep, self._split_seed(seed))
 
-    def path(self, model: str, seed: int) -> ModelFolder:
+    def _split_seed(self, seed: int) -> int:
+        return seed if self.given is None else self.given.read_run()["config"]["seed"]
+
+    def folder_of(self, model: str, seed: int) -> ModelFolder:
         """Where the generator of a repetition is, or will be.
 
         Args:
-            model: A key of `registry.MODELS`.
+            model: A key of `registry.MODELS`, or `LATENT_MAP`.
             seed: Number of the repetition.
         """
+        if model == LATENT_MAP:
+            return ModelFolder(self.folder / model)
         return self.given or ModelFolder(self.folder / f"{model}-seed{seed}")
 
-    def ready(self, model: str, seed: int, dataset: ImageDataset) -> bool:
+    def ready(self, model: str, seed: int) -> bool:
         """Whether a generator is there, trained as this study would train it now.
 
         Args:
-            model: A key of `registry.MODELS`.
+            model: See `folder_of`.
             seed: Number of the repetition.
-            dataset: Its imbalanced data.
         """
-        if self.given is not None:
+        if self.given is not None and model != LATENT_MAP:
             return True
-        return _is_ready(self.path(model, seed), self._training(model, seed), dataset)
+        run = self.folder_of(model, seed).read_run()
+        return (
+            run is not None
+            and run["status"] == "finished"
+            and run["config"] == dataclasses.asdict(self._training(model, seed))
+            and run["dataset"]["fingerprint"] == self.fingerprint(seed)
+            and run.get("versions") == provenance.versions()
+        )
 
-    def get(self, model: str, seed: int, dataset: ImageDataset, follower: Follower) -> ModelFolder:
+    def train(self, model: str, seed: int, dataset: ImageDataset, follower: Follower) -> None:
         """Trains the generator of a repetition, and measures its images, unless it is ready.
 
         Args:
-            model: A key of `registry.MODELS`.
+            model: See `folder_of`; what the latent map's makes is not measured.
             seed: Number of the repetition.
             dataset: Its imbalanced data.
             follower: Is told of the progress.
-
-        Returns:
-            Its folder.
         """
-        folder = self.path(model, seed)
-        if self.given is None:
-            cost = STEP_COST / registry.MODELS[model].steps_factor
-            following = follower.following(f"training {model}, seed {seed}", cost)
-            _train(
-                self._training(model, seed),
-                dataset,
-                folder,
-                callbacks=[following],
-                tell=follower.say,
-                measure=lambda *arguments: self._get_judge(follower).measure(*arguments),
-            )
-        return folder
+        if self.ready(model, seed):
+            return
+        maps, folder = model == LATENT_MAP, self.folder_of(model, seed)
+        cost = MAP_STEP_COST if maps else STEP_COST / registry.MODELS[model].steps_factor
+        run = folder.read_run()
+        training.train_generator(
+            self._training(model, seed),
+            dataset,
+            folder.path,
+            fresh=run is not None and run["status"] == "finished",
+            callbacks=[follower.following(f"training {model}, seed {seed}", cost)],
+            tell=follower.say,
+            measure=None if maps else lambda *given: self._get_judge(follower).measure(*given),
+        )
 
     def fidelity(self, model: str, seed: int) -> dict[str, Any] | None:
         """How good the images of a repetition's generator are.
 
         Args:
-            model: A key of `registry.MODELS`.
+            model: See `folder_of`.
             seed: Number of the repetition.
 
         Returns:
             What `Judge.measure` said when it was trained; None if it was not asked, or if the
             generator was removed since.
         """
-        run = self.path(model, seed).read_run()
+        run = self.folder_of(model, seed).read_run()
         return None if run is None else run.get("fidelity")
-
-    def draw_latent_map(self, dataset: ImageDataset, follower: Follower) -> None:
-        """Trains an autoencoder whose two-dimensional codes are a map of the data, unless ready.
-
-        Args:
-            dataset: The imbalanced data.
-            follower: Is told of the progress.
-        """
-        following = follower.following("training the latent map", MAP_STEP_COST)
-        _train(self._map_training(), dataset, self._map, callbacks=[following])
-
-    @property
-    def latent_map_folder(self) -> Path:
-        """Where `draw_latent_map` leaves the pictures of `latent_map.write`."""
-        return self._map.latent
-
-    def latent_map_ready(self, dataset: ImageDataset) -> bool:
-        """Whether `draw_latent_map` has nothing left to train.
-
-        Args:
-            dataset: The imbalanced data.
-        """
-        return _is_ready(self._map, self._map_training(), dataset)
 
     def note(self) -> str | None:
         """Says in a sentence which images the generators saw; None if no arm needs one."""
@@ -161,13 +149,13 @@ class Generators:
             return " ".join([told, *self._warnings()])
         return (
             f"The generator of {self.given.path} was used; it saw only the imbalanced split of "
-            f"seed {self._given_seed()}, which all repetitions share."
+            f"seed {self._split_seed(0)}, which all repetitions share."
         )
 
     def _warnings(self):
         for model in self.config.models:
             for seed in range(self.config.seeds):
-                run = self.path(model, seed).read_run() or {}
+                run = self.folder_of(model, seed).read_run() or {}
                 for warning in run.get("warnings", {}).values():
                     yield f"Warning of {model}, seed {seed}: {warning}."
 
@@ -177,11 +165,10 @@ class Generators:
             self._judge = Judge(self.dataset, steps, [follower.following("training the judge", 0)])
         return self._judge
 
-    def _map_training(self) -> fitting.GeneratorConfig:
-        seed = 0 if self.given is None else self._given_seed()
-        return dataclasses.replace(self._training("vae", seed), latent_dim=2)
-
     def _training(self, model: str, seed: int) -> fitting.GeneratorConfig:
+        if model == LATENT_MAP:
+            vae = self._training("vae", self._split_seed(seed))
+            return dataclasses.replace(vae, latent_dim=2)
         return fitting.GeneratorConfig(
             model=model,
             dataset=self.config.dataset,
@@ -191,9 +178,6 @@ class Generators:
             precision=self.config.precision,
             **self.config.generator.of(model)._asdict(),
         )
-
-    def _given_seed(self) -> int:
-        return self.given.read_run()["config"]["seed"]
 
     def _check_given(self) -> ModelFolder:
         path = self.config.generator_folder
@@ -221,24 +205,3 @@ class Generators:
                 f"{keep or ' --keep none'}"
             )
         return folder
-
-
-def _is_ready(folder: ModelFolder, config: fitting.GeneratorConfig, dataset: ImageDataset) -> bool:
-    run = folder.read_run()
-    return (
-        run is not None
-        and run["status"] == "finished"
-        and run["config"] == dataclasses.asdict(config)
-        and run["dataset"]["fingerprint"] == dataset.fingerprint
-        and run.get("versions") == provenance.versions()
-    )
-
-
-def _train(
-    config: fitting.GeneratorConfig, dataset: ImageDataset, folder: ModelFolder, **options: Any
-) -> None:
-    if _is_ready(folder, config, dataset):
-        return
-    run = folder.read_run()
-    outdated = run is not None and run["status"] == "finished"
-    training.train_generator(config, dataset, folder.path, fresh=outdated, **options)

@@ -12,6 +12,7 @@ from kerasaug.files import atomic, is_empty, locked, read_json, write_json
 from kerasaug.study import parallel, report, results
 from kerasaug.study.arms import VARIED
 from kerasaug.study.config import Follower, StudyConfig
+from kerasaug.study.generators import LATENT_MAP
 from kerasaug.study.supply import Supply
 from kerasaug.study.tasks import HELD_OUT, Tasks
 
@@ -176,7 +177,7 @@ class Study:
         }
 
     def _picture_latent_map(self) -> None:
-        pictures = self.generators.latent_map_folder
+        pictures = self.generators.folder_of(LATENT_MAP, 0).latent
         if not self.config.latent_map or not pictures.exists():
             return
         for name in report.LATENT_PICTURES:
@@ -185,7 +186,7 @@ class Study:
 
     def _picture_samples(self) -> None:
         dataset = self.generators.reduced(0)
-        ready = [m for m in self.config.models if self.generators.ready(m, 0, dataset)]
+        ready = [m for m in self.config.models if self.generators.ready(m, 0)]
         picture = self.output / "figures" / "samples.png"
         if not self.config.models:
             picture.unlink(missing_ok=True)
@@ -199,7 +200,7 @@ class Study:
         for model, varies in dict.fromkeys(
             (arm.model, arm.form == VARIED) for arm in self.config.parsed_arms if arm.model in ready
         ):
-            folder = self.generators.path(model, 0)
+            folder = self.generators.folder_of(model, 0)
             if varies:
                 supply = Supply(dataset, folder, teacher=None, pool=PICTURED, threshold=0.0, seed=0)
                 generated[f"{model}:{VARIED}"] = supply.varied()[class_id]

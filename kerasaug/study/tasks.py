@@ -21,10 +21,10 @@ from kerasaug.study import arms, stand_ins, trial
 from kerasaug.study.arms import Arm
 from kerasaug.study.choices import Choices
 from kerasaug.study.config import Follower, StudyConfig
-from kerasaug.study.generators import MAP_STEP_COST, STEP_COST, Generators
+from kerasaug.study.generators import LATENT_MAP, MAP_STEP_COST, STEP_COST, Generators
 from kerasaug.study.supply import Supply
 
-CANDIDATE, GENERATOR, TEACHER, MAP, TRIAL = "candidate", "generator", "teacher", "map", "trial"
+CANDIDATE, GENERATOR, TEACHER, TRIAL = "candidate", "generator", "teacher", "trial"
 MOST_POOLED = 5000
 HELD_OUT = 0.2
 """Share of every class that is held out of the training images to choose by."""
@@ -37,12 +37,12 @@ class Task(NamedTuple):
 
     Attributes:
         kind: Which kind.
-        name: Of the arm or of the model; empty where the kind says it all.
+        name: Of the arm or of the model.
         seed: Number of the repetition.
     """
 
     kind: str
-    name: str = ""
+    name: str
     seed: int = 0
 
     def __str__(self) -> str:
@@ -51,7 +51,6 @@ class Task(NamedTuple):
             CANDIDATE: f"trying {self.name}",
             GENERATOR: f"training {self.name}",
             TEACHER: f"training the teacher {self.name}",
-            MAP: "training the latent map",
             TRIAL: self.name,
         }
         return f"{words[self.kind]}, seed {self.seed}"
@@ -77,7 +76,6 @@ class Tasks:
         self._cached = functools.lru_cache(1)(lambda seed: self.generators.reduced(seed).cache())
         self._full = functools.lru_cache(1)(lambda seed: self.generators.full(seed).cache())
         self.choices = Choices(config.parsed_arms, lambda name: self._read(Task(CANDIDATE, name)))
-        self._fingerprint = functools.cache(lambda seed: self.generators.reduced(seed).fingerprint)
 
     def stages(self) -> Iterator[list[Task]]:
         """What is left to do, in groups; each needs those before it, and nothing of its own."""
@@ -93,7 +91,7 @@ class Tasks:
         missing = [(arms.parse(each.name), each.seed) for each in trials]
         needed = [Task(GENERATOR, arm.model, seed) for arm, seed in missing if arm.model]
         needed += [Task(TEACHER, _teacher(arm), seed) for arm, seed in missing if arm.filters]
-        needed += [Task(MAP)] * self.config.latent_map
+        needed += [Task(GENERATOR, LATENT_MAP)] * self.config.latent_map
         yield self._missing(dict.fromkeys(needed))
         yield trials
 
@@ -103,9 +101,11 @@ class Tasks:
         Args:
             task: Any.
         """
-        steps = self.config.generator.steps
-        costs = {GENERATOR: steps * STEP_COST, MAP: steps * MAP_STEP_COST}
-        return costs.get(task.kind, float(self.config.steps))
+        if task.kind != GENERATOR:
+            return float(self.config.steps)
+        return self.config.generator.steps * (
+            MAP_STEP_COST if task.name == LATENT_MAP else STEP_COST
+        )
 
     def done(self, task: Task) -> bool:
         """Whether a task was finished with the same options, data and versions.
@@ -114,10 +114,7 @@ class Tasks:
             task: Any.
         """
         if task.kind == GENERATOR:
-            dataset = self.generators.reduced(task.seed)
-            return self.generators.ready(task.name, task.seed, dataset)
-        if task.kind == MAP:
-            return self.generators.latent_map_ready(self.generators.reduced(0))
+            return self.generators.ready(task.name, task.seed)
         if task.kind == TEACHER and not self._network(task).exists():
             return False
         return self._read(task) is not None
@@ -135,7 +132,6 @@ class Tasks:
             CANDIDATE: self._try_candidate,
             GENERATOR: self._train_generator,
             TEACHER: self._train_teacher,
-            MAP: self._draw_map,
             TRIAL: self._run_trial,
         }
         perform[task.kind](task, follower)
@@ -176,11 +172,7 @@ class Tasks:
         return [task for task in tasks if not self.done(task)]
 
     def _train_generator(self, task, follower):
-        dataset = self._cached(task.seed)
-        self.generators.get(task.name, task.seed, dataset, follower)
-
-    def _draw_map(self, task, follower):
-        self.generators.draw_latent_map(self._cached(0), follower)
+        self.generators.train(task.name, task.seed, self._cached(task.seed), follower)
 
     def _try_candidate(self, task, follower):
         held_out = self._cached(task.seed).hold_out(HELD_OUT)
@@ -222,7 +214,7 @@ class Tasks:
         return own if self.config.share is None else self.config.share
 
     def _supply(self, arm: Arm, dataset: ImageDataset, seed: int) -> Supply:
-        if not self.generators.ready(arm.model, seed, dataset):
+        if not self.generators.ready(arm.model, seed):
             raise TrainingFailed("its generator was not trained")
         teacher = Task(TEACHER, _teacher(arm), seed)
         if arm.filters and not self.done(teacher):
@@ -231,7 +223,7 @@ class Tasks:
         drawn = self.config.steps * self.config.batch_size * self._share(arm)
         return Supply(
             dataset,
-            self.generators.path(arm.model, seed),
+            self.generators.folder_of(arm.model, seed),
             functools.cache(lambda: keras.models.load_model(self._network(teacher))),
             min(MOST_POOLED, max(1, round(drawn / dataset.num_classes))),
             self.config.threshold,
@@ -261,7 +253,7 @@ class Tasks:
             FORMAT,
             self.base_config,
             task,
-            self._fingerprint(task.seed),
+            self.generators.fingerprint(task.seed),
             provenance.versions(),
         ]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

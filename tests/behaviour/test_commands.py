@@ -3,14 +3,12 @@
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasaug import models
 from kerasaug.cli import train_gan
 from kerasaug.study.fidelity import NAMES
 
@@ -199,29 +197,6 @@ def test_train_gan_leaves_a_saved_model_that_makes_images(script, call, capfd, t
     assert "holds a finished training; use --fresh" in again.stderr
     assert call("evaluate --dry-run --generator", folder) == 0
     assert "balanced+affine+adjusted, wgan, wgan+adjusted\n" in capfd.readouterr().out
-
-
-@pytest.mark.slow
-def test_a_killed_training_ends_with_the_weights_of_one_that_was_not(call, tmp_path):
-    options = "--preset smoke --steps 40 --output"
-    command = [sys.executable, ROOT / "bin" / "train-gan", *options.split(), tmp_path / "killed"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not (tmp_path / "killed" / "checkpoint.keras").exists():
-        assert process.poll() is None
-        time.sleep(0.05)
-    process.kill()
-    process.wait()
-    assert not (tmp_path / "killed" / "generator").exists()
-    subprocess.run(command, check=True, capture_output=True)
-    assert call(f"train-gan {options}", tmp_path / "whole") == 0
-    killed, whole = (
-        models.load("conditional-wgan", tmp_path / name / "model.keras")
-        for name in ("killed", "whole")
-    )
-    for ours, theirs in zip(killed.variables, whole.variables, strict=True):
-        np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
-    histories = [(tmp_path / name / "history.csv").read_text() for name in ("killed", "whole")]
-    assert histories[0] == histories[1]
 
 
 def test_ctrl_c_ends_with_130_and_says_how_to_go_on(call, monkeypatch, capfd, tmp_path):

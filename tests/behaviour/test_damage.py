@@ -180,6 +180,7 @@ def test_a_second_ctrl_c_ends_a_training_at_once(tmp_path):
     assert process.returncode == 130
     assert err.strip().splitlines()[-1].startswith("Error: stopped; the same command goes on")
     assert "Traceback" not in err
+    assert not (tmp_path / "out" / "generator").exists()
 
 
 def start(output, model, steps, stderr=subprocess.DEVNULL):
