@@ -29,5 +29,6 @@ def quiet_tensorflow() -> None:
 
     absl.logging.set_verbosity(absl.logging.ERROR)
     # What was imported stays. Looking for garbage in it takes a fifth of a second, every time that
-    # Keras clears its session.
-    gc.freeze()
+    # Keras clears its session. Only once: later, what a training left would stay too.
+    if gc.get_freeze_count() == 0:
+        gc.freeze()

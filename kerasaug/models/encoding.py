@@ -85,7 +85,7 @@ class EncodingModel(GenerativeModel):
             InputError: If a class is out of range.
         """
         self.check_classes(labels)
-        return in_chunks(self._decode_compiled, codes, labels)
+        return in_chunks(self._decode_compiled, np.asarray(codes, np.float32), labels)
 
     def reconstruct(self, images: np.ndarray, labels: np.ndarray | int = 0) -> np.ndarray:
         """Encodes images and decodes the means of their codes.

@@ -28,7 +28,7 @@ CANDIDATE, GENERATOR, TEACHER, TRIAL = "candidate", "generator", "teacher", "tri
 MOST_POOLED = 5000
 HELD_OUT = 0.2
 """Share of every class that is held out of the training images to choose by."""
-FORMAT = 3
+FORMAT = 4
 """Of the files that tasks leave; those of an earlier one are not read."""
 
 
