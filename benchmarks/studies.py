@@ -26,15 +26,15 @@ def quick(
         latent_map: Whether the report's map is drawn.
         shorter: What the steps of all trainings are divided by.
     """
-    quick, dataset = STUDY_PRESETS["quick"], dataset or data.load("mnist")
-    generator = GENERATOR_PRESETS[quick.generator]
+    preset, dataset = STUDY_PRESETS["quick"], dataset or data.load("mnist")
+    generator = GENERATOR_PRESETS[preset.generator]
     config = StudyConfig.from_preset(
         "quick",
         dataset.name,
         {"5": 54},
-        arms=arms and arms.split(","),
+        arms=arms,
         seeds=seeds,
-        steps=quick.steps // shorter,
+        steps=preset.steps // shorter,
         generator=generator._replace(
             steps=generator.steps // shorter, judge_steps=generator.judge_steps // shorter
         ),

@@ -26,9 +26,9 @@ rare = images.rare_classes[0]
 print("Images per class:", dict(zip(images.class_names, images.class_counts, strict=True)))
 
 # %% Would generated images help, and is there anything simpler that does?
-arms = ["none", "balanced+affine", "conditional-vae:varied+affine"]
+arms = "none,balanced+affine,conditional-vae:varied+affine"
 config = ka.study.StudyConfig.from_preset(preset, folder, {}, arms=arms)
-study = ka.study.Study(config, images, f"runs/engineer-{preset}")
+study = ka.study.Study(config, images, f"runs/engineer-{images.name}-{preset}")
 with Progress(study.units()) as progress:
     results = study.run(progress)
 for name, arm in results["arms"].items():

@@ -36,7 +36,7 @@ ka.models.MODELS["my-gan"] = ka.models.Entry(
     f"{__name__}:LeastSquaresGAN", all_classes=True, description="GAN with squared losses"
 )
 preset = sys.argv[1] if len(sys.argv) > 1 else "quick"
-arms = ["none", "balanced+affine", "conditional-wgan", "my-gan"]
+arms = "none,balanced+affine,conditional-wgan,my-gan"
 config = ka.study.StudyConfig.from_preset(preset, "mnist", {"5": 54}, arms=arms)
 study = ka.study.Study(config, ka.data.load("mnist"), f"runs/researcher-{preset}")
 with Progress(study.units()) as progress:

@@ -22,9 +22,9 @@ few_fives = mnist.reduce({"5": 54})
 print("Training images per class:", few_fives.class_counts)
 
 # %% The report's arms: nothing, crop and rotation, and more and more fives of the report's GANs
-arms = ["none", "oversample", "crop-rotate", "balanced+affine"]
+arms = "none,oversample,crop-rotate,balanced+affine"
 for model in ("gan", "wgan", "conditional-wgan"):
-    arms += [f"{model}:{amount}" for amount in (100, 1000, 2000, 4500)]
+    arms += "".join(f",{model}:{amount}" for amount in (100, 1000, 2000, 4500))
 config = ka.study.StudyConfig.from_preset(preset, "mnist", {"5": 54}, arms=arms)
 
 # %% Each arm several times, each repetition with its own 54 fives

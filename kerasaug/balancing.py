@@ -54,7 +54,7 @@ class Plan:
         self._found = folders.look(root)
         counts = collections.Counter(file.seen.label for file in self._found.files["train"])
         if not counts:
-            raise InputError(f"{root}/train holds no images in class folders")
+            raise InputError(f"{root} holds no images to train with")
         wanted = max(counts.values()) if to is None else to
         self.missing = {
             name: wanted - counts[name] for name in sorted(counts) if counts[name] < wanted

@@ -12,7 +12,7 @@ import tensorflow as tf
 from kerasaug.errors import LOST_WORKER, InputError, TrainingFailed
 from kerasaug.models.registry import MODELS
 
-NONE, MIRRORED, MULTI_WORKER = STRATEGIES = ("none", "mirrored", "multi-worker")
+MIRRORED, MULTI_WORKER = "mirrored", "multi-worker"
 
 
 def is_chief(strategy: Any) -> bool:
@@ -103,7 +103,7 @@ def strategy(name: str) -> Any:
     """Makes a strategy; has to come before TensorFlow computes anything.
 
     Args:
-        name: One of `STRATEGIES`.
+        name: `"none"`, `"mirrored"` or `"multi-worker"`.
 
     Returns:
         A `tf.distribute.Strategy`: for `"none"` TensorFlow's own; for `"mirrored"` all devices of

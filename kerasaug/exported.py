@@ -19,7 +19,7 @@ from tensorflow.python.ops import (
 )
 
 from kerasaug.errors import InputError
-from kerasaug.images import in_chunks
+from kerasaug.images import make
 
 BROKEN = (
     *(OSError, ValueError, AttributeError, TypeError, IndexError, KeyError, AssertionError),
@@ -103,7 +103,7 @@ class ExportedGenerator:
         """
         latents = tf.random.stateless_normal((count, self.latent_dim), tf.constant([seed, 0]))
         try:
-            return in_chunks(self._model.decode, latents, class_id)
+            return make(self._model.decode, latents, class_id)
         except tf.errors.ResourceExhaustedError:
             raise
         except tf.errors.OpError as error:

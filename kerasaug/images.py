@@ -1,13 +1,14 @@
 """Pixels converted (uint8 outside the models, float32 in [-1, 1] inside them) and moved."""
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 CHUNK = 256
-"""Images that are made at a time."""
+"""Images that are made or looked at at a time."""
 
 
 def to_float(images: tf.Tensor) -> tf.Tensor:
@@ -35,7 +36,24 @@ def to_uint8(images: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.clip_by_value(pixels, 0.0, 255.0), tf.uint8)
 
 
-def in_chunks(
+def in_chunks(function: Callable[..., Any], *arrays: np.ndarray | tf.Tensor) -> Any:
+    """Calls a function on a part of its inputs at a time.
+
+    Args:
+        function: Takes a tensor (k, ...) for each of `arrays` and gives one or several.
+        *arrays: Of equal length, at least 1.
+
+    Returns:
+        What the function gives, as NumPy arrays that hold all parts.
+    """
+    parts = [
+        keras.tree.map_structure(np.asarray, function(*(each[i : i + CHUNK] for each in arrays)))
+        for i in range(0, len(arrays[0]), CHUNK)
+    ]
+    return keras.tree.map_structure(lambda *found: np.concatenate(found), *parts)
+
+
+def make(
     decode: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
     latents: np.ndarray | tf.Tensor,
     labels: np.ndarray | int,
@@ -51,13 +69,21 @@ def in_chunks(
     Returns:
         uint8 array (n, height, width, channels).
     """
-    latents = tf.convert_to_tensor(latents)
-    each = tf.broadcast_to(tf.cast(labels, tf.int32), (len(latents),))
-    chunks = [
-        to_uint8(decode(latents[i : i + CHUNK], each[i : i + CHUNK])).numpy()
-        for i in range(0, len(latents), CHUNK)
-    ]
-    return np.concatenate(chunks)
+    classes = for_each(labels, len(latents))
+    return in_chunks(lambda *some: to_uint8(decode(*some)), tf.convert_to_tensor(latents), classes)
+
+
+def for_each(labels: np.ndarray | int, count: int) -> tf.Tensor:
+    """Gives every image its class.
+
+    Args:
+        labels: int (count,), or one class for all.
+        count: How many images there are.
+
+    Returns:
+        int32 tensor (count,).
+    """
+    return tf.broadcast_to(tf.cast(labels, tf.int32), (count,))
 
 
 def deform(images: tf.Tensor, matrix: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:

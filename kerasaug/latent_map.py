@@ -8,7 +8,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from kerasaug import plots
 from kerasaug.data.dataset import ImageDataset
-from kerasaug.data.streams import collect, first_of_each
+from kerasaug.data.streams import first_of_each
 from kerasaug.models.encoding import EncodingModel
 
 MOST_POINTS = 500
@@ -27,14 +27,9 @@ def write(model: EncodingModel, dataset: ImageDataset, folder: Path) -> None:
         dataset: The imbalanced data; at most 500 images of a class are drawn.
         folder: Where `train.png`, `test.png` and `plane.png` go.
     """
-    present = [class_id for class_id, count in enumerate(dataset.class_counts) if count > 0]
-    images = [dataset.class_images(class_id, MOST_POINTS) for class_id in present]
-    labels: np.ndarray = np.repeat(present, list(map(len, images)))
-    codes, _ = model.encode(np.concatenate(images), labels)
-    test = first_of_each(dataset.test, MOST_POINTS, dataset.num_classes)
-    test_images, test_labels = collect(test)
-    by_class = np.argsort(test_labels, kind="stable")
-    test_images, test_labels = test_images[by_class], test_labels[by_class]
+    images, labels = dataset.first_of_each(MOST_POINTS)
+    codes, _ = model.encode(images, labels)
+    test_images, test_labels = first_of_each(dataset.test, MOST_POINTS, dataset.num_classes)
     test_codes, _ = model.encode(test_images, test_labels)
     rare = dataset.rare_classes
     # A map of two dimensions is drawn as it is.

@@ -37,6 +37,8 @@ class SavedGenerator:
         folder = ModelFolder(self.path.resolve().parent if bare else self.path)
         if bare and not (folder.run_file.exists() and self.path.resolve() == folder.generator):
             self._model = ExportedGenerator(self.path)
+        elif not folder.run_file.exists():
+            raise InputError(f"{path} holds no finished training and no SavedModel")
         else:
             run = folder.read_finished()
             self.class_names = tuple(run["dataset"]["class_names"])

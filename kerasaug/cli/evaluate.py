@@ -205,7 +205,7 @@ def evaluate(
         preset,
         loaded.name,
         loaded.keep,
-        arms=[str(arm) for arm in parsed],
+        arms=",".join(map(str, parsed)),
         seeds=seeds,
         steps=steps,
         loading=loaded.loading,

@@ -108,7 +108,7 @@ def train_gan(
     from kerasaug.study.generators import STEP_COST
     from kerasaug.study.judge import Judge
 
-    if strategy != distribution.NONE:
+    if strategy != "none":
         with naming(f"--strategy {strategy}"):
             distribution.check_model(model)
     # Before TensorFlow computes anything.

@@ -214,7 +214,9 @@ class ImageDataset:
     def _keep(self, positions: np.ndarray) -> "ImageDataset":
         labels = self.train_labels[positions]
         if self.held is None:
-            mask = tf.constant(np.isin(np.arange(len(self.train_labels)), positions))
+            is_kept: np.ndarray = np.zeros(len(self.train_labels), dtype=bool)
+            is_kept[positions] = True
+            mask = tf.constant(is_kept)
             kept = self.records.enumerate().filter(lambda position, _: mask[position])
             images, records = None, kept.map(lambda _, element: element)
         else:
@@ -287,6 +289,22 @@ class ImageDataset:
         part = mixture.of_class(self, class_id)
         found = streams.decoded(part.as_stream(), part.decode)
         return streams.collect(found if most is None else found.take(most))[0]
+
+    def first_of_each(self, most: int) -> tuple[np.ndarray, np.ndarray]:
+        """The first training images of every class, read in one pass.
+
+        Args:
+            most: Images of a class.
+
+        Returns:
+            uint8 images (n, height, width, channels) and int32 labels (n,), class by class.
+        """
+        if self.held is None:
+            return streams.first_of_each(self.train, most, self.num_classes)
+        classes = range(self.num_classes)
+        chosen = [np.flatnonzero(self.train_labels == class_id)[:most] for class_id in classes]
+        positions = np.concatenate(chosen)
+        return self.held.at(positions).read(), self.train_labels[positions]
 
     def batches(
         self,

@@ -12,10 +12,11 @@ PROCESSOR = "CPU:0"
 
 
 class Held(NamedTuple):
-    """Some of the images that one variable holds.
+    """Some of the images that one tensor holds.
 
     Attributes:
-        pixels: uint8 (m, height, width, channels), which others may show images of as well.
+        pixels: uint8 (m, height, width, channels), which others may show images of as well; never
+            changed once `hold` has filled it, in its place.
         places: int64 array (n,), where in it each image stands.
     """
 

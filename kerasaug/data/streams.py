@@ -29,8 +29,10 @@ def decoded(
     )
 
 
-def first_of_each(stream: tf.data.Dataset, most: int, num_classes: int) -> tf.data.Dataset:
-    """The first images of every class, so that memory does not grow with the stream.
+def first_of_each(
+    stream: tf.data.Dataset, most: int, num_classes: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Reads the first images of every class, so that memory does not grow with the stream.
 
     Args:
         stream: Finite, of `(image, label)`.
@@ -38,7 +40,7 @@ def first_of_each(stream: tf.data.Dataset, most: int, num_classes: int) -> tf.da
         num_classes: How many classes there are.
 
     Returns:
-        A stream like it.
+        uint8 images (n, height, width, channels) and int32 labels (n,), class by class.
     """
 
     def count(seen, element):
@@ -47,7 +49,11 @@ def first_of_each(stream: tf.data.Dataset, most: int, num_classes: int) -> tf.da
         return seen, (element, seen[label] <= most)
 
     counted = stream.scan(tf.zeros((num_classes,), tf.int32), count)
-    return counted.filter(lambda _, wanted: wanted).map(lambda element, _: element)
+    images, labels = collect(
+        counted.filter(lambda _, wanted: wanted).map(lambda element, _: element)
+    )
+    by_class = np.argsort(labels, kind="stable")
+    return images[by_class], labels[by_class]
 
 
 def collect(stream: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray]:

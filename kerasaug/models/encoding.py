@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasaug.errors import InputError
-from kerasaug.images import CHUNK, in_chunks, to_float
+from kerasaug.images import for_each, in_chunks, make, to_float
 from kerasaug.models.generative import GenerativeModel
 
 
@@ -63,13 +63,11 @@ class EncodingModel(GenerativeModel):
         if images.dtype != np.uint8:
             raise InputError(f"`images` must be uint8. Received: {images.dtype}")
         self.check_classes(labels)
-        each = tf.broadcast_to(tf.cast(labels, tf.int32), (len(images),))
-        chunks = [
-            self._encode_compiled(to_float(images[i : i + CHUNK]), each[i : i + CHUNK])
-            for i in range(0, len(images), CHUNK)
-        ]
-        means, log_variances = zip(*chunks, strict=True)
-        return np.concatenate(means), np.concatenate(log_variances)
+        return in_chunks(
+            lambda some, classes: self._encode_compiled(to_float(some), classes),
+            images,
+            for_each(labels, len(images)),
+        )
 
     def decode_codes(self, codes: np.ndarray, labels: np.ndarray | int = 0) -> np.ndarray:
         """Does the same as `decode_batch` for any number of codes.
@@ -85,7 +83,7 @@ class EncodingModel(GenerativeModel):
             InputError: If a class is out of range.
         """
         self.check_classes(labels)
-        return in_chunks(self._decode_compiled, np.asarray(codes, np.float32), labels)
+        return make(self._decode_compiled, np.asarray(codes, np.float32), labels)
 
     def reconstruct(self, images: np.ndarray, labels: np.ndarray | int = 0) -> np.ndarray:
         """Encodes images and decodes the means of their codes.

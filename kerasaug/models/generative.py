@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from kerasaug.errors import InputError
 from kerasaug.files import atomic
-from kerasaug.images import in_chunks, to_uint8
+from kerasaug.images import make, to_uint8
 from kerasaug.models import networks, replicas
 
 
@@ -154,7 +154,7 @@ class GenerativeModel(keras.Model, abc.ABC):
             raise InputError(f"`count` must be >= 1. Received: count={count}")
         self.check_classes(class_id)
         latents = self._draw_latents(count, tf.constant([seed, 0]))
-        return in_chunks(self.decode, latents, class_id)
+        return make(self.decode, latents, class_id)
 
     def check_classes(self, class_ids: np.ndarray | int) -> None:
         """Refuses classes that the model does not know.

@@ -1,7 +1,7 @@
 """The generative models by name; free of TensorFlow, so that commands can list them at once.
 
 To add a model: write its module, and add one line to `MODELS`; a program of your own may add to it,
-see `examples/researcher.py`.
+see `examples/researcher.py`, and then has the whole study in its own process (`jobs=1`).
 """
 
 import importlib

@@ -1,11 +1,11 @@
 """What a study is a function of, and whom it tells of its progress."""
 
 import dataclasses
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
 
+from kerasaug.errors import InputError
 from kerasaug.presets import GENERATOR_PRESETS, STUDY_PRESETS, GeneratorPreset
 from kerasaug.study.arms import Arm, parse, parse_list
 
@@ -117,7 +117,7 @@ class StudyConfig:
         dataset: str,
         keep: dict[str, int | float],
         *,
-        arms: Sequence[str] | None = None,
+        arms: str | None = None,
         seeds: int | None = None,
         steps: int | None = None,
         **others: Any,
@@ -128,28 +128,32 @@ class StudyConfig:
             preset: A key of `presets.STUDY_PRESETS`.
             dataset: See the class, as the following.
             keep: See the class.
-            arms: None for the preset's, as `seeds` and `steps`.
+            arms: As `--arms` takes them; None for the preset's, as `seeds` and `steps`.
             seeds: See the class.
             steps: See the class.
             **others: Further arguments of the class.
+
+        Raises:
+            InputError: If there is no such preset or arm.
 
         Example:
             >>> StudyConfig.from_preset("quick", "mnist", {"5": 54}, seeds=5).length
             Length(steps=400, batch_size=256, epochs=4)
         """
+        if preset not in STUDY_PRESETS:
+            raise InputError(f"there is no preset {preset!r}; accepted: {', '.join(STUDY_PRESETS)}")
         chosen = STUDY_PRESETS[preset]
         steps = steps or chosen.steps
-        return cls(
-            dataset=dataset,
-            keep=keep,
-            arms=tuple(map(str, parse_list(",".join(arms) if arms else chosen.arms))),
-            seeds=seeds or chosen.seeds,
-            steps=steps,
-            batch_size=chosen.batch_size,
+        fields = {
+            "arms": tuple(map(str, parse_list(chosen.arms if arms is None else arms))),
+            "seeds": seeds or chosen.seeds,
+            "steps": steps,
+            "batch_size": chosen.batch_size,
             # Epochs of equal length, so that the steps are exactly as many as asked for.
-            epochs=max(n for n in range(1, chosen.epochs + 1) if steps % n == 0),
-            **{"generator": GENERATOR_PRESETS[chosen.generator], **others},
-        )
+            "epochs": max(n for n in range(1, chosen.epochs + 1) if steps % n == 0),
+            "generator": GENERATOR_PRESETS[chosen.generator],
+        }
+        return cls(dataset, keep, **{**fields, **others})
 
     @classmethod
     def from_dict(cls, config: dict[str, Any]) -> "StudyConfig":

@@ -10,8 +10,8 @@ import tensorflow as tf
 from kerasaug import graphs
 from kerasaug.data import mixture
 from kerasaug.data.dataset import ImageDataset
-from kerasaug.data.streams import collect, first_of_each
-from kerasaug.images import to_float
+from kerasaug.data.streams import first_of_each
+from kerasaug.images import in_chunks, to_float
 from kerasaug.models.classifier import build_classifier
 from kerasaug.reproducibility import make_reproducible
 from kerasaug.study import fidelity
@@ -58,7 +58,7 @@ class Judge:
         # `predict` would take as long again to hand the images over.
         self._look = tf.function(network, (tf.TensorSpec((None, *whole.image_shape)),))
         classes = range(whole.num_classes)
-        images, labels = collect(first_of_each(whole.test, MOST_IMAGES, whole.num_classes))
+        images, labels = first_of_each(whole.test, MOST_IMAGES, whole.num_classes)
         self._tests = [self._look_at(images[labels == class_id]) for class_id in classes]
         self._real = [self._features(whole, class_id) for class_id in classes]
 
@@ -71,8 +71,7 @@ class Judge:
         Returns:
             Features, float32 (n, d), and the class said of each, int64 (n,).
         """
-        chunks = [self._look(to_float(images[i : i + BATCH])) for i in range(0, len(images), BATCH)]
-        features, logits = map(np.concatenate, zip(*chunks, strict=True))
+        features, logits = in_chunks(lambda some: self._look(to_float(some)), images)
         return features, np.argmax(logits, axis=1)
 
     def measure(

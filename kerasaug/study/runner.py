@@ -36,7 +36,7 @@ class Study:
     Example:
         >>> from kerasaug import data
         >>> from kerasaug.study import StudyConfig
-        >>> config = StudyConfig.from_preset("smoke", "mnist", {"5": 54}, arms=["none"], steps=2)
+        >>> config = StudyConfig.from_preset("smoke", "mnist", {"5": 54}, arms="none", steps=2)
         >>> results = Study(config, data.load("mnist"), "study").run()
         >>> list(results["arms"])
         ['none']

@@ -23,6 +23,7 @@ from kerasaug.study.config import Length
 from kerasaug.study.supply import Supply
 
 TEST_BATCH = 250
+"""Several are prepared ahead, in memory that larger ones would take with the test images."""
 SMOTE_NEIGHBOURS = 5
 UNADJUSTED = "0"
 STRENGTHS = ("0.5", "0.25", "0.75", UNADJUSTED, "1")

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 EXAMPLES = {
     "student.py": (["smoke"], "student-smoke", "gan:4500"),
-    "engineer.py": ([str(ROOT / "tests" / "digits"), "smoke"], "engineer-smoke", "It finds"),
+    "engineer.py": ([str(ROOT / "tests" / "digits"), "smoke"], "engineer-digits-smoke", "It finds"),
     "researcher.py": (["smoke"], "researcher-smoke", "my-gan"),
 }
 

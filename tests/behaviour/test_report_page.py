@@ -25,10 +25,11 @@ const light = colour => {
 const behind = element => {
   for (let each = element; each; each = each.parentElement) {
     const colour = getComputedStyle(each).backgroundColor;
-    if (!/, 0\\)$/.test(colour)) return colour;
+    if (!/^rgba\\(.*, 0\\)$/.test(colour)) return colour;
   }
 };
-return [...document.querySelectorAll("h1, h2, p, th, td, small, summary, figcaption, span")]
+const texts = "h1, h2, p, th, td, small, summary, figcaption, span, li, pre, code";
+return [...document.querySelectorAll(texts)]
   .map(element => {
     const pair = [getComputedStyle(element).color, behind(element)].map(light);
     return [(Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05), element.textContent];
@@ -45,14 +46,12 @@ return [...document.querySelectorAll("*")]
 @pytest.fixture(scope="module")
 def report(tiny, tmp_path_factory):
     """A study with every kind of picture and table."""
-    config = StudyConfig(
-        dataset="tiny",
-        keep={"bottom": 8},
-        arms=("none", "balanced+affine+adjusted", "conditional-wgan:10", "conditional-wgan:20"),
-        seeds=2,
+    config = StudyConfig.from_preset(
+        "smoke",
+        "tiny",
+        {"bottom": 8},
+        arms="none,balanced+affine+adjusted,conditional-wgan:10,conditional-wgan:20",
         steps=4,
-        batch_size=8,
-        epochs=2,
         generator=GeneratorPreset(2, batch_size=4, width=4, learning_rate=1e-3, judge_steps=2),
         precision="float32",
     )

@@ -116,9 +116,13 @@ def test_standardised_rows_stay_in_their_range(images):
     assert found.max() <= rows.max() + 1e-9
 
 
-def test_the_strategy_is_imbalanced_learns(images):
-    _, labels = sampler(sampling_strategy={"right": 11}).fit_resample(*images)
-    assert (labels == "right").sum() == 11
+@pytest.mark.parametrize(
+    ("strategy", "expected"),
+    [("minority", 20), ({"right": 11}, 11), (0.5, 10), (lambda y: {"right": 9}, 9)],
+)
+def test_the_strategy_is_imbalanced_learns(images, strategy, expected):
+    _, labels = sampler(sampling_strategy=strategy).fit_resample(*images)
+    assert (labels == "right").sum() == expected
 
 
 def test_it_stands_in_a_pipeline(images):

@@ -1,7 +1,6 @@
 """What the package offers: every name is documented, and every example does what it says."""
 
 import doctest
-import inspect
 import sys
 
 import pytest
@@ -25,7 +24,7 @@ WITHOUT = {"Entry", "Follower", "AdversarialModel", "EncodingModel", "Generative
 @pytest.mark.parametrize("name", OBJECTS)
 def test_a_public_object_is_documented_by_an_example_that_runs(name, tmp_path, monkeypatch):
     found = OBJECTS[name]
-    assert inspect.getdoc(found)
+    assert found.__doc__
     monkeypatch.chdir(tmp_path)
     names = vars(sys.modules[found.__module__])
     tests = doctest.DocTestFinder(recurse=True).find(found, found.__name__, globs=dict(names))
