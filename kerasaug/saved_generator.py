@@ -37,10 +37,10 @@ class SavedGenerator:
         folder = ModelFolder(self.path.resolve().parent if bare else self.path)
         if bare and not (folder.run_file.exists() and self.path.resolve() == folder.generator):
             self._model = ExportedGenerator(self.path)
-        elif not folder.run_file.exists():
-            raise InputError(f"{path} holds no finished training and no SavedModel")
         else:
-            run = folder.read_finished()
+            run = folder.read_run()
+            if run is None or run["status"] != "finished":
+                raise InputError(f"{path} holds no finished training and no SavedModel")
             self.class_names = tuple(run["dataset"]["class_names"])
             if not MODELS[run["config"]["model"]].all_classes:
                 self.makes = run["makes"]
