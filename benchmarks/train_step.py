@@ -28,7 +28,7 @@ import tensorflow as tf  # noqa: E402
 from peers import PENALTY_WEIGHT, StraightforwardWGAN, torch_step  # noqa: E402
 
 from kerasaug import data, exported, precision  # noqa: E402
-from kerasaug.images import to_uint8  # noqa: E402
+from kerasaug.images import in_chunks, to_uint8  # noqa: E402
 from kerasaug.models import layers  # noqa: E402
 from kerasaug.models.adversarial import Stage  # noqa: E402
 from kerasaug.models.wgan import WGAN  # noqa: E402
@@ -163,6 +163,20 @@ def step_of(model, xla=False):
     return lambda images: float(step(images)["generator_loss"])
 
 
+def draw_of(model):
+    """A function that draws images.
+
+    Of both kinds with the weights of now, not the average that only ours keeps, and normalised by
+    the batch: moving averages lag behind the more, the fewer passes a generator has made.
+    """
+
+    @tf.function
+    def draw(*inputs):
+        return to_uint8(model.generator(inputs if len(inputs) > 1 else inputs[0], training=True))
+
+    return draw
+
+
 def main() -> None:
     """The entry point."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -248,10 +262,8 @@ def measure_quality(steps, seeds):
             for images, _ in dataset.batches(N_CRITIC * BATCH, seed=seed).take(steps):
                 step(images)
             latents = tf.random.stateless_normal((DRAWN, peers.LATENT_DIM), [seed, 0])
-            # Of both kinds the weights of now, not the average that only ours keeps.
             inputs = [latents, np.zeros(DRAWN, np.int32), np.zeros(DRAWN, np.float32)]
-            inputs = inputs if isinstance(model, WGAN) else latents
-            drawn = to_uint8(model.generator.predict(inputs, batch_size=250, verbose=0)).numpy()
+            drawn = in_chunks(draw_of(model), *(inputs if isinstance(model, WGAN) else [latents]))
             sample = fidelity.Sample(judge.look(drawn)[0])
             distances.append(fidelity.kernel_distance(real_sample, sample))
         ends = f"{min(distances):.3f} to {max(distances):.3f}"

@@ -6,7 +6,7 @@ command for help, does not wait for TensorFlow.
 
 import importlib
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 __all__ = ["GenerativeOverSampler", "data", "models", "study"]
 
 

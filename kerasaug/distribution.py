@@ -12,8 +12,6 @@ import tensorflow as tf
 from kerasaug.errors import LOST_WORKER, InputError, TrainingFailed
 from kerasaug.models.registry import MODELS
 
-MIRRORED, MULTI_WORKER = "mirrored", "multi-worker"
-
 
 def is_chief(strategy: Any) -> bool:
     """Whether this process is the one that writes.
@@ -112,10 +110,10 @@ def strategy(name: str) -> Any:
     Raises:
         InputError: If `TF_CONFIG` is needed and lacks workers.
     """
-    if name == MIRRORED:
+    if name == "mirrored":
         devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
         return tf.distribute.MirroredStrategy([device.name for device in devices])
-    if name == MULTI_WORKER:
+    if name == "multi-worker":
         _check_cluster()
         return tf.distribute.MultiWorkerMirroredStrategy()
     return tf.distribute.get_strategy()

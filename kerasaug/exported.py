@@ -1,5 +1,6 @@
 """A generator as a SavedModel, which may come from a stranger: looked at, loaded, drawn from."""
 
+import importlib
 import re
 from pathlib import Path
 
@@ -7,16 +8,6 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
-from tensorflow.python.ops import (
-    gen_array_ops,
-    gen_image_ops,
-    gen_linalg_ops,
-    gen_math_ops,
-    gen_nn_ops,
-    gen_random_ops,
-    gen_stateless_random_ops,
-    gen_stateless_random_ops_v2,
-)
 
 from kerasaug.errors import InputError
 from kerasaug.images import make
@@ -26,10 +17,9 @@ BROKEN = (
     *(RuntimeError, DecodeError, tf.errors.OpError),
 )
 """What TensorFlow answers a SavedModel with that is damaged, or somebody else's."""
-COMPUTING = (
-    *(gen_array_ops, gen_image_ops, gen_linalg_ops, gen_math_ops, gen_nn_ops, gen_random_ops),
-    *(gen_stateless_random_ops, gen_stateless_random_ops_v2),
-)
+KINDS = ("array", "image", "linalg", "math", "nn", "random", "stateless_random")
+MODULES = [*(f"gen_{kind}_ops" for kind in KINDS), "gen_stateless_random_ops_v2"]
+COMPUTING = [importlib.import_module(f"tensorflow.python.ops.{name}") for name in MODULES]
 """TensorFlow's modules whose operations make tensors of tensors, but for `REACHING`."""
 REACHING = {"ImmutableConst"}
 CALLING = {
@@ -69,12 +59,10 @@ class ExportedGenerator:
                 images = decode.structured_outputs
                 self.image_shape = tuple(images.shape[1:])
                 self.latent_dim = latents.shape[1]
-                fits = (latents.dtype, labels.dtype, images.dtype) == (
-                    *(tf.float32, tf.int32, tf.float32),
-                )
-                fits = fits and labels.shape.rank == 1 and latents.shape.rank == 2
+                found = [(each.dtype, each.shape.rank) for each in (latents, labels, images)]
+                fits = found == [(tf.float32, 2), (tf.int32, 1), (tf.float32, 4)]
                 fits = fits and None not in (self.latent_dim, *self.image_shape)
-                if not (fits and len(self.image_shape) == 3 and self.image_shape[2] in (1, 3)):
+                if not (fits and self.image_shape[2] in (1, 3)):
                     raise ValueError("other inputs or outputs")
         except tf.errors.ResourceExhaustedError:
             raise

@@ -16,7 +16,7 @@ from kerasaug.models.generative import GenerativeModel
 FEW_IMAGES = 1000
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class GeneratorConfig:
     """Everything that a training is a function of, beside the data set's content.
 
@@ -27,7 +27,7 @@ class GeneratorConfig:
         steps: Generator steps.
         batch_size: Real images per critic step.
         width: Feature maps at full resolution.
-        learning_rate: Of both optimizers.
+        learning_rate: Of all optimizers.
         seed: Of the split, the initial weights and everything random.
         precision: One of `precision.POLICIES`; None for what the training in the folder was begun
             with, or else what is fastest here.
@@ -41,13 +41,13 @@ class GeneratorConfig:
 
     model: str
     dataset: str
-    keep: dict[str, int | float]
+    keep: dict[str, int | float] = dataclasses.field(default_factory=dict)
     steps: int
     batch_size: int
     width: int
     learning_rate: float
-    seed: int
-    precision: str | None
+    seed: int = 0
+    precision: str | None = None
     judge_steps: int = 400
     augment: bool = True
     latent_dim: int | None = None
@@ -103,7 +103,7 @@ def new_model(config: GeneratorConfig, dataset: ImageDataset) -> GenerativeModel
         sizes = len(networks.sizes(dataset.image_shape))
         options["phase_steps"] = max(1, config.steps // (2 * sizes))
     model = registry.create(config.model, dataset.image_shape, dataset.num_classes, **options)
-    model.compile_for_training(entry.learning_rate or config.learning_rate)
+    model.compile_for_training(config.learning_rate)
     return model
 
 

@@ -78,10 +78,9 @@ class ModelFolder:
         config, dataset = run["config"], run["dataset"]
         names, warnings = dataset["class_names"], run.get("warnings", {})
         for place, fits in (
-            ("dataset.class_names", _all(str, names) and len(set(names)) == len(names) > 0),
             (
                 "dataset.class_names",
-                _all(str, names) and all(whole(name) == name for name in names),
+                _all(str, names) and [*dict.fromkeys(map(whole, names))] == names != [],
             ),
             ("config.precision", config.get("precision") in (None, *POLICIES)),
             ("dataset.image_shape", _all(int, dataset["image_shape"])),
@@ -145,7 +144,7 @@ class ModelFolder:
         """
         run = self.read_finished()
         generator = ExportedGenerator(self.generator)
-        self._check_shapes(generator, self.generator, run)
+        self.check_shapes(generator, self.generator, run)
         return generator
 
     def load_encoder(self) -> EncodingModel | None:
@@ -168,10 +167,22 @@ class ModelFolder:
                 "class; train it with train-gan"
             )
         model = registry.load(name, self.model)
-        self._check_shapes(model, self.model, run)
+        self.check_shapes(model, self.model, run)
         return model
 
-    def _check_shapes(self, model, place, run):
+    def check_shapes(
+        self, model: ExportedGenerator | EncodingModel, place: Path, run: dict[str, Any]
+    ) -> None:
+        """Refuses a model that is not what the folder says.
+
+        Args:
+            model: What was loaded.
+            place: Where from.
+            run: What `read_run` gave.
+
+        Raises:
+            InputError: If its latents or images are of another shape.
+        """
         found, known = [model.latent_dim, *model.image_shape], run["dataset"]["image_shape"]
         if found != [run["latent_dim"], *known]:
             raise InputError(

@@ -138,7 +138,6 @@ class GenerativeOverSampler(BaseOverSampler):
         config = fitting.GeneratorConfig(
             model=self.model,
             dataset=dataset.name,
-            keep={},
             seed=seed,
             precision=precision.best_dtype_policy(),
             **GENERATOR_PRESETS[self.preset].of(self.model)._asdict(),

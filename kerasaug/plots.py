@@ -38,6 +38,7 @@ def save_figure(figure: Figure, path: str | Path) -> None:
     with atomic(path) as draft, warnings.catch_warnings():
         # A class may be called by a picture that the font lacks, and gets a box.
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        # The layout makes room for everything but the width of titles.
         figure.savefig(draft, format="png", dpi=110, bbox_inches="tight")
 
 
@@ -226,8 +227,9 @@ def class_counts(
     """
     many = len(class_names) > MOST_NAMED
     order = np.argsort(train, kind="stable")[::-1] if many else np.arange(len(class_names))
-    figure = Figure(figsize=(7.0, 1.0 + 0.24 * min(len(class_names), MOST_NAMED)))
-    axes = figure.add_subplot()
+    height = 1.0 + 0.24 * min(len(class_names), MOST_NAMED)
+    figure = Figure(figsize=(7.0, height), layout="constrained")
+    axes = figure.subplots()
     places, rare = np.arange(len(order)), np.isin(order, rare_classes)
     for chosen, colour, what in (
         (~rare, TRAIN_COLOUR, "to train"),
@@ -239,7 +241,7 @@ def class_counts(
     axes.set_yticks(named, [label(class_names[order[place]]) for place in named])
     axes.invert_yaxis()
     axes.set_xlabel("images")
-    axes.legend()
+    figure.legend(loc="outside upper center", ncols=3)
     return figure
 
 

@@ -9,10 +9,10 @@ class GeneratorPreset(NamedTuple):
     """The size and length of a generative model's training.
 
     Attributes:
-        steps: Generator steps, of most models; see `of`.
+        steps: Generator steps, of most models; see `of`, as for the learning rate.
         batch_size: Real images per critic step.
         width: Feature maps at full resolution.
-        learning_rate: Of both of Adam's optimizers.
+        learning_rate: Of all optimizers, which are Adam.
         judge_steps: How long the classifier is trained that measures the images; see `judge.Judge`.
     """
 
@@ -28,7 +28,11 @@ class GeneratorPreset(NamedTuple):
         Args:
             model: A key of `registry.MODELS`.
         """
-        return self._replace(steps=self.steps * MODELS[model].steps_factor)
+        entry = MODELS[model]
+        return self._replace(
+            steps=self.steps * entry.steps_factor,
+            learning_rate=entry.learning_rate or self.learning_rate,
+        )
 
 
 class StudyPreset(NamedTuple):

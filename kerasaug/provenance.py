@@ -51,14 +51,9 @@ def git_commit() -> str | None:
     source = Path(__file__).parents[1]
     if not (source / ".git").exists():
         return None
+    command = ["git", "rev-parse", "--verify", "HEAD"]
     try:
-        found = subprocess.run(
-            ["git", "rev-parse", "HEAD"],
-            cwd=source,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
+        found = subprocess.run(command, cwd=source, capture_output=True, text=True)
+    except OSError:
         return None
-    return found.stdout.strip()
+    return found.stdout.strip() or None

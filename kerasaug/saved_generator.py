@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from kerasaug.data import imbalance
 from kerasaug.errors import InputError
 from kerasaug.exported import ExportedGenerator
@@ -11,14 +9,13 @@ from kerasaug.model_folder import ModelFolder
 from kerasaug.models.registry import MODELS
 
 
-class SavedGenerator:
-    """Draws images of the classes that a generator knows.
+class SavedGenerator(ExportedGenerator):
+    """An `ExportedGenerator` that knows what its classes are called.
 
     Args:
         path: A finished folder of `train-gan`, or a SavedModel that `GenerativeModel.export` wrote.
 
     Attributes:
-        image_shape: `(height, width, channels)`.
         class_names: Names in the order of the labels; None for a SavedModel away from its folder,
             whose classes have numbers alone.
         makes: The one class that it makes whatever it is asked for; None if it makes several, or
@@ -29,23 +26,23 @@ class SavedGenerator:
     """
 
     def __init__(self, path: str | Path):
-        self.path = Path(path)
+        path = Path(path)
         self.class_names: tuple[str, ...] | None = None
         self.makes: str | None = None
-        bare = (self.path / "saved_model.pb").exists()
+        bare = (path / "saved_model.pb").exists()
         # The SavedModel in a folder of train-gan knows what that folder says.
-        folder = ModelFolder(self.path.resolve().parent if bare else self.path)
-        if bare and not (folder.run_file.exists() and self.path.resolve() == folder.generator):
-            self._model = ExportedGenerator(self.path)
-        else:
-            run = folder.read_run()
-            if run is None or run["status"] != "finished":
-                raise InputError(f"{path} holds no finished training and no SavedModel")
-            self.class_names = tuple(run["dataset"]["class_names"])
-            if not MODELS[run["config"]["model"]].all_classes:
-                self.makes = run["makes"]
-            self._model = folder.load_generator()
-        self.image_shape = self._model.image_shape
+        folder = ModelFolder(path.resolve().parent if bare else path)
+        if bare and not (folder.run_file.exists() and path.resolve() == folder.generator):
+            super().__init__(path)
+            return
+        run = folder.read_run()
+        if run is None or run["status"] != "finished":
+            raise InputError(f"{path} holds no finished training and no SavedModel")
+        super().__init__(folder.generator)
+        folder.check_shapes(self, folder.generator, run)
+        self.class_names = tuple(run["dataset"]["class_names"])
+        if not MODELS[run["config"]["model"]].all_classes:
+            self.makes = run["makes"]
 
     def class_index(self, label: str | int) -> int:
         """Finds a class.
@@ -94,20 +91,3 @@ class SavedGenerator:
             class_id: Its index.
         """
         return str(class_id) if self.class_names is None else self.class_names[class_id]
-
-    def generate(self, count: int, class_id: int, seed: int) -> np.ndarray:
-        """Draws images, as `GenerativeModel.generate` does from the model.
-
-        Args:
-            count: How many images; at least 1.
-            class_id: Their class.
-            seed: Same class and seed, same images; more of them begin with the same ones, but for
-                rounding.
-
-        Returns:
-            uint8 array (count, height, width, channels).
-
-        Raises:
-            InputError: If the generator knows no such class.
-        """
-        return self._model.generate(count, class_id, seed)

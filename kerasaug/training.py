@@ -25,7 +25,7 @@ from kerasaug import (
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import InputError
 from kerasaug.exported import ExportedGenerator
-from kerasaug.files import atomic, locked
+from kerasaug.files import atomic, link, locked
 from kerasaug.fitting import GeneratorConfig
 from kerasaug.model_folder import ModelFolder
 from kerasaug.models.encoding import EncodingModel
@@ -33,8 +33,8 @@ from kerasaug.models.generative import GenerativeModel
 from kerasaug.reproducibility import make_reproducible
 
 HISTORY_ROWS = 50
-CHECKPOINTS = 20
-"""A kill costs at most a twentieth of a training, and Ctrl-C nothing: it saves."""
+CHECKPOINTS, MOST_UNSAVED = 10, 500
+"""A kill costs at most a tenth of a training, or 500 steps, and Ctrl-C nothing: it saves."""
 SAMPLE_GRIDS = 10
 
 Measure = Callable[[Callable[[int, int], np.ndarray], ImageDataset, Sequence[int]], dict[str, Any]]
@@ -145,7 +145,8 @@ def _train(config, dataset, folder, fresh, callbacks, measure, tell, strategy):
         folder.write_run(run)
 
     trouble = health.WarnOfTrouble(run["warnings"], warn)
-    checkpoint = ours.Checkpoint(*folder.checkpoints, config.steps, CHECKPOINTS)
+    saves = max(CHECKPOINTS, -(-config.steps // MOST_UNSAVED))
+    checkpoint = ours.Checkpoint(*folder.checkpoints, config.steps, saves)
     kept = [
         health.StopOnNonFinite(folder.checkpoint),
         trouble,
@@ -212,5 +213,5 @@ def _finish(model: GenerativeModel, folder: ModelFolder, title: str) -> None:
     curves = {name: [row[name] for row in rows] for name in rows[0]}
     plots.save_figure(plots.losses(curves, title), folder.losses)
     with atomic(folder.model) as draft:
-        model.save(draft)
+        link(folder.checkpoint, draft)
     model.export(folder.generator)

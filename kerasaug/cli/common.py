@@ -39,8 +39,6 @@ def run(command: click.Command, go_on: str) -> None:
         if error.errno == errno.ENOENT:
             _fail(_reason(error), FAILURE)
         _fail(f"{_reason(error)}; once that is mended, {go_on}", FAILURE)
-    except MemoryError:
-        _fail(f"there is not enough memory; once there is, {go_on}", FAILURE)
     except (click.Abort, KeyboardInterrupt) as error:
         # Click puts its own in the place of one that knows more.
         known = str(error.__cause__ or error)
@@ -49,8 +47,8 @@ def run(command: click.Command, go_on: str) -> None:
         # A file that was whole when it was looked at, and is read in the middle of a pipeline.
         if "UnreadableImage" in str(error):
             _fail("an image file of --dataset was changed or removed since the start", FAILURE)
-        # What TensorFlow says of a full memory.
-        if type(error).__name__ == "ResourceExhaustedError":
+        # Python's and TensorFlow's errors of a full memory.
+        if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
             _fail(f"there is not enough memory; once there is, {go_on}", FAILURE)
         raise
 
@@ -112,6 +110,31 @@ def print_config(config: dict[str, Any]) -> None:
     width = max(map(len, config))
     for name, value in config.items():
         click.echo(f"{name:<{width}}  {printable(readable(value))}")
+
+
+def table(title: str) -> Any:
+    """Makes an empty `rich.table.Table` in the style of all commands.
+
+    Args:
+        title: What stands above it.
+    """
+    import rich.box
+    import rich.table
+
+    return rich.table.Table(box=rich.box.SIMPLE, padding=(0, 1, 0, 0), title=title)
+
+
+def warn_of_short_trainings(preset: str, steps: int | None) -> None:
+    """Says of the figures of `--preset smoke` what they are worth.
+
+    Args:
+        preset: `--preset`.
+        steps: `--steps`, if given.
+    """
+    if preset == "smoke" and steps is None:
+        click.echo(
+            "The trainings of --preset smoke are too short for these figures to mean anything."
+        )
 
 
 PRECISION = click.option(

@@ -231,6 +231,7 @@ def evaluate(
             f"the same command with --output {shlex.quote(str(output))} goes on"
         ) from None
     _print_results(results)
+    common.warn_of_short_trainings(preset, steps)
     click.echo(f"\nReport:  {output / 'report.html'}\nResults: {output / 'results.json'}")
     if results["failures"]:
         raise TrainingFailed(
@@ -261,20 +262,14 @@ def _swept(arms: list[Arm], counts: list[int]) -> list[Arm]:
 
 
 def _print_results(results):
-    import rich.box
     import rich.console
-    import rich.table
 
     from kerasaug.study.results import headlines
 
     console = rich.console.Console()
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = WIDTH_OF_FILE
-    table = rich.table.Table(
-        box=rich.box.SIMPLE,
-        padding=(0, 1, 0, 0),
-        title="recall, precision and F1 of the rare class; ± 95 % interval",
-    )
+    table = common.table("recall, precision and F1 of the rare class; ± 95 % interval")
     # The only column that gives way where the window is narrow.
     longest = max(map(len, results["arms"]))
     narrow = longest + WIDTH_OF_SCORES > console.width

@@ -1,6 +1,7 @@
 """A progress bar with losses; plain lines where there is no terminal."""
 
-import keras
+import threading
+
 import rich.console
 import rich.progress
 import rich.table
@@ -21,6 +22,7 @@ class Progress(Follower):
 
     def __init__(self, total: float):
         self.console = rich.console.Console(stderr=True)
+        self.lock = threading.Lock()
         self.bar = rich.progress.Progress(
             rich.progress.TaskProgressColumn(table_column=_column(4)),
             rich.progress.BarColumn(bar_width=10),
@@ -48,15 +50,21 @@ class Progress(Follower):
         self.bar.stop()
 
     def advance(self, units: float) -> None:
-        """Counts work as done.
+        """Counts work as done; where there is no terminal, says so twenty times.
 
         Args:
             units: How much.
         """
-        if self.bar.tasks[0].description == STARTING:
-            # Workers say how far they are, and not with what.
-            self.describe("training")
-        self.bar.advance(self.task, units)
+        task = self.bar.tasks[0]
+        part = max(1.0, task.total / LINES_WITHOUT_TERMINAL)
+        with self.lock:  # Every worker has a thread here.
+            if task.description == STARTING:
+                # Workers say how far they are, and not with what.
+                self.describe("training")
+            before = task.completed // part
+            self.bar.advance(self.task, units)
+            if task.completed // part > before and not self.console.is_terminal:
+                self.say(f"{task.description}  {task.fields['losses']}".strip())
 
     def describe(self, description: str) -> None:
         """Says what is being done where no training moves the bar.
@@ -76,49 +84,12 @@ class Progress(Follower):
             line = f"{self.bar.tasks[0].percentage:3.0f}%  {line}"
         self.console.print(printable(line), highlight=False, markup=False, soft_wrap=True)
 
-    def following(self, description: str, units_per_step: float = 1.0) -> "Follow":
-        """Makes a callback that moves the bar with a training.
-
-        Args:
-            description: What is being trained.
-            units_per_step: Work per training step.
-
-        Returns:
-            A callback for `fit`.
-        """
-        return Follow(self, description, units_per_step)
+    def step(self, description, losses, units):
+        """Shows the losses and counts a step of a training."""
+        shown = "  ".join(f"{name} {value:.3g}" for name, value in losses.items())
+        self.bar.update(self.task, description=description, losses=shown)
+        self.advance(units)
 
 
 def _column(width: int) -> rich.table.Column:
     return rich.table.Column(min_width=width, no_wrap=True)
-
-
-class Follow(keras.callbacks.Callback):
-    """Moves a `Progress` with every training step, and shows the losses.
-
-    Args:
-        progress: What to move.
-        description: What is being trained.
-        units_per_step: Work per training step.
-    """
-
-    def __init__(self, progress: Progress, description: str, units_per_step: float):
-        super().__init__()
-        self.progress = progress
-        self.description = description
-        self.units_per_step = units_per_step
-
-    def on_train_begin(self, logs=None):
-        """Counts the steps of a training that goes on."""
-        self.progress.advance(getattr(self.model, "steps_taken", 0) * self.units_per_step)
-
-    def on_train_batch_end(self, batch, logs=None):
-        """Counts the step."""
-        losses = "  ".join(f"{name} {value:.3g}" for name, value in (logs or {}).items())
-        self.progress.bar.update(self.progress.task, description=self.description, losses=losses)
-        self.progress.advance(self.units_per_step)
-        task = self.progress.bar.tasks[0]
-        tenth = max(1.0, (task.total or 0) / LINES_WITHOUT_TERMINAL)
-        crossed = task.completed // tenth > (task.completed - self.units_per_step) // tenth
-        if crossed and not self.progress.console.is_terminal:
-            self.progress.say(f"{self.description}  {losses}")

@@ -166,6 +166,7 @@ def train_gan(
     if not distribution.is_chief(replicated):
         return
     _print_fidelity(folder.read_run()["fidelity"], reduced)
+    common.warn_of_short_trainings(preset, steps)
     click.echo(f"\nSavedModel: {folder.generator}\nLosses:     {folder.losses}")
     click.echo(f"Samples:    {folder.samples}")
     if folder.latent.exists():
@@ -173,17 +174,13 @@ def train_gan(
 
 
 def _print_fidelity(measured, dataset):
-    import rich.box
     import rich.console
     import rich.markup
-    import rich.table
 
     from kerasaug.study import fidelity
 
     rare = {dataset.class_names[class_id] for class_id in dataset.rare_classes}
-    table = rich.table.Table(
-        box=rich.box.SIMPLE, padding=(0, 1, 0, 0), title="images against test images"
-    )
+    table = common.table("images against test images")
     table.add_column("images of", min_width=12)
     for name in SHOWN:
         table.add_column(fidelity.NAMES[name], justify="right", no_wrap=True)

@@ -4,6 +4,7 @@ MNIST lies in this package, prepared, and is registered as one more folder that 
 looks into, so it needs no network.
 """
 
+import contextlib
 import socket
 import urllib.parse
 import urllib.request
@@ -131,15 +132,11 @@ def _network_reaches(builder: tfds.core.DatasetBuilder) -> bool:
         return True
     hosts = {urllib.parse.urlsplit(url).hostname for url in builder.url_infos or {}}
     hosts.discard(None)
-    return not hosts or any(_resolves(host) for host in hosts)
-
-
-def _resolves(host: str) -> bool:
-    try:
-        socket.getaddrinfo(host, None)
-    except OSError:
-        return False
-    return True
+    for host in hosts:
+        with contextlib.suppress(OSError):
+            socket.getaddrinfo(host, None)
+            return True
+    return not hosts
 
 
 def _records_and_labels(

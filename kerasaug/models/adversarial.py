@@ -13,6 +13,8 @@ from kerasaug.models import averaging, differentiable_augmentation, networks
 from kerasaug.models.generative import GenerativeModel
 from kerasaug.models.schedule import at_stage, growing_progress, live_stage
 
+OPTIMIZERS = ("critic_optimizer", "generator_optimizer")
+
 
 class Stage(NamedTuple):
     """The networks of one image size.
@@ -181,17 +183,15 @@ class AdversarialModel(GenerativeModel):
         self,
         critic_optimizer: keras.optimizers.Optimizer,
         generator_optimizer: keras.optimizers.Optimizer,
-        jit_compile: bool = False,
     ) -> None:
         """Sets the two optimizers.
 
         Args:
             critic_optimizer: Optimizer of the critic.
             generator_optimizer: Optimizer of the generator.
-            jit_compile: Whether XLA compiles the train step. On a CPU that is slower.
         """
-        # Keras would otherwise make an optimizer that nobody uses.
-        super().compile(optimizer=None, jit_compile=jit_compile)
+        # Keras would otherwise make an optimizer that nobody uses. On processors XLA is slower.
+        super().compile(optimizer=None, jit_compile=False)
         self.critic_optimizer = critic_optimizer
         self.generator_optimizer = generator_optimizer
         # A saved state is only restored into optimizers that are built.
@@ -202,21 +202,11 @@ class AdversarialModel(GenerativeModel):
         """The arguments of `compile`, for saving; None before it was called."""
         if not self.compiled:
             return None
-        serialize = keras.optimizers.serialize
-        return {
-            "critic_optimizer": serialize(self.critic_optimizer),
-            "generator_optimizer": serialize(self.generator_optimizer),
-            "jit_compile": self.jit_compile,
-        }
+        return {name: keras.optimizers.serialize(getattr(self, name)) for name in OPTIMIZERS}
 
     def compile_from_config(self, config):
         """Compiles with what `get_compile_config` gave."""
-        deserialize = keras.optimizers.deserialize
-        self.compile(
-            critic_optimizer=deserialize(config["critic_optimizer"]),
-            generator_optimizer=deserialize(config["generator_optimizer"]),
-            jit_compile=config["jit_compile"],
-        )
+        self.compile(**{name: keras.optimizers.deserialize(config[name]) for name in OPTIMIZERS})
 
     def train_step(self, data):
         """Takes `n_critic` critic steps and one generator step.
@@ -244,17 +234,6 @@ class AdversarialModel(GenerativeModel):
         """Makes images with the averaged generator; see `GenerativeModel.decode`."""
         inputs = [latents, labels, self._spread(self.progress(), latents)]
         return self.ema_generator(inputs, training=False)
-
-    def get_config(self):
-        """What `__init__` needs to make an equal, untrained model."""
-        return {
-            **super().get_config(),
-            "width": self.width,
-            "n_critic": self.n_critic,
-            "ema_decay": self.ema_decay,
-            "augmented_classes": self.augmented_classes,
-            "phase_steps": self.phase_steps,
-        }
 
     def _train_stage(self, number, images, labels):
         stage, progress = self._stages[number], self.progress()

@@ -126,6 +126,7 @@ class EncodingModel(GenerativeModel):
         class_ids: np.ndarray | int,
         differences: np.ndarray,
         strength: float,
+        which: np.ndarray | None = None,
     ) -> np.ndarray:
         """Changes images as other images differ among themselves.
 
@@ -134,14 +135,17 @@ class EncodingModel(GenerativeModel):
         that the model cannot reproduce.
 
         Args:
-            images: uint8 array (n, height, width, channels).
-            class_ids: Their classes, int array (n,), or one class for all.
+            images: uint8 array (m, height, width, channels).
+            class_ids: Their classes, int array (m,), or one class for all.
             differences: float32 array (n, latent_dim), each between the codes of two images of one
                 class.
-            strength: 0 changes nothing; of 1, a change is as large as the difference.
+            strength: 0 changes nothing, but for rounding; of 1, a change is as large as the
+                difference.
+            which: The image that each difference changes, int array (n,) in [0, m); None for each
+                its own.
 
         Returns:
-            uint8 array of the same shape.
+            uint8 array (n, height, width, channels).
 
         Raises:
             InputError: See `encode`.
@@ -152,10 +156,11 @@ class EncodingModel(GenerativeModel):
             effective sample synthesis method for few-shot object recognition", arXiv 1806.04734,
             which carry such differences over in the features of a classifier.
         """
-        codes = self.encode(images, class_ids)[0]
-        before = self.decode_codes(codes, class_ids)
-        after = self.decode_codes(codes + strength * differences, class_ids)
-        changed = images.astype(np.int16) + after - before
+        which = np.arange(len(images)) if which is None else which
+        codes, labels = self.encode(images, class_ids)[0], for_each(class_ids, len(images)).numpy()
+        lost = images.astype(np.int16) - self.decode_codes(codes, labels)
+        after = self.decode_codes(codes[which] + strength * differences, labels[which])
+        changed = lost[which] + after
         return np.clip(changed, 0, 255).astype(np.uint8)
 
     @functools.cached_property

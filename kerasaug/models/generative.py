@@ -1,6 +1,7 @@
 """`GenerativeModel`: the contract that every generative model keeps."""
 
 import abc
+import inspect
 import math
 import os
 
@@ -46,6 +47,9 @@ class SavedMean(keras.metrics.Mean):
 
 class GenerativeModel(keras.Model, abc.ABC):
     """A model that makes images from latents and, if it is conditional, from class labels.
+
+    A subclass keeps every argument of its `__init__` in an attribute of the same name, by which it
+    is saved; what it keeps otherwise, its own `get_config` has to add.
 
     Args:
         image_shape: `(height, width, channels)`; sides from 8.
@@ -197,13 +201,14 @@ class GenerativeModel(keras.Model, abc.ABC):
 
     def get_config(self):
         """What `__init__` needs to make an equal, untrained model."""
-        return {
-            **super().get_config(),
-            "image_shape": self.image_shape,
-            "num_classes": self.num_classes,
-            "latent_dim": self.latent_dim,
-            "seed": self.seed,
+        classes = [each for each in type(self).__mro__ if issubclass(each, GenerativeModel)]
+        named = {
+            name: getattr(self, name)
+            for each in reversed(classes)
+            for name in inspect.signature(each.__init__).parameters
+            if hasattr(self, name)
         }
+        return {**named, **super().get_config()}
 
     def _maybe_symbolic_build(self, *args, **kwargs):
         """Does nothing: under a strategy, Keras would build what is built, by a batch of images.

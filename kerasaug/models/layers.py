@@ -7,6 +7,9 @@ import tensorflow as tf
 
 from kerasaug.models.schedule import fade_in_alpha
 
+NEGATIVE_SLOPE = 0.2
+GROUP_SIZE = 4
+
 
 @keras.saving.register_keras_serializable("kerasaug")
 class PixelNormalization(keras.layers.Layer):
@@ -31,32 +34,21 @@ class PixelNormalization(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("kerasaug")
 class LeakyReLU(keras.layers.Layer):
-    """Keras' `LeakyReLU` for critics whose gradient is penalised.
+    """Keras' `LeakyReLU` with a slope of 0.2, for critics whose gradient is penalised.
 
     The slope is a constant, so that differentiating a gradient again does not lead back through the
     layers before this one. TensorFlow's own operation leads back with zeros, at the price of two
     further passes through a critic.
-
-    Args:
-        negative_slope: What values below 0 are multiplied by.
 
     Input shape: tensor of any shape.
 
     Output shape: that of the input.
     """
 
-    def __init__(self, negative_slope: float = 0.2, **kwargs):
-        super().__init__(**kwargs)
-        self.negative_slope = negative_slope
-
     def call(self, inputs):
         """Multiplies by 1 or by the slope."""
-        one, slope = (tf.constant(each, inputs.dtype) for each in (1.0, self.negative_slope))
+        one, slope = (tf.constant(each, inputs.dtype) for each in (1.0, NEGATIVE_SLOPE))
         return inputs * tf.stop_gradient(tf.where(inputs > 0, one, slope))
-
-    def get_config(self):
-        """What `__init__` needs."""
-        return {**super().get_config(), "negative_slope": self.negative_slope}
 
 
 @keras.saving.register_keras_serializable("kerasaug")
@@ -129,10 +121,6 @@ class ClassProjection(keras.layers.Layer):
         """Multiplies the features with the vectors of their classes."""
         return keras.ops.sum(features * self.embedding(labels), axis=-1, keepdims=True)
 
-    def get_config(self):
-        """What `__init__` needs to make an equal layer."""
-        return {**super().get_config(), "num_classes": self.num_classes}
-
 
 @keras.saving.register_keras_serializable("kerasaug")
 class Reparameterization(keras.layers.Layer):
@@ -177,10 +165,6 @@ class FadeIn(keras.layers.Layer):
         alpha = keras.ops.cast(alpha, self.compute_dtype)[:, None, None, None]
         return (1.0 - alpha) * coarse + alpha * fine
 
-    def get_config(self):
-        """What `__init__` needs to make an equal layer."""
-        return {**super().get_config(), "block": self.block}
-
 
 @keras.saving.register_keras_serializable("kerasaug")
 class MinibatchStddev(keras.layers.Layer):
@@ -188,25 +172,19 @@ class MinibatchStddev(keras.layers.Layer):
 
     The standard deviation over groups of images, averaged over features and pixels; a generator
     that makes the same image again and again gives itself away by it. Section 3 of Karras et al.
-    2018, "Progressive Growing of GANs" (arXiv 1710.10196).
-
-    Args:
-        group_size: Images per group; a batch that it does not divide is one group.
+    2018, "Progressive Growing of GANs" (arXiv 1710.10196). Groups are of 4; a batch that 4 does not
+    divide is one group.
 
     Input shape: (n, height, width, maps).
 
     Output shape: (n, height, width, maps + 1); of a single image the added map is about 0.
     """
 
-    def __init__(self, group_size: int = 4, **kwargs):
-        super().__init__(**kwargs)
-        self.group_size = group_size
-
     def call(self, inputs):
         """Computes the statistic and appends it."""
         features = tf.cast(inputs, tf.float32)
         count = tf.shape(features)[0]
-        group = tf.where(count % self.group_size == 0, self.group_size, count)
+        group = tf.where(count % GROUP_SIZE == 0, GROUP_SIZE, count)
         height, width, maps = features.shape[1:]
         grouped = tf.reshape(features, (group, -1, height, width, maps))
         # The gradient of a square root is infinite at 0, where all images are alike.
@@ -218,10 +196,6 @@ class MinibatchStddev(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         """One map more."""
         return (*input_shape[:-1], input_shape[-1] + 1)
-
-    def get_config(self):
-        """What `__init__` needs to make an equal layer."""
-        return {**super().get_config(), "group_size": self.group_size}
 
 
 @keras.saving.register_keras_serializable("kerasaug")

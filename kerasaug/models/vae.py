@@ -74,34 +74,12 @@ class VAE(EncodingModel):
         """See `EncodingModel.codes_are_styles`."""
         return self.conditional
 
-    def compile(self, optimizer: keras.optimizers.Optimizer, jit_compile: bool = False) -> None:
-        """Sets the optimizer.
-
-        Args:
-            optimizer: Of encoder and decoder.
-            jit_compile: Whether XLA compiles the train step. On a CPU that is slower.
-        """
-        super().compile(optimizer=optimizer, jit_compile=jit_compile)
-        # A saved state is only restored into an optimizer that is built.
-        self.optimizer.build(self.trainable_variables)
-
     def compile_for_training(self, learning_rate):
         """Compiles with Adam; see `GenerativeModel.compile_for_training`."""
-        self.compile(keras.optimizers.Adam(learning_rate))
-
-    def get_compile_config(self):
-        """The arguments of `compile`, for saving; None before it was called."""
-        if not self.compiled:
-            return None
-        return {
-            "optimizer": keras.optimizers.serialize(self.optimizer),
-            "jit_compile": self.jit_compile,
-        }
-
-    def compile_from_config(self, config):
-        """Compiles with what `get_compile_config` gave."""
-        optimizer = keras.optimizers.deserialize(config["optimizer"])
-        self.compile(optimizer, config["jit_compile"])
+        # On processors XLA is slower.
+        self.compile(keras.optimizers.Adam(learning_rate), jit_compile=False)
+        # A saved state is only restored into an optimizer that is built.
+        self.optimizer.build(self.trainable_variables)
 
     def train_step(self, data):
         """Takes one step on reconstruction and divergence.
@@ -145,15 +123,6 @@ class VAE(EncodingModel):
         """See `EncodingModel.decode_batch`; the most likely images."""
         logits = self.decoder([codes, labels], training=False)
         return 2.0 * tf.sigmoid(logits) - 1.0
-
-    def get_config(self):
-        """What `__init__` needs to make an equal, untrained model."""
-        return {
-            **super().get_config(),
-            "width": self.width,
-            "kl_weight": self.kl_weight,
-            "conditional": self.conditional,
-        }
 
     def _add_code_statistics(self, classes):
         # One code drawn from the prior stands for every class until the first images are seen.

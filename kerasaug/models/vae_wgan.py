@@ -111,12 +111,3 @@ class VAEWGAN(WGAN, EncodingModel):
     def decode_batch(self, codes, labels):
         """See `EncodingModel.decode_batch`; codes are latents here."""
         return self.decode(codes, labels)
-
-    def get_config(self):
-        """What `__init__` needs to make an equal, untrained model."""
-        return {
-            **super().get_config(),
-            "reconstruction_weight": self.reconstruction_weight,
-            "kl_weight": self.kl_weight,
-            "code_share": self.code_share,
-        }

@@ -81,12 +81,3 @@ class WGAN(AdversarialModel):
     def generator_loss(self, fake_scores):
         """See `AdversarialModel.generator_loss`."""
         return losses.wasserstein_generator_loss(fake_scores)
-
-    def get_config(self):
-        """What `__init__` needs to make an equal, untrained model."""
-        return {
-            **super().get_config(),
-            "gradient_penalty_weight": self.gradient_penalty_weight,
-            "drift_weight": self.drift_weight,
-            "penalty_interval": self.penalty_interval,
-        }

@@ -43,7 +43,7 @@ MODIFIERS = {
     **AUGMENTATIONS,
     BLENDING: "pairs of images and of labels blended",
     FILTERING: "only those generated images whose label a classifier confirms",
-    ADJUSTING: "scores raised after the training, the rarer the class the more; how far is chosen",
+    ADJUSTING: "scores lowered after training, the larger the class the more; how far is chosen",
 }
 
 
@@ -145,10 +145,12 @@ def parse(text: str) -> Arm:
         raise InputError(f"arm {text!r}: {mixture!r} takes no count")
     form = amount if amount in FORMS and mixture in MODELS else None
     if form:
-        fit = {SYMMETRIC: lambda entry: entry.all_classes, VARIED: lambda entry: entry.transfers}
-        able = [name for name, entry in MODELS.items() if fit[form](entry)]
+        needed, lacks = {
+            SYMMETRIC: ("all_classes", "makes one class"),
+            VARIED: ("transfers", "has no encoder of styles"),
+        }[form]
+        able = [name for name, entry in MODELS.items() if getattr(entry, needed)]
         if mixture not in able:
-            lacks = {SYMMETRIC: "makes one class", VARIED: "has no encoder of styles"}[form]
             raise InputError(
                 f"arm {text!r}: {mixture!r} {lacks}; accepted before ':{form}': {', '.join(able)}"
             )

@@ -1,6 +1,7 @@
 """What a study is a function of, and whom it tells of its progress."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import keras
@@ -27,17 +28,33 @@ class Follower:
             units: How much, in steps of a classifier.
         """
 
+    def step(self, description: str, losses: Mapping[str, float], units: float) -> None:
+        """Counts a step of a training.
+
+        Args:
+            description: What is being trained.
+            losses: Their means of late, by name.
+            units: See `advance`.
+        """
+        self.advance(units)
+
     def following(self, description: str, units_per_step: float = 1.0) -> keras.callbacks.Callback:
-        """Makes a callback that follows a training.
+        """Makes a callback for `fit` that tells of every step of a training.
 
         Args:
             description: What is being trained.
             units_per_step: Work per training step.
-
-        Returns:
-            A callback for `fit`.
         """
-        return keras.callbacks.Callback()
+
+        def begin(logs):
+            # Steps of a training that goes on.
+            self.advance(getattr(callback.model, "steps_taken", 0) * units_per_step)
+
+        callback = keras.callbacks.LambdaCallback(
+            on_train_begin=begin,
+            on_train_batch_end=lambda _, logs: self.step(description, logs, units_per_step),
+        )
+        return callback
 
 
 class Length(NamedTuple):

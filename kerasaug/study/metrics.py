@@ -74,10 +74,10 @@ def interval(scores: Sequence[float]) -> dict[str, float | None]:
     Returns:
         `mean`, `low` and `high`; the last two are None for a single score, which has no spread.
     """
-    mean, half = _mean_and_half_width(scores)
-    if half is None:
-        return {"mean": mean, "low": None, "high": None}
-    return {"mean": mean, "low": max(0.0, mean - half), "high": min(1.0, mean + half)}
+    mean, low, high = _students(scores)
+    if low is not None:
+        low, high = max(0.0, low), min(1.0, high)
+    return {"mean": mean, "low": low, "high": high}
 
 
 def paired_difference(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, float | None]:
@@ -91,18 +91,18 @@ def paired_difference(ours: Sequence[float], theirs: Sequence[float]) -> dict[st
         `difference` (mean of ours minus theirs) and its 95 % interval, `low` and `high`; the last
         two are None for a single repetition.
     """
-    mean, half = _mean_and_half_width([a - b for a, b in zip(ours, theirs, strict=True)])
-    if half is None:
-        return {"difference": mean, "low": None, "high": None}
-    return {"difference": mean, "low": mean - half, "high": mean + half}
+    mean, low, high = _students([a - b for a, b in zip(ours, theirs, strict=True)])
+    return {"difference": mean, "low": low, "high": high}
 
 
-def _mean_and_half_width(values: Sequence[float]) -> tuple[float, float | None]:
+def _students(values: Sequence[float]) -> tuple[float, float | None, float | None]:
+    """The mean, and the ends of its interval."""
     mean = float(np.mean(values))
     if len(values) < 2:
-        return mean, None
+        return mean, None, None
     quantile = scipy.stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)
-    return mean, float(quantile * scipy.stats.sem(values))
+    half = float(quantile * scipy.stats.sem(values))
+    return mean, mean - half, mean + half
 
 
 def verdict(differences: Mapping[str, Mapping[str, float | None]]) -> str:

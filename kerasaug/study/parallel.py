@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import joblib
-import keras
 import tensorflow as tf
 
 from kerasaug import data
@@ -96,10 +95,8 @@ def _perform_elsewhere(follower, channel, tasks, todo):
     config, output = tasks.config.as_dict(), str(tasks.output.resolve())
     if config["generator_folder"] is not None:
         config["generator_folder"] = str(Path(config["generator_folder"]).resolve())
-    if channel is None:
-        calls = (joblib.delayed(work_apart)(config, output, tuple(task)) for task in todo)
-    else:
-        calls = (joblib.delayed(work)(config, output, tuple(task), channel) for task in todo)
+    begin = work_apart if channel is None else functools.partial(work, channel=channel)
+    calls = (joblib.delayed(begin)(config, output, tuple(task)) for task in todo)
     for fields, failure in _received(run(calls)):
         task = Task(*fields)
         failure = failure and Failure(task, *failure)
@@ -164,7 +161,7 @@ def work_here(
             _known.clear()
             parsed = StudyConfig.from_dict(config)
             _known[key] = Tasks(parsed, data.load(parsed.dataset, **parsed.loading), Path(output))
-        with _Remote(channel) as remote:
+        with contextlib.closing(_Remote(channel)) as remote:
             _known[key].perform(Task(*task), remote)
 
     failure = _attempt(Task(*task), perform)
@@ -174,49 +171,32 @@ def work_here(
 class _Remote(Follower):
     """A follower in a worker: sends how far it is to the process that shows it."""
 
+    LEAST = 10.0
+
     def __init__(self, channel):
-        self.connection = None
+        self.connection, self.owed = None, 0.0
         if channel is not None:
             address, key = channel
             self.connection = Client(address, authkey=key)
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
+    def close(self):
         if self.connection is not None:
-            self.connection.close()
+            with self.connection:
+                self._send()
 
     def say(self, line):
         """Lines are said where the results are read."""
 
     def advance(self, units):
-        if self.connection is not None:
-            self.connection.send_bytes(repr(float(units)).encode())
+        self.owed += units
+        if self.owed >= self.LEAST and self.connection is not None:
+            self._send()
 
-    def following(self, description, units_per_step=1.0):
-        return _Sender(self, units_per_step)
-
-
-class _Sender(keras.callbacks.Callback):
-    EVERY = 10
-
-    def __init__(self, remote, units_per_step):
-        super().__init__()
-        self.remote = remote
-        self.units_per_step = units_per_step
-        self.steps = 0
-
-    def on_train_begin(self, logs=None):
-        self.remote.advance(getattr(self.model, "steps_taken", 0) * self.units_per_step)
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.steps += 1
-        if self.steps % self.EVERY == 0:
-            self.remote.advance(self.EVERY * self.units_per_step)
-
-    def on_train_end(self, logs=None):
-        self.remote.advance(self.steps % self.EVERY * self.units_per_step)
+    def _send(self):
+        # A task that is done is none the worse for nobody hearing of it.
+        with contextlib.suppress(OSError):
+            self.connection.send_bytes(repr(float(self.owed)).encode())
+        self.owed = 0.0
 
 
 @contextlib.contextmanager

@@ -68,8 +68,7 @@ def render(results: dict[str, Any], figures: Path) -> str:
         fidelity_names=fidelity.NAMES,
         fidelity_rows=list(_fidelity_rows(results)),
         picture=lambda name: _embedded(figures / name),
-        matrix_file=matrix_file,
-        curves_file=curves_file,
+        figure_file=figure_file,
         adjusts=lambda name: parse(name).adjusts,
     )
 
@@ -84,11 +83,12 @@ def describe_arm(name: str) -> str:
         A few words.
     """
     arm = parse(name)
+    model = MODELS[arm.model].description if arm.model else None
     if arm.form:
-        words = f"every class drawn equally often, {FORMS[arm.form]}, by a {_described(arm.model)}"
+        words = f"every class drawn equally often, {FORMS[arm.form]}, by a {model}"
     elif arm.model is not None:
         amount = "" if arm.count is None else f"{arm.count} "
-        words = f"{amount}images of the rare class added, from a {_described(arm.model)}"
+        words = f"{amount}images of the rare class added, from a {model}"
     else:
         words = MIXTURES[arm.mixture]
         if arm.count is not None:
@@ -96,18 +96,9 @@ def describe_arm(name: str) -> str:
     return "; ".join([words, *(MODIFIERS[modifier] for modifier in arm.modifiers)])
 
 
-def _described(model: str) -> str:
-    return MODELS[model].description
-
-
-def matrix_file(name: str) -> str:
-    """The file name of an arm's confusion matrix."""
-    return f"confusion-{parse(name).file_name}.png"
-
-
-def curves_file(name: str) -> str:
-    """The file name of an arm's learning curves."""
-    return f"curves-{parse(name).file_name}.png"
+def figure_file(kind: str, name: str) -> str:
+    """The file name of an arm's `confusion` matrix or learning `curves`."""
+    return f"{kind}-{parse(name).file_name}.png"
 
 
 def _draw(results: dict[str, Any], figures: Path) -> None:
@@ -121,12 +112,11 @@ def _draw(results: dict[str, Any], figures: Path) -> None:
         trials = found["trials"]
         matrix = np.mean([trial["confusion_matrix"] for trial in trials], axis=0)
         mean_of = f", mean of {len(trials)}" if len(trials) > 1 else ""
-        plots.save_figure(
-            plots.confusion_matrix(matrix, names, f"{arm}{mean_of}"), figures / matrix_file(arm)
-        )
+        figure = plots.confusion_matrix(matrix, names, f"{arm}{mean_of}")
+        plots.save_figure(figure, figures / figure_file("confusion", arm))
         title = f"{arm}: before the scores are adjusted" if parse(arm).adjusts else arm
         curves = plots.learning_curves([trial["history"] for trial in trials], title)
-        plots.save_figure(curves, figures / curves_file(arm))
+        plots.save_figure(curves, figures / figure_file("curves", arm))
     for metric, title in (("rare_recall", "recall"), ("rare_f1", "F1")):
         values = {
             arm: [trial[metric] for trial in found["trials"]]

@@ -13,6 +13,7 @@ SCHEMA = 1
 SIMPLEST_CONTROL = "oversample"
 FEW_TESTS = 30
 """With fewer test images of the rare classes, one of them moves recall by several hundredths."""
+UNCHANGED = {"difference": 0.0, "low": 0.0, "high": 0.0}
 STRONGEST_CONTROLS = ("balanced+auto", "balanced+affine")
 
 
@@ -271,12 +272,7 @@ def _sentence(name: str, arm: dict[str, Any], other: str) -> str:
         else (f"There is no evidence that {name} {does['helps'][nothing]}")
     )
     difference = f"F1 of the rare class {_with_interval(f1)}"
-    decided_by_f1 = {
-        "helps": True,
-        "hurts": f1["high"] is not None and f1["high"] < 0,
-        "no evidence": f1["low"] is None or f1["low"] <= 0,
-    }
-    if not decided_by_f1[verdict]:
+    if metrics.verdict({"rare_f1": f1, "balanced_accuracy": UNCHANGED}) != verdict:
         difference += f", but balanced accuracy {_with_interval(differences['balanced_accuracy'])}"
     if nothing:
         return f"{opening}: {difference} against doing nothing."

@@ -185,14 +185,13 @@ class Study:
                 shutil.copy(pictures / name, draft)
 
     def _picture_samples(self) -> None:
-        dataset = self.generators.reduced(0)
         ready = [m for m in self.config.models if self.generators.ready(m, 0)]
         picture = self.output / "figures" / "samples.png"
         if not self.config.models:
             picture.unlink(missing_ok=True)
         if not ready:
             return
-        dataset = dataset.cache()
+        dataset = self.generators.reduced(0).cache()
         class_id = dataset.rare_classes[0]
         real = dataset.class_images(class_id, PICTURED)
         generated = {}

@@ -124,9 +124,11 @@ class Supply:
         changes = self._differences(model, common or real, random)
         made = self._nothing()
         for class_id, images in real.items():
-            chosen = random.integers(len(images), size=self.pool)
+            chosen, which = np.unique(
+                random.integers(len(images), size=self.pool), return_inverse=True
+            )
             strength = RARE_STRENGTH if class_id in self.dataset.rare_classes else STRENGTH
-            made[class_id] = model.vary(images[chosen], class_id, changes, strength)
+            made[class_id] = model.vary(images[chosen], class_id, changes, strength, which)
         return made
 
     def _present(self) -> list[int]:

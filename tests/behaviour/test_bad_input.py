@@ -341,17 +341,9 @@ def assert_refused(call, capfd, tmp_path, words, *line):
 def model(tmp_path_factory):
     """A small model that is whole."""
     found = data.load(DIGITS)
+    small = {"steps": 1, "batch_size": 4, "width": 4, "learning_rate": 1e-3, "latent_dim": 3}
     config = fitting.GeneratorConfig(
-        model="conditional-vae",
-        dataset=str(DIGITS),
-        keep={},
-        steps=1,
-        batch_size=4,
-        width=4,
-        learning_rate=1e-3,
-        seed=0,
-        precision="float32",
-        latent_dim=3,
+        model="conditional-vae", dataset=str(DIGITS), precision="float32", **small
     )
     return training.train_generator(config, found, tmp_path_factory.mktemp("good") / "model").path
 

@@ -133,7 +133,10 @@ def test_a_mistake_from_a_shell_is_one_line_too(script, tmp_path):
 def test_without_network_or_data_one_line_names_the_ways_out(call, monkeypatch, capfd, tmp_path):
     from kerasaug.data import catalog
 
-    monkeypatch.setattr(catalog, "_resolves", lambda host: False)
+    def unreachable(*_):
+        raise OSError
+
+    monkeypatch.setattr(catalog.socket, "getaddrinfo", unreachable)
     monkeypatch.setattr(catalog.urllib.request, "getproxies", dict)
     monkeypatch.chdir(tmp_path)
     assert call("train-gan --dataset kmnist") == 2

@@ -24,17 +24,8 @@ from kerasaug.models import registry
 
 ROOT = Path(__file__).parents[2]
 DIGITS, FIVES = ROOT / "tests" / "digits", ROOT / "saved_models" / "fives"
-CONFIG = fitting.GeneratorConfig(
-    model="vae",
-    dataset="tiny",
-    keep={},
-    steps=12,
-    batch_size=4,
-    width=4,
-    learning_rate=1e-3,
-    seed=0,
-    precision="float32",
-)
+SMALL = {"batch_size": 4, "width": 4, "learning_rate": 1e-3, "precision": "float32"}
+CONFIG = fitting.GeneratorConfig(model="vae", dataset="tiny", steps=12, **SMALL)
 
 
 @contextlib.contextmanager

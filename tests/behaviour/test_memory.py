@@ -47,50 +47,39 @@ def test_ten_times_the_images_take_no_more_memory(tmp_path):
 
 
 TRIALS = """
-import dataclasses, resource, sys
-from kerasaug.quiet import quiet_tensorflow
-quiet_tensorflow()
+import resource, sys
 import numpy as np
-from kerasaug import data
-from kerasaug.presets import GeneratorPreset
-from kerasaug.study.config import Follower, StudyConfig
-from kerasaug.study.runner import Study
+from kerasaug.study.worker import work
 
-PAGE = resource.getpagesize()
-
-
-class Weigh(Follower):
-    held = []
-
-    def say(self, line):
-        with open("/proc/self/statm") as file:
-            self.held.append(int(file.read().split()[1]) * PAGE // 2**20)
-
-
+folder, trials = sys.argv[1], int(sys.argv[2])
 images = np.random.default_rng(0).integers(0, 255, (90, 8, 8, 1), np.uint8)
-labels = np.arange(90) % 3
-config = StudyConfig(
-    dataset="noise", keep={}, arms=("none",), seeds=int(sys.argv[2]), steps=2, batch_size=8,
-    epochs=1, generator=GeneratorPreset(2, batch_size=4, width=4, learning_rate=1e-3),
-    precision="float32", latent_map=False,
-)
-Study(config, data.from_arrays(images, labels), sys.argv[1]).run(Weigh())
-print(*Weigh.held)
+np.savez(folder + ".npz", x=images, y=np.arange(90) % 3)
+generator = {"steps": 2, "batch_size": 4, "width": 4, "learning_rate": 1e-3, "judge_steps": 2}
+config = {
+    "dataset": folder + ".npz", "keep": {}, "arms": ["none"], "seeds": trials, "steps": 2,
+    "batch_size": 8, "epochs": 1, "generator": generator, "precision": "float32",
+}
+held = []
+for seed in range(trials):
+    _, failure = work(config, folder, ("trial", "none", seed), None)
+    assert failure is None, failure
+    with open("/proc/self/statm") as file:
+        held.append(int(file.read().split()[1]) * resource.getpagesize() // 2**20)
+print(*held)
 """
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
 @pytest.mark.parametrize(("trials", "warm"), [(6, 3), pytest.param(50, 10, marks=pytest.mark.slow)])
-def test_trials_leave_no_memory_behind(trials, warm, tmp_path):
+def test_trials_of_a_worker_leave_no_memory_behind(trials, warm, tmp_path):
     command = [sys.executable, "-c", TRIALS, str(tmp_path / "study"), str(trials)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     held = [int(megabytes) for megabytes in done.stdout.splitlines()[-1].split()]
-    assert len(held) >= trials
-    print(f"memory before trial {warm}: {held[warm]} MB, before trial {trials}: {held[-1]} MB")
-    assert held[-1] < 1.2 * held[warm]
+    print(f"memory after trial {warm}: {held[warm - 1]} MB, after trial {trials}: {held[-1]} MB")
+    assert held[-1] < 1.2 * held[warm - 1]
     # TensorFlow keeps 15 MB of a training, if it is let.
-    assert held[-1] - held[warm] < 3 * (trials - warm)
+    assert held[-1] - held[warm - 1] < 3 * (trials - warm)
 
 
 COMMAND = """

@@ -83,12 +83,13 @@ def test_a_blend_at_a_fifth_is_four_fifths_coarse():
 
 
 def test_minibatch_stddev_of_known_batches():
-    layer = MinibatchStddev(group_size=2)
+    layer = MinibatchStddev()
     alike = tf.ones((4, 3, 3, 2))
     np.testing.assert_allclose(layer(alike)[..., 2], 1e-4, rtol=1e-3)
-    values = tf.constant([0.0, 5.0, 2.0, 5.0])[:, None, None, None] * tf.ones((4, 3, 3, 2))
-    # Groups of images 0 and 2, and of 1 and 3.
-    np.testing.assert_allclose(layer(values)[:, 0, 0, 2], [1.0, 0.0, 1.0, 0.0], atol=1e-3)
+    values = tf.tile(tf.constant([0.0, 5.0, 2.0, 5.0]), [2])[:, None, None, None]
+    values *= tf.ones((8, 3, 3, 2))
+    # Groups of every other image.
+    np.testing.assert_allclose(layer(values)[:, 0, 0, 2], [1.0, 0.0] * 4, atol=1e-3)
     assert np.isfinite(layer(values[:1])).all()
     assert layer(values[:3]).shape == (3, 3, 3, 3)
 

@@ -45,9 +45,10 @@ class Styles:
         self.encoded.append((images, labels))
         return images.reshape(len(images), -1).astype(np.float32), None
 
-    def vary(self, images, class_id, differences, strength):
+    def vary(self, images, class_id, differences, strength, which):
+        assert len(which) == len(differences)
         self.carried.append((class_id, differences, strength))
-        return images
+        return images[which]
 
 
 class Teacher:

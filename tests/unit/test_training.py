@@ -14,24 +14,15 @@ from kerasaug.data.streams import collect
 from kerasaug.errors import InputError
 from kerasaug.models import registry
 
-CONFIG = fitting.GeneratorConfig(
-    model="conditional-wgan",
-    dataset="tiny",
-    keep={},
-    steps=20,
-    batch_size=4,
-    width=4,
-    learning_rate=1e-3,
-    seed=0,
-    precision="float32",
-)
+SMALL = {"batch_size": 4, "width": 4, "learning_rate": 1e-3, "precision": "float32"}
+CONFIG = fitting.GeneratorConfig(model="conditional-wgan", dataset="tiny", steps=20, **SMALL)
 
 
 class Kill(keras.callbacks.Callback):
-    """Dies in the middle of a training, past a checkpoint and some steps beyond."""
+    """Dies in the middle of a training, with a row of the history from after a checkpoint."""
 
     def on_train_batch_end(self, batch, logs=None):
-        if self.model.steps_taken == 13:
+        if self.model.steps_taken == 15:
             raise KeyboardInterrupt
 
 
@@ -42,6 +33,12 @@ class Recorded(keras.callbacks.Callback):
         self.first = self.model.steps_taken
         if self.checkpoint is not None:
             self.held = self.checkpoint.read_bytes() if self.first else None
+
+
+def saved_and_told_at_other_steps(patch):
+    """Every fourth step is saved, and the history has a row for every fifth."""
+    patch.setattr(training, "CHECKPOINTS", 5)
+    patch.setattr(training, "HISTORY_ROWS", 4)
 
 
 def replaced(**changes):
@@ -70,11 +67,10 @@ def test_a_folder_holds_what_was_promised(tiny, tmp_path):
 
 @pytest.fixture(scope="module")
 def runs(tiny, tmp_path_factory):
-    """A training that nothing stopped, and one that was killed past its second checkpoint."""
+    """A training that nothing stopped, and one that was killed past its third checkpoint."""
     place = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("HISTORY_ROWS", "CHECKPOINTS"):
-            patch.setattr(training, name, 4)
+        saved_and_told_at_other_steps(patch)
         whole = training.train_generator(CONFIG, tiny, place / "whole")
         with pytest.raises(KeyboardInterrupt):
             training.train_generator(CONFIG, tiny, place / "killed", callbacks=[Kill()])
@@ -88,17 +84,17 @@ def whole(runs):
 
 @pytest.fixture
 def killed(runs, tmp_path, monkeypatch):
-    for name in ("HISTORY_ROWS", "CHECKPOINTS"):
-        monkeypatch.setattr(training, name, 4)
+    saved_and_told_at_other_steps(monkeypatch)
     return training.ModelFolder(shutil.copytree(runs[1], tmp_path / "killed"))
 
 
 def test_a_stopped_training_ends_as_if_it_had_not_been(tiny, whole, killed):
     # Steps after the last checkpoint, written to the history, are done again.
+    assert read_history(killed.history)[-1]["step"] == 15
     checkpoint = keras.models.load_model(killed.checkpoint)
     recorded = Recorded()
     training.train_generator(CONFIG, tiny, killed.path, callbacks=[recorded])
-    assert recorded.first == checkpoint.steps_taken == 10
+    assert recorded.first == checkpoint.steps_taken == 12
     equal(killed, whole)
     assert read_history(killed.history) == read_history(whole.history)
     assert not any(checkpoint.exists() for checkpoint in killed.checkpoints)
@@ -124,8 +120,7 @@ def equal(ours, theirs):
     + [pytest.param(name, marks=pytest.mark.slow) for name in ("wgan", "progressive-wgan")],
 )
 def test_ctrl_c_saves_the_step_that_was_taken(model, tiny, tmp_path, monkeypatch):
-    for name in ("HISTORY_ROWS", "CHECKPOINTS"):
-        monkeypatch.setattr(training, name, 4)
+    saved_and_told_at_other_steps(monkeypatch)
     config = replaced(model=model)
     whole = training.train_generator(config, tiny, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
@@ -142,10 +137,10 @@ def test_ctrl_c_saves_the_step_that_was_taken(model, tiny, tmp_path, monkeypatch
 @pytest.mark.parametrize(
     ("damage", "both", "first"),
     [
-        ("turned", False, 5),
+        ("turned", False, 8),
         ("turned", True, 0),
-        pytest.param("cut", False, 5, marks=pytest.mark.slow),
-        pytest.param("missing", False, 5, marks=pytest.mark.slow),
+        pytest.param("cut", False, 8, marks=pytest.mark.slow),
+        pytest.param("missing", False, 8, marks=pytest.mark.slow),
     ],
 )
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(damage, both, first, tiny, whole, killed):

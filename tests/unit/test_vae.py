@@ -113,6 +113,9 @@ def test_a_variation_keeps_the_class_and_takes_over_the_difference_of_a_pair(tra
     changed = [vae.vary(base, 2, differences, strength).astype(float) for strength in (0.5, 1.0)]
     assert all((bright(each) == 2).all() for each in changed)
     assert 0 < np.abs(changed[0] - base).mean() < np.abs(changed[1] - base).mean()
+    labels, which = np.array([2, 0, 2]), np.arange(count) % 3
+    each = vae.vary(base[which], labels[which], differences, 1.0).astype(float)
+    np.testing.assert_allclose(vae.vary(base[:3], labels, differences, 1.0, which), each, atol=1)
 
 
 def _brightness(images):
