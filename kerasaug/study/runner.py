@@ -36,7 +36,8 @@ class Study:
     Example:
         >>> from kerasaug import data
         >>> from kerasaug.study import StudyConfig
-        >>> config = StudyConfig.from_preset("smoke", "mnist", {"5": 54}, arms="none", steps=2)
+        >>> short = {"arms": "none", "seeds": 1, "steps": 2, "latent_map": False}
+        >>> config = StudyConfig.from_preset("smoke", "mnist", {"5": 54}, **short)
         >>> results = Study(config, data.load("mnist"), "study").run()
         >>> list(results["arms"])
         ['none']

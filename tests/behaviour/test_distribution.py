@@ -38,22 +38,19 @@ def free_ports(count):
     return ports
 
 
-def start(steps, output, *more, workers=1, own=((), ())):
-    """Starts a training in so many processes, the chief first, each with options of its own."""
-    line = [*LINE.split(), str(steps), "--output", str(output), *more]
+def start(steps, output, own=((), ())):
+    """Starts a training in two processes, the chief first, each with options of its own."""
+    line = [*LINE.split(), str(steps), "--output", str(output), "--strategy", "multi-worker"]
     command = [sys.executable, str(ROOT / "bin" / "train-gan"), *line]
-    addresses = [f"127.0.0.1:{port}" for port in free_ports(workers)]
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
     started = []
-    for index in range(workers):
-        environment = dict(os.environ)
-        if workers > 1:
-            task = {"type": "worker", "index": index}
-            cluster = {"cluster": {"worker": addresses}, "task": task}
-            environment["TF_CONFIG"] = json.dumps(cluster)
+    for index, options in enumerate(own):
+        task = {"type": "worker", "index": index}
+        cluster = {"cluster": {"worker": addresses}, "task": task}
         started.append(
             subprocess.Popen(
-                [*command, *own[index]],
-                env=environment,
+                [*command, *options],
+                env={**os.environ, "TF_CONFIG": json.dumps(cluster)},
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 text=True,
@@ -68,10 +65,9 @@ def weights(output):
 
 
 @pytest.mark.parametrize("steps", [3, pytest.param(20, marks=pytest.mark.slow)])
-def test_two_workers_end_with_the_weights_of_one_process(steps, tmp_path):
-    (alone,) = start(steps, tmp_path / "alone")
-    assert alone.communicate() and alone.returncode == 0
-    together = start(steps, tmp_path / "together", "--strategy", "multi-worker", workers=2)
+def test_two_workers_end_with_the_weights_of_one_process(steps, tmp_path, call):
+    assert call(f"train-gan {LINE} {steps} --output", tmp_path / "alone") == 0
+    together = start(steps, tmp_path / "together")
     errors = [each.communicate()[1] for each in together]
     assert [each.returncode for each in together] == [0, 0], errors
     (ours, taken), (theirs, _) = weights(tmp_path / "together"), weights(tmp_path / "alone")
@@ -87,8 +83,7 @@ def test_two_workers_end_with_the_weights_of_one_process(steps, tmp_path):
 
 def test_workers_with_different_options_are_refused(tmp_path):
     own = (("--seed", "0"), ("--seed", "1"))
-    options = ("--strategy", "multi-worker")
-    for process in start(3, tmp_path / "model", *options, workers=2, own=own):
+    for process in start(3, tmp_path / "model", own):
         _, error = process.communicate()
         assert process.returncode == 2
         assert "the workers have different options" in error
@@ -97,8 +92,7 @@ def test_workers_with_different_options_are_refused(tmp_path):
 
 @pytest.mark.slow
 def test_a_killed_worker_is_reported_and_the_training_goes_on(tmp_path):
-    options = ("--strategy", "multi-worker")
-    chief, worker = start(300, tmp_path / "model", *options, workers=2)
+    chief, worker = start(300, tmp_path / "model")
     checkpoint = ModelFolder(tmp_path / "model").checkpoint
     while not checkpoint.exists():
         assert chief.poll() is None, chief.communicate()[1]
@@ -109,7 +103,7 @@ def test_a_killed_worker_is_reported_and_the_training_goes_on(tmp_path):
     assert chief.returncode == 1
     assert "another worker of this training is gone" in error
     assert len(error.strip().splitlines()) == 1
-    together = start(300, tmp_path / "model", *options, workers=2)
+    together = start(300, tmp_path / "model")
     errors = [each.communicate()[1] for each in together]
     assert [each.returncode for each in together] == [0, 0], errors
     assert weights(tmp_path / "model")[1] == 300

@@ -101,9 +101,3 @@ def test_the_images_that_a_control_needs_are_read_off_its_curve():
 def test_no_figure_is_left_out():
     for page in [ROOT / "README.md", *ROOT.glob("docs/*.md")]:
         assert "@@" not in page.read_text(), page.name
-
-
-def test_every_module_is_in_the_architecture():
-    page = (ROOT / "docs" / "architecture.md").read_text()
-    for path in (ROOT / "kerasaug").rglob("*.py"):
-        assert path.name == "__init__.py" or path.name in page or path.parent.name == "cli", path

@@ -1,40 +1,21 @@
-"""A whole comparison on tiny data: results, cache, report, and who sees the test split."""
+"""A whole comparison on tiny data: results, cache, report, and what is refused."""
 
 import dataclasses
 import json
 import shutil
 
-import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from small_study import CONFIG, eagerly, run  # noqa: F401
 
-from kerasaug import drawn_images, fitting, training
+from kerasaug import drawn_images, training
 from kerasaug.cli import evaluate, train_gan
-from kerasaug.data.streams import collect
 from kerasaug.errors import InputError, TrainingFailed
-from kerasaug.presets import GeneratorPreset
-from kerasaug.study import arms, generators, report, stand_ins, supply, tasks, trial
-from kerasaug.study.config import Follower, StudyConfig
+from kerasaug.study import generators, report, tasks, trial
 from kerasaug.study.runner import Study
 from kerasaug.study.tasks import TRIAL, Task
 
-CONFIG = StudyConfig(
-    dataset="tiny",
-    keep={"bottom": 3},
-    arms=("none", "crop-rotate", "balanced+affine", "conditional-wgan:10+affine"),
-    seeds=2,
-    steps=4,
-    batch_size=8,
-    epochs=4,
-    generator=GeneratorPreset(2, batch_size=4, width=4, learning_rate=1e-3, judge_steps=2),
-    precision="float32",
-    latent_map=False,
-)
-
-
-def run(tiny, output, **changes):
-    return Study(dataclasses.replace(CONFIG, **changes), tiny, output).run()
+pytestmark = pytest.mark.usefixtures("eagerly")
 
 
 def without_seconds(results):
@@ -43,21 +24,6 @@ def without_seconds(results):
         for found in arm["trials"]:
             del found["seconds"]
     return results
-
-
-@pytest.fixture(scope="module", autouse=True)
-def eagerly():
-    """Trainings of a few steps are done long before their graph is traced."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("fit", "predict"):
-            real = getattr(keras.Model, name)
-
-            def call(model, *arguments, real=real, **options):
-                model.run_eagerly = True
-                return real(model, *arguments, **options)
-
-            patch.setattr(keras.Model, name, call)
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -194,13 +160,6 @@ def test_arms_that_need_a_generator_that_failed_are_named(tiny, tmp_path, monkey
     assert list(results["arms"]) == ["none"]
 
 
-def test_a_form_has_a_share_of_its_own_unless_another_is_asked_for(tiny, tmp_path):
-    for share, expected in ((None, [0.25, 0.5]), (0.1, [0.1, 0.1])):
-        tasks = Study(dataclasses.replace(CONFIG, share=share), tiny, tmp_path / "new").tasks
-        forms = [arms.parse(f"conditional-vae:{form}") for form in ("symmetric", "varied")]
-        assert [tasks._share(arm) for arm in forms] == expected
-
-
 def test_the_work_left_is_what_is_not_finished(finished, tiny, tmp_path):
     output, _ = finished
     assert Study(CONFIG, tiny, output).units() == 0
@@ -208,12 +167,6 @@ def test_the_work_left_is_what_is_not_finished(finished, tiny, tmp_path):
     assert Study(CONFIG, tiny, tmp_path / "new").units() == 2 * one
     more = dataclasses.replace(CONFIG, seeds=3)
     assert Study(more, tiny, output).units() == one
-
-
-def test_the_folder_of_a_generator_is_no_study(tiny, tmp_path):
-    folder = trained(tiny, tmp_path)
-    with pytest.raises(InputError, match="holds a training of train-gan"):
-        run(tiny, folder.path)
 
 
 def test_a_damaged_run_file_is_refused(tiny, tmp_path):
@@ -243,122 +196,6 @@ def test_same_command_same_numbers_and_a_stopped_study_goes_on(
     assert without_seconds(run(tiny, tmp_path)) == without_seconds(results)
 
 
-def test_nothing_that_trains_or_chooses_sees_the_test_split(tiny, tmp_path, monkeypatch):
-    """Poisoned test images change the scores, and nothing else: not what is trained, nor chosen."""
-    verdicts = []
-    real = supply.Supply._agrees
-
-    def agrees(self, images, class_id):
-        # What these short trainings make is hardly ever confirmed, so all of it may pass.
-        verdicts.append(real(self, images, class_id))
-        return np.ones(len(images), bool)
-
-    monkeypatch.setattr(supply.Supply, "_agrees", agrees)
-    images, labels = collect(tiny.test)
-    poisoned = tf.data.Dataset.from_tensor_slices((255 - images, labels[::-1].copy()))
-    model = "conditional-vae"
-    options = {
-        "arms": ("none+adjusted", f"{model}:symmetric+auto", f"{model}:4", f"{model}:9"),
-        "seeds": 1,
-        "hold_out": 0.2,
-        "keep": {"bottom": 6},
-    }
-    clean = run(tiny, tmp_path / "clean", **options)
-    other = run(dataclasses.replace(tiny, test=poisoned), tmp_path / "poisoned", **options)
-    (teacher,) = (tmp_path / "clean" / "teachers").glob("*.keras")
-    for path in (f"generators/{model}-seed0/model.keras", f"teachers/{teacher.name}"):
-        ours, theirs = (
-            keras.models.load_model(tmp_path / name / path) for name in ("clean", "poisoned")
-        )
-        for a, b in zip(ours.variables, theirs.variables, strict=True):
-            np.testing.assert_array_equal(a.numpy(), b.numpy())
-    middle = len(verdicts) // 2
-    assert middle > 0
-    np.testing.assert_array_equal(verdicts[:middle], verdicts[middle:])
-    for chosen in ("augmentation", "adjustment"):
-        assert clean[chosen] == other[chosen] != {}
-    assert clean["amounts"] == other["amounts"]
-    assert clean["amounts"][model]["chosen"] in (4, 9)
-    scored_differently = False
-    for name in options["arms"]:
-        (a,), (b,) = (found["arms"][name]["trials"] for found in (clean, other))
-        assert a["history"]["train_loss"] == b["history"]["train_loss"]
-        for choice in ("kept_epoch", "kept_shares", "validation"):
-            assert a[choice] == b[choice]
-        scored_differently |= a["confusion_matrix"] != b["confusion_matrix"]
-    assert scored_differently
-    page = (tmp_path / "clean" / "report.html").read_text()
-    assert "How many to add" in page
-    assert "Which augmentation" in page
-    assert "What the teacher let pass" in page
-
-
-def test_every_repetition_has_a_split_of_its_own_that_all_arms_share(tiny, tmp_path, monkeypatch):
-    seen = {}
-
-    def record(arm, given, *arguments, seed, **options):
-        seen.setdefault(seed, set()).add(given.dataset.fingerprint)
-        raise StopIteration
-
-    monkeypatch.setattr(trial, "run_trial", record)
-    study = Study(dataclasses.replace(CONFIG, arms=("none", "oversample")), tiny, tmp_path)
-    for seed in range(3):
-        for arm in study.config.arms:
-            with pytest.raises(StopIteration):
-                study.tasks.perform(Task(TRIAL, arm, seed), Follower())
-    assert all(len(prints) == 1 for prints in seen.values())
-    assert len(set.union(*seen.values())) == 3
-
-
-def test_arms_of_one_training_are_trained_once(tiny, tmp_path, monkeypatch):
-    trained = []
-    real = trial.run_trial
-
-    def record(arm, *arguments, **options):
-        trained.append(str(arm))
-        return real(arm, *arguments, **options)
-
-    monkeypatch.setattr(trial, "run_trial", record)
-    augmented = [f"balanced+{name}" for name in arms.AUGMENTATIONS]
-    wanted = ("balanced", *augmented, "balanced+auto+adjusted", "balanced+adjusted")
-    found = run(tiny, tmp_path, arms=wanted, seeds=1, hold_out=0.2)
-    assert sorted(trained) == sorted({"balanced", *augmented} - {"balanced+auto"})
-    chosen = next(iter(found["augmentation"]))
-    (auto,), (same,), (adjusted,), (plain,), (raised,) = (
-        found["arms"][name]["trials"]
-        for name in ("balanced+auto", chosen, "balanced+auto+adjusted")
-        + ("balanced", "balanced+adjusted")
-    )
-    assert {**auto, "arm": chosen} == same
-    assert adjusted["history"] == auto["history"]
-    assert raised["history"] == plain["history"]
-    assert list(found["arms"]) == list(wanted)
-
-
-def test_scores_are_adjusted_by_the_chosen_strength_and_what_an_arm_learned_from(
-    tiny, tmp_path, monkeypatch
-):
-    counts = []
-
-    def adjusted_logits(logits, class_counts, strength):
-        counts.append(class_counts)
-        return logits + 1e6 * np.eye(3)[{0.0: 0, 1.0: 2}.get(strength, 1)]
-
-    monkeypatch.setattr(trial, "adjusted_logits", adjusted_logits)
-    scores = {**dict.fromkeys(trial.STRENGTHS, 0.5), "1": 0.9}
-    monkeypatch.setattr(stand_ins, "mean_f1", lambda *_: scores)
-    wanted = ("none", "none+adjusted", "full", "full+adjusted")
-    found = run(tiny, tmp_path, arms=wanted, seeds=1, hold_out=0.2)
-    for arm, said in zip(wanted, (0, 2, 0, 2), strict=True):
-        (each,) = found["arms"][arm]["trials"]
-        for scored in (each, each["validation"]):
-            matrix = np.array(scored["confusion_matrix"])
-            assert matrix[:, said].sum() == matrix.sum()
-    assert {made["chosen"] for made in found["adjustment"].values()} == {1.0}
-    once = 2 * len(trial.STRENGTHS)  # For the test images, and for those held out.
-    assert counts == once * [[32, 32, 2]] + once * [[32, 32, 11]]
-
-
 def test_another_study_in_the_folder_is_refused(finished, tiny):
     output, _ = finished
     with pytest.raises(InputError, match="holds a study with steps=4, not 5"):
@@ -371,87 +208,6 @@ def test_more_arms_and_seeds_add_to_a_study(tiny, tmp_path):
     assert more["arms"]["none"]["trials"][0] == first["arms"]["none"]["trials"][0]
     assert first["arms"]["none"]["summary"]["accuracy"]["low"] is None
     assert (tmp_path / "report.html").exists()
-
-
-def trained(tiny, output, seed=5, **changes):
-    config = fitting.GeneratorConfig(
-        model="conditional-wgan",
-        dataset="tiny",
-        keep={"bottom": 3},
-        seed=seed,
-        precision="float32",
-        **{**CONFIG.generator._asdict(), **changes},
-    )
-    return training.train_generator(config, tiny.reduce({"bottom": 3}, seed), output)
-
-
-def test_a_given_generator_is_used_on_the_split_it_saw(tiny, tmp_path):
-    folder = trained(tiny, tmp_path / "generator")
-    arms = ("none", "conditional-wgan:10")
-    options = {"arms": arms, "generator_folder": str(folder.path)}
-    study = Study(dataclasses.replace(CONFIG, **options), tiny, tmp_path / "out")
-    assert {study.generators.reduced(seed).fingerprint for seed in range(3)} == {
-        tiny.reduce({"bottom": 3}, seed=5).fingerprint
-    }
-    results = study.run()
-    assert "saw only the imbalanced split of seed 5" in results["config"]["generator_note"]
-    assert not (tmp_path / "out" / "generators").exists()
-    again = training.train_generator(
-        fitting.GeneratorConfig(
-            **{**json.loads(folder.run_file.read_text())["config"], "steps": 3}
-        ),
-        tiny.reduce({"bottom": 3}, 5),
-        folder.path,
-        fresh=True,
-    )
-    assert again.digest() != results["config"].get("generator_digest")
-    with pytest.raises(InputError, match="generator_digest"):
-        run(tiny, tmp_path / "out", **options)
-    assert "split of seed 5" in (tmp_path / "out" / "report.html").read_text()
-
-
-def test_a_generator_that_saw_other_images_is_refused(tiny, tmp_path):
-    folder = trained(tiny, tmp_path / "generator")
-    given = {"generator_folder": str(folder.path), "arms": ("conditional-wgan:5",)}
-    with pytest.raises(InputError, match="trained on other images"):
-        run(tiny, tmp_path / "out", keep={"bottom": 4}, **given)
-    with pytest.raises(InputError, match="is a conditional-wgan, but the arms need: wgan"):
-        run(tiny, tmp_path / "out", **{**given, "arms": ("wgan:5",)})
-    assert not (tmp_path / "out").exists()
-
-
-def test_full_has_no_image_that_is_held_out(tiny, tmp_path):
-    study = Study(dataclasses.replace(CONFIG, keep={"bottom": 5}, hold_out=0.2), tiny, tmp_path)
-    held_out, _ = collect(study.generators.reduced(1).validation)
-    full, labels = collect(study.generators.full(1).train)
-    assert not {x.tobytes() for x in held_out} & {x.tobytes() for x in full}
-    assert np.bincount(labels).tolist() == [32, 32, 11]
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"hold_out": 0.2}, "--sweep: class bottom has one image left"),
-        ({"arms": ("none", "smote")}, "arm smote: class bottom has one image left"),
-        (
-            {"arms": ("smote+adjusted",), "keep": {"bottom": 2}},
-            "arm smote.adjusted: class bottom has one image left",
-        ),
-    ],
-)
-def test_too_few_images_are_refused_before_anything_is_trained(tiny, tmp_path, changes, message):
-    config = dataclasses.replace(CONFIG, **{"keep": {"bottom": 1}, **changes})
-    with pytest.raises(InputError, match=message):
-        Study(config, tiny, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-
-
-def test_choices_are_made_also_where_a_single_image_is_left(tiny, tmp_path):
-    wanted = ("balanced+auto", "none+adjusted")
-    found = run(tiny, tmp_path, keep={"bottom": 1}, arms=wanted, seeds=1)
-    assert set(found["augmentation"]) >= {"balanced", "balanced+affine"}
-    assert set(found["adjustment"]) == {"none+adjusted"}
-    assert not found["failures"]
 
 
 NAMES = ("<script>alert(1)</script>", "../../[bold]\n\x1b[31m$x_$😀", "long " * 60)
