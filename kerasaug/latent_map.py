@@ -13,6 +13,7 @@ from kerasaug.models.encoding import EncodingModel
 
 MOST_POINTS = 500
 PLANE_SIDE = 16
+MARGIN = 0.03
 TRAIN, TEST, PLANE = "train.png", "test.png", "plane.png"
 
 
@@ -39,6 +40,7 @@ def write(model: EncodingModel, dataset: ImageDataset, folder: Path) -> None:
     ends = [np.percentile(points, [0.5, 99.5], axis=0), points[np.isin(labels, rare)]]
     ends = np.concatenate(ends)
     limits = np.stack([ends.min(axis=0), ends.max(axis=0)], axis=1)
+    limits += MARGIN * np.ptp(limits, axis=1, keepdims=True) * [-1, 1]
     for name, title, drawn, classes in (
         (TRAIN, "training images", points, labels),
         (TEST, "test images", projection.transform(test_codes), test_labels),

@@ -18,6 +18,7 @@ class SavedGenerator(ExportedGenerator):
     Attributes:
         class_names: Names in the order of the labels; None for a SavedModel away from its folder,
             whose classes have numbers alone.
+        unmeasured: Names of the classes whose images were never held against real ones.
         makes: The one class that it makes whatever it is asked for; None if it makes several, or
             if, away from its folder, that is not known.
 
@@ -28,6 +29,7 @@ class SavedGenerator(ExportedGenerator):
     def __init__(self, path: str | Path):
         path = Path(path)
         self.class_names: tuple[str, ...] | None = None
+        self.unmeasured: set[str] = set()
         self.makes: str | None = None
         bare = (path / "saved_model.pb").exists()
         # The SavedModel in a folder of train-gan knows what that folder says.
@@ -41,6 +43,8 @@ class SavedGenerator(ExportedGenerator):
         super().__init__(folder.generator)
         folder.check_shapes(self, folder.generator, run)
         self.class_names = tuple(run["dataset"]["class_names"])
+        measured = (run.get("fidelity") or {}).get("classes", {})
+        self.unmeasured = set(self.class_names) - set(measured)
         if not MODELS[run["config"]["model"]].all_classes:
             self.makes = run["makes"]
 

@@ -44,10 +44,13 @@ def load(name: str) -> dict[str, Any]:
     """
     results = json.loads((HERE / f"{name}.json").read_text(encoding="utf-8"))
     trials = [trial for arm in results["arms"].values() for trial in arm["trials"]]
+    # These were written before results said so.
+    tests = [sum(row) for row in trials[0]["confusion_matrix"]]
     return summarise(
         results["config"],
-        results["data"],
+        {"test_counts": tests, "notes": [], **results["data"]},
         trials,
+        results["fidelity"],
         augmentation=results["augmentation"],
         adjustment=results.get("adjustment"),
     )

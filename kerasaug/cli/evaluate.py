@@ -30,7 +30,7 @@ from kerasaug.study.arms import (
 )
 from kerasaug.wording import printable
 
-WIDTH_OF_FILE, WIDTH_OF_SCORES = 120, 60
+WIDTH_OF_FILE, WIDTH_OF_SCORES = 120, 61
 
 
 def _table(rows: dict[str, str]) -> str:
@@ -276,7 +276,7 @@ def _print_results(results):
     table.add_column("arm", overflow="fold", min_width=10)
     for name in ("recall", "prec.", "F1", "accuracy"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
+    table.add_column("against none", no_wrap=True)
     for arm, found in results["arms"].items():
         summary = found["summary"]
         table.add_row(

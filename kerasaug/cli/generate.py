@@ -84,6 +84,7 @@ def generate(model, label, count, seed, balance, to, originals, output, dry_run)
         common.print_notes(plan)
         for name, missing in plan.missing.items():
             click.echo(printable(f"{name}: {missing} to generate"))
+            _warn(generator, name)
         if not dry_run:
             plan.write(output, seed, originals or "symlink")
             click.echo(f"\nFolder: {output}")
@@ -93,6 +94,7 @@ def generate(model, label, count, seed, balance, to, originals, output, dry_run)
     with naming(f"--output {output}"):
         drawn_images.check(output)
     count = count or 100
+    _warn(generator, generator.class_name(class_id))
     if dry_run:
         click.echo(printable(f"{generator.class_name(class_id)}: {count} to generate"))
         return
@@ -101,6 +103,12 @@ def generate(model, label, count, seed, balance, to, originals, output, dry_run)
     with naming(f"--output {output}"):
         drawn_images.write(drawn, output, generator.class_names)
     click.echo(printable(f"{count} images of {drawn.label}: {output}"))
+
+
+def _warn(generator, name):
+    if name in generator.unmeasured:
+        text = f"how good its images of {name} are was never measured: look at them"
+        click.echo(printable(f"Note: {text}"))
 
 
 def main() -> None:

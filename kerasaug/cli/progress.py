@@ -64,7 +64,8 @@ class Progress(Follower):
             before = task.completed // part
             self.bar.advance(self.task, units)
             if task.completed // part > before and not self.console.is_terminal:
-                self.say(f"{task.description}  {task.fields['losses']}".strip())
+                left = rich.progress.TimeRemainingColumn().render(task)
+                self.say(f"{left} left  {task.description}  {task.fields['losses']}".strip())
 
     def describe(self, description: str) -> None:
         """Says what is being done where no training moves the bar.

@@ -138,7 +138,7 @@ def look(root: Path) -> Found:
     files = {split: _look(root, found, around, notes) for split, found in places.items()}
     every = [file for found in files.values() for file in found]
     if not every:
-        found = "".join(f"; {note.text}: {', '.join(note.items[:3])}" for note in notes)
+        found = "".join("; " + ": ".join([note.text, *note.items[:1]]) for note in notes)
         raise InputError(f"{root} holds no images in class folders, as {root}/CLASS/*.png{found}")
     notes.insert(0, _summary(every))
     used = {file.seen.label for file in every}

@@ -12,7 +12,8 @@ from kerasaug.study.arms import BASELINE, CEILING
 SCHEMA = 1
 SIMPLEST_CONTROL = "oversample"
 FEW_TESTS = 30
-"""With fewer test images of the rare classes, one of them moves recall by several hundredths."""
+"""With fewer test images of a rare class, one of them moves recall by several hundredths, and there
+is no verdict."""
 UNCHANGED = {"difference": 0.0, "low": 0.0, "high": 0.0}
 STRONGEST_CONTROLS = ("balanced+auto", "balanced+affine")
 
@@ -45,11 +46,12 @@ def summarise(
         for name in config["arms"]
         if any(trial["arm"] == name for trial in trials)
     }
+    enough = min(data["test_counts"][c] for c in data["rare_classes"]) >= FEW_TESTS
     references = [name for name in by_arm if arms.parse(name).model is None]
     summaries = {}
     for name, own in by_arm.items():
         differences = {
-            reference: _differences(own, by_arm[reference])
+            reference: _differences(own, by_arm[reference], enough)
             for reference in references
             if reference != name
         }
@@ -246,18 +248,23 @@ def _amounts(by_arm: dict[str, list[dict[str, Any]]]) -> dict[str, dict[str, Any
     return found
 
 
-def _differences(ours: list[dict], theirs: list[dict]) -> dict[str, dict[str, float | None]] | None:
-    """Paired by repetition; None if there is no repetition in which both ended well."""
+def _differences(
+    ours: list[dict], theirs: list[dict], enough: bool
+) -> dict[str, dict[str, float | None]] | None:
+    """Paired by repetition; None if there is no repetition in which both ended well.
+
+    Without intervals if there are not enough test images for what these would say.
+    """
     by_seed = {trial["seed"]: trial for trial in theirs}
     pairs = [(trial, by_seed[trial["seed"]]) for trial in ours if trial["seed"] in by_seed]
     if not pairs:
         return None
-    return {
-        metric: metrics.paired_difference(
-            *zip(*((a[metric], b[metric]) for a, b in pairs), strict=True)
-        )
-        for metric in metrics.METRICS
-    }
+    unknown = {} if enough else {"low": None, "high": None}
+    found = {}
+    for metric in metrics.METRICS:
+        scores = zip(*((a[metric], b[metric]) for a, b in pairs), strict=True)
+        found[metric] = {**metrics.paired_difference(*scores), **unknown}
+    return found
 
 
 def _sentence(name: str, arm: dict[str, Any], other: str) -> str:
@@ -281,6 +288,6 @@ def _sentence(name: str, arm: dict[str, Any], other: str) -> str:
 
 def _with_interval(value: dict[str, float | None]) -> str:
     if value["low"] is None:
-        return f"{value['difference']:+.3f} (one repetition, so no interval)"
+        return f"{value['difference']:+.3f} (no interval)"
     interval = f"{value['low']:+.3f} to {value['high']:+.3f}"
     return f"{value['difference']:+.3f} (95 % interval {interval})"

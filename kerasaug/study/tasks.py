@@ -144,7 +144,7 @@ class Tasks:
         """
         if task.kind == CANDIDATE:
             f1 = max(self._read(task).values())
-            return f"{task}: F1 {f1:.4f} of the classes that stood in"
+            return f"{task}: F1 {f1:.4f} of common classes made as rare"
         if task.kind != TRIAL:
             return f"{task}: done"
         found = self._read(task)

@@ -1,11 +1,13 @@
 """What trials together say, of trials made by hand."""
 
+import pytest
+
 from kerasaug.study import results
 from kerasaug.study.metrics import METRICS
 from kerasaug.study.results import headlines, summarise
 
 
-def study(scores, **options):
+def study(scores, test_counts=(50, 50), **options):
     """Puts trials together whose scores on test and validation images are given by arm."""
     trials = [
         {
@@ -17,15 +19,19 @@ def study(scores, **options):
         for arm, (test, validation) in scores.items()
         for seed in range(3)
     ]
-    data = {"class_names": ["top", "bottom"], "rare_classes": [1], "test_counts": [50, 50]}
+    data = {"class_names": ["top", "bottom"], "rare_classes": [1], "test_counts": test_counts}
     return summarise({"arms": list(scores)}, data, trials, **options)
 
 
 def test_few_test_images_are_said_first():
     found = study({"none": (0.5, 0), "gan": (0.7, 0)})
     assert "test images of bottom." in headlines(found).first[-1]
-    found["data"]["test_counts"] = [50, 2]
+    assert found["arms"]["gan"]["verdict"] == "helps"
+    found = study({"none": (0.5, 0), "gan": (0.7, 0)}, test_counts=[50, 2])
     assert headlines(found).first[0].startswith("There are but 2 test images of bottom: too few")
+    assert found["arms"]["gan"]["verdict"] == "no evidence"
+    difference = found["arms"]["gan"]["versus"]["none"]["rare_f1"]
+    assert difference == {"difference": pytest.approx(0.2), "low": None, "high": None}
 
 
 def test_an_amount_is_chosen_by_validation_images_whatever_the_test_images_say():
