@@ -16,18 +16,7 @@ from kerasaug.models.registry import MODELS
 from kerasaug.precision import described
 from kerasaug.presets import STUDY_PRESETS
 from kerasaug.quiet import quiet_tensorflow
-from kerasaug.study.arms import (
-    ADJUSTING,
-    BASELINE,
-    COUNTED,
-    FORMS,
-    MIXTURES,
-    MODIFIERS,
-    SHARES,
-    Arm,
-    broken,
-    parse_list,
-)
+from kerasaug.study import arms
 from kerasaug.wording import printable
 
 WIDTH_OF_FILE, WIDTH_OF_SCORES = 120, 61
@@ -41,10 +30,13 @@ def _table(rows: dict[str, str]) -> str:
 
 
 _MIXTURE_ROWS = {
-    **{name + ("[:COUNT]" if name in COUNTED else ""): text for name, text in MIXTURES.items()},
+    **{
+        name + ("[:COUNT]" if name in arms.COUNTED else ""): text
+        for name, text in arms.MIXTURES.items()
+    },
     **{name + "[:COUNT]": f"images from a {entry.description}" for name, entry in MODELS.items()},
 }
-_OWN_SHARES = ", ".join(f"{share} with :{form}" for form, share in SHARES.items())
+_OWN_SHARES = ", ".join(f"{share} with :{form}" for form, share in arms.SHARES.items())
 EPILOG = f"""\b
 Arms are written MIXTURE[:COUNT|:FORM][+MODIFIER...] and separated by commas.
 COUNT images are added to every rare class; without it, as many as the largest
@@ -54,10 +46,10 @@ Mixtures:
 {_table(_MIXTURE_ROWS)}
 \b
 Forms, of models that learned all classes; every class is drawn equally often:
-{_table({"MODEL:" + name: text for name, text in FORMS.items()})}
+{_table({"MODEL:" + name: text for name, text in arms.FORMS.items()})}
 \b
 Modifiers:
-{_table({"+" + name: text for name, text in MODIFIERS.items()})}
+{_table({"+" + name: text for name, text in arms.MODIFIERS.items()})}
 \b
 Examples (installed from a wheel, the command is kerasaug-evaluate):
   bin/evaluate
@@ -73,7 +65,9 @@ Examples (installed from a wheel, the command is kerasaug-evaluate):
 
 @click.command(epilog=EPILOG)
 @data_options.data_options
-@click.option("--arms", metavar="LIST", show_default="preset's", help="What to compare; see below.")
+@click.option(
+    "--arms", "listed", metavar="LIST", show_default="preset's", help="What to compare; see below."
+)
 @click.option(
     "--seeds",
     type=click.IntRange(1),
@@ -142,7 +136,7 @@ Examples (installed from a wheel, the command is kerasaug-evaluate):
 @common.DRY_RUN
 def evaluate(
     data,
-    arms,
+    listed,
     seeds,
     generator,
     preset,
@@ -164,7 +158,7 @@ def evaluate(
     trials/.
     """
     with naming("--arms"):
-        parsed = parse_list(STUDY_PRESETS[preset].arms if arms is None else arms)
+        parsed = arms.parse_list(STUDY_PRESETS[preset].arms if listed is None else listed)
     counts = _parse_sweep(sweep)
     for option, value in (("--share", share), ("--threshold", threshold)):
         if value is not None and math.isnan(value):
@@ -186,14 +180,14 @@ def evaluate(
     from kerasaug.study.tasks import HELD_OUT
 
     parallel.limit_threads()
-    if generator and arms is None:
+    if generator and listed is None:
         with naming(f"--generator {generator}"):
             run = ModelFolder(generator).read_run()
         if run is not None:
             # The preset's arms, with the given model in the place of the preset's.
             model = run["config"]["model"]
             parsed = [arm for arm in parsed if arm.model is None]
-            parsed += [Arm(model), Arm(model, modifiers=(ADJUSTING,))]
+            parsed += [arms.Arm(model), arms.Arm(model, modifiers=(arms.ADJUSTING,))]
     parsed = _swept(parsed, counts)
     loaded = data.load(complete=not describe)
     if describe:
@@ -250,15 +244,15 @@ def _parse_sweep(text: str | None) -> list[int]:
     return sorted(counts)
 
 
-def _swept(arms: list[Arm], counts: list[int]) -> list[Arm]:
+def _swept(parsed: list[arms.Arm], counts: list[int]) -> list[arms.Arm]:
     """Puts every count in the place of none, in the arms of models."""
     if not counts:
-        return arms
-    free = [arm for arm in arms if arm.model and arm.count is None and not arm.form]
+        return parsed
+    free = [arm for arm in parsed if arm.model and arm.count is None and not arm.form]
     if not free:
         raise InputError("--sweep: no arm of a model without a count is among --arms")
     swept = [dataclasses.replace(arm, count=count) for arm in free for count in counts]
-    return list(dict.fromkeys([arm for arm in arms if arm not in free] + swept))
+    return list(dict.fromkeys([arm for arm in parsed if arm not in free] + swept))
 
 
 def _print_results(results):
@@ -280,12 +274,12 @@ def _print_results(results):
     for arm, found in results["arms"].items():
         summary = found["summary"]
         table.add_row(
-            broken(arm, "\n") if narrow else arm,
+            arms.broken(arm, "\n") if narrow else arm,
             _with_spread(summary["rare_recall"]),
             f"{summary['rare_precision']['mean']:.3f}",
             _with_spread(summary["rare_f1"]),
             f"{summary['accuracy']['mean']:.4f}",
-            found["verdict"] or ("baseline" if arm == BASELINE else "-"),
+            found["verdict"] or ("baseline" if arm == arms.BASELINE else "-"),
         )
     console.print(table)
     note = results["config"]["generator_note"]

@@ -11,6 +11,22 @@ from kerasaug.images import for_each, in_chunks, make, to_float
 from kerasaug.models.generative import GenerativeModel
 
 
+def reparameterized(mean: tf.Tensor, log_variance: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+    """Draws from a diagonal normal distribution in a way that gradients pass through.
+
+    Section 2.4 of Kingma and Welling 2014, "Auto-Encoding Variational Bayes" (arXiv 1312.6114).
+
+    Args:
+        mean: float32 (n, d).
+        log_variance: Natural logarithm of the variance, float32 (n, d).
+        noise: From the standard normal distribution, float32 (n, d).
+
+    Returns:
+        float32 (n, d).
+    """
+    return mean + tf.exp(0.5 * log_variance) * noise
+
+
 class EncodingModel(GenerativeModel):
     """A generative model that also finds the codes of images; see `GenerativeModel`."""
 

@@ -123,22 +123,6 @@ class ClassProjection(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("kerasaug")
-class Reparameterization(keras.layers.Layer):
-    """Draws from a diagonal normal distribution in a way that gradients pass through.
-
-    Section 2.4 of Kingma and Welling 2014, "Auto-Encoding Variational Bayes" (arXiv 1312.6114).
-
-    Input shape: mean, natural logarithm of the variance, and standard normal noise, (n, d) each.
-
-    Output shape: (n, d).
-    """
-
-    def call(self, mean, log_variance, noise):
-        """Scales the noise by the standard deviation and adds the mean."""
-        return mean + keras.ops.exp(0.5 * log_variance) * noise
-
-
-@keras.saving.register_keras_serializable("kerasaug")
 class FadeIn(keras.layers.Layer):
     """Blends the enlarged output of the coarser blocks into that of a new, finer one.
 

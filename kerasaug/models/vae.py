@@ -6,8 +6,7 @@ import tensorflow as tf
 
 from kerasaug.errors import InputError
 from kerasaug.models import losses, networks
-from kerasaug.models.encoding import EncodingModel
-from kerasaug.models.layers import Reparameterization
+from kerasaug.models.encoding import EncodingModel, reparameterized
 
 CODE_MEMORY = 0.99
 SMALLEST_VARIANCE = 1e-3
@@ -64,7 +63,6 @@ class VAE(EncodingModel):
         told = num_classes if self.conditional else None
         self.encoder = networks.build_encoder(image_shape, told, latent_dim, width)
         self.decoder = self._build_decoder(told)
-        self.reparameterization = Reparameterization(dtype="float32")
         if not self.conditional:
             self._add_code_statistics(num_classes or 1)
         self.built = True
@@ -95,7 +93,7 @@ class VAE(EncodingModel):
         noise = self._draw_latents(tf.shape(images)[0], self._step_seed())
         with tf.GradientTape() as tape:
             mean, log_variance = self.encoder([images, labels], training=True)
-            latents = self.reparameterization(mean, log_variance, noise)
+            latents = reparameterized(mean, log_variance, noise)
             logits = self.decoder([latents, labels], training=True)
             reconstruction = tf.reduce_mean(losses.reconstruction_loss(images, logits))
             divergence = tf.reduce_mean(losses.kl_divergence(mean, log_variance))

@@ -5,8 +5,7 @@ import tensorflow as tf
 
 from kerasaug.errors import InputError
 from kerasaug.models import averaging, losses, networks, replicas
-from kerasaug.models.encoding import EncodingModel
-from kerasaug.models.layers import Reparameterization
+from kerasaug.models.encoding import EncodingModel, reparameterized
 from kerasaug.models.wgan import WGAN
 
 
@@ -60,7 +59,6 @@ class VAEWGAN(WGAN, EncodingModel):
             self.image_shape, self.num_classes, self.latent_dim, self.width
         )
         self.ema_encoder = averaging.averaged(self.encoder)
-        self.reparameterization = Reparameterization(dtype="float32")
 
     @property
     def codes_are_styles(self):
@@ -77,7 +75,7 @@ class VAEWGAN(WGAN, EncodingModel):
         count = tf.shape(images)[0]
         noise = self._draw_latents(count, noise_seed)
         mean, log_variance = self.encoder([images, labels], training=True)
-        codes = self.reparameterization(mean, log_variance, self._draw_latents(count, code_seed))
+        codes = reparameterized(mean, log_variance, self._draw_latents(count, code_seed))
         choice = replicas.uniform((count, 1), choice_seed)
         return tf.where(choice < self.code_share, tf.roll(codes, 1, axis=0), noise)
 
@@ -85,7 +83,7 @@ class VAEWGAN(WGAN, EncodingModel):
         """See `AdversarialModel.further_losses`: those of an autoencoder."""
         mean, log_variance = self.encoder([images, labels], training=True)
         noise = self._draw_latents(tf.shape(images)[0], seed)
-        codes = self.reparameterization(mean, log_variance, noise)
+        codes = reparameterized(mean, log_variance, noise)
         progress = self._spread(self.progress(), codes)
         rebuilt = self.generator([codes, labels, progress], training=True)
         distance = tf.reduce_mean(losses.reconstruction_distance(images, rebuilt))
