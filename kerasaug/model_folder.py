@@ -77,6 +77,7 @@ class ModelFolder:
                 raise InputError(f"{self.run_file} {what} {place}")
         config, dataset = run["config"], run["dataset"]
         names, warnings = dataset["class_names"], run.get("warnings", {})
+        fidelity = run.get("fidelity") or {"classes": {}}
         for place, fits in (
             (
                 "dataset.class_names",
@@ -86,6 +87,7 @@ class ModelFolder:
             ("dataset.image_shape", _all(int, dataset["image_shape"])),
             ("config.seed", 0 <= config["seed"] < 2**31),
             ("config.keep", _all((int, float), config["keep"].values())),
+            ("fidelity", isinstance(_entry(fidelity, "classes"), dict)),
             ("warnings", isinstance(warnings, dict) and _all(str, warnings.values())),
         ):
             if not fits:

@@ -18,7 +18,8 @@ class SavedGenerator(ExportedGenerator):
     Attributes:
         class_names: Names in the order of the labels; None for a SavedModel away from its folder,
             whose classes have numbers alone.
-        unmeasured: Names of the classes whose images were never held against real ones.
+        unmeasured: Names of the classes whose images were never held against real ones; empty where
+            that is not known.
         makes: The one class that it makes whatever it is asked for; None if it makes several, or
             if, away from its folder, that is not known.
 

@@ -77,6 +77,20 @@ def print_notes(dataset: Any, most: int = 3) -> None:
         click.echo(printable(f"Note: {note.text}{': ' if shown else ''}{shown}{rest}"))
 
 
+def warn_of_few_tests(dataset: Any) -> None:
+    """Says before any work is done that there will be no verdict, if so.
+
+    Args:
+        dataset: An `ImageDataset`, reduced.
+    """
+    from kerasaug.provenance import describe
+    from kerasaug.study.results import few_tests
+
+    warning = few_tests(describe(dataset))
+    if warning:
+        click.echo(printable(f"Note: {warning}"))
+
+
 def check_output(path: Path | None) -> None:
     """Refuses an output path where no folder can be made, before anything slow begins.
 

@@ -227,9 +227,8 @@ def data_options(command: Any) -> Any:
 
     @functools.wraps(command)
     def collecting(dataset, keep, rare, image_size, aspect, test_split, **others):
-        keep, image_size = parse_keep(keep), parse_image_size(image_size)
-        data = DataOptions(dataset, keep, rare, image_size, aspect, test_split)
-        return command(data, **others)
+        keep, size = parse_keep(keep), parse_image_size(image_size)
+        return command(DataOptions(dataset, keep, rare, size, aspect, test_split), **others)
 
     for option in reversed(_DATA_OPTIONS):
         collecting = option(collecting)

@@ -40,6 +40,7 @@ def describe(loaded: data_options.Loaded) -> None:
         tests = dataset.test_counts[class_id]
         click.echo(f"{name:<{name_width}} {count:>7} {bar}{mark} (and {tests} to test)")
     common.print_notes(dataset, most=1000)
+    common.warn_of_few_tests(dataset)
     try:
         sources.check_classes(dataset)
     except InputError as error:

@@ -65,9 +65,7 @@ Examples (installed from a wheel, the command is kerasaug-evaluate):
 
 @click.command(epilog=EPILOG)
 @data_options.data_options
-@click.option(
-    "--arms", "listed", metavar="LIST", show_default="preset's", help="What to compare; see below."
-)
+@click.option("--arms", "listed", metavar="LIST", show_default="preset's", help="See below.")
 @click.option(
     "--seeds",
     type=click.IntRange(1),
@@ -215,6 +213,7 @@ def evaluate(
     shown["share"] = _OWN_SHARES if share is None else share
     common.print_config(shown)
     common.print_notes(loaded.dataset)
+    common.warn_of_few_tests(study.generators.reduced(0))
     if dry_run:
         return
     try:

@@ -59,14 +59,12 @@ def generate(model, label, count, seed, balance, to, originals, output, dry_run)
         raise InputError(f"MODEL {model}: there is no such folder")
     if (label is None) == (balance is None):
         raise InputError("accepted is either --label CLASS or --balance FOLDER")
-    for option, value, mode in (
-        ("--to", to, balance),
-        ("--originals", originals, balance),
-        ("--count", count, label),
-    ):
-        if value is not None and mode is None:
-            with_what = "--label" if option == "--count" else "--balance"
-            raise InputError(f"{option} {value}: goes together with {with_what} alone")
+    mode, others = "--label", {"--count": count}
+    if balance is None:
+        mode, others = "--balance", {"--to": to, "--originals": originals}
+    for option, value in others.items():
+        if value is not None:
+            raise InputError(f"{option} {value}: goes together with {mode} alone")
     common.check_writable(output)
     quiet_tensorflow()
     from kerasaug import balancing, drawn_images

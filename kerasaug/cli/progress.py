@@ -1,5 +1,6 @@
 """A progress bar with losses; plain lines where there is no terminal."""
 
+import datetime
 import threading
 
 import rich.console
@@ -64,8 +65,9 @@ class Progress(Follower):
             before = task.completed // part
             self.bar.advance(self.task, units)
             if task.completed // part > before and not self.console.is_terminal:
-                left = rich.progress.TimeRemainingColumn().render(task)
-                self.say(f"{left} left  {task.description}  {task.fields['losses']}".strip())
+                left = task.time_remaining
+                known = "" if left is None else f"{datetime.timedelta(seconds=left)} left  "
+                self.say(f"{known}{task.description}  {task.fields['losses']}".strip())
 
     def describe(self, description: str) -> None:
         """Says what is being done where no training moves the bar.

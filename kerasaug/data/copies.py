@@ -113,10 +113,8 @@ def noted(dataset: ImageDataset) -> ImageDataset:
     for split, stream in splits.items():
         seen[split] = look(stream, dataset.class_names, split)
         _, copies, doubtful = parted(seen[split])
-        for images, what in (
-            (copies, "are copies of others"),
-            (doubtful, "stand under two classes"),
-        ):
+        parts = {"are copies of others": copies, "stand under two classes": doubtful}
+        for what, images in parts.items():
             if images:
                 text = f"{len(images)} {split} images {what}"
                 found.append(Note(text, tuple(image.name for image in images)))

@@ -290,22 +290,6 @@ class ImageDataset:
         found = streams.decoded(part.as_stream(), part.decode)
         return streams.collect(found if most is None else found.take(most))[0]
 
-    def first_of_each(self, most: int) -> tuple[np.ndarray, np.ndarray]:
-        """The first training images of every class, read in one pass.
-
-        Args:
-            most: Images of a class.
-
-        Returns:
-            uint8 images (n, height, width, channels) and int32 labels (n,), class by class.
-        """
-        if self.held is None:
-            return streams.first_of_each(self.train, most, self.num_classes)
-        classes = range(self.num_classes)
-        chosen = [np.flatnonzero(self.train_labels == class_id)[:most] for class_id in classes]
-        positions = np.concatenate(chosen)
-        return self.held.at(positions).read(), self.train_labels[positions]
-
     def batches(
         self,
         batch_size: int,

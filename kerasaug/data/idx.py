@@ -47,8 +47,7 @@ def read(folder: Path) -> ImageDataset:
             if key in found:
                 raise InputError(f"{folder} holds both {found[key].name} and {entry.name}")
             found[key] = entry
-    has_test = any(split == "test" for split, _ in found)
-    splits = SPLITS if has_test else SPLITS[:1]
+    splits = SPLITS if any(split == "test" for split, _ in found) else SPLITS[:1]
     for split in splits:
         for kind in ("images", "labels"):
             if (split, kind) not in found:

@@ -111,7 +111,7 @@ def verdict(differences: Mapping[str, Mapping[str, float | None]]) -> str:
     The rule: an arm *helps* if the interval of its paired difference in the rare classes' F1 lies
     above 0 and the mean of its balanced accuracy is not lower by more than 0.001. It *hurts* if the
     interval of the difference in F1 lies below 0, or that in balanced accuracy below -0.001. Else
-    there is *no evidence*, as with a single repetition.
+    there is *no evidence*, as where there are no intervals.
 
     Args:
         differences: `paired_difference` of the two arms for each of `METRICS`.

@@ -46,7 +46,7 @@ def summarise(
         for name in config["arms"]
         if any(trial["arm"] == name for trial in trials)
     }
-    enough = min(data["test_counts"][c] for c in data["rare_classes"]) >= FEW_TESTS
+    enough = few_tests(data) is None
     references = [name for name in by_arm if arms.parse(name).model is None]
     summaries = {}
     for name, own in by_arm.items():
@@ -76,6 +76,25 @@ def summarise(
         "fidelity": fidelity or {},
         "failures": list(failures),
     }
+
+
+def few_tests(data: dict[str, Any]) -> str | None:
+    """Says that there are too few test images for a verdict.
+
+    Args:
+        data: What `provenance.describe` says of the data.
+
+    Returns:
+        The beginning of a sentence; None if there are enough of every rare class.
+    """
+    fewest = min(data["rare_classes"], key=lambda class_id: data["test_counts"][class_id])
+    tests = data["test_counts"][fewest]
+    if tests >= FEW_TESTS:
+        return None
+    return (
+        f"There {'is' if tests == 1 else 'are'} but {tests} test image{'s' * (tests != 1)} of "
+        f"{data['class_names'][fewest]}: too few for a verdict, which takes {FEW_TESTS}"
+    )
 
 
 class Headlines(NamedTuple):
@@ -133,15 +152,9 @@ def headlines(results: dict[str, Any]) -> Headlines:
         sentences.insert(
             0, f"Of {held} arms with generated images, {names} {verb} shown to beat the control."
         )
-    fewest = min(data["rare_classes"], key=lambda class_id: data["test_counts"][class_id])
-    tests = data["test_counts"][fewest]
-    if tests < FEW_TESTS:
-        sentences.insert(
-            0,
-            f"There {'is' if tests == 1 else 'are'} but {tests} test image{'s' * (tests != 1)} of "
-            f"{data['class_names'][fewest]}: too few to tell anything by. All that follows may be "
-            "chance.",
-        )
+    warning = few_tests(data)
+    if warning:
+        sentences.insert(0, f"{warning}. All that follows may be chance.")
     if BASELINE in found:
         recall = found[BASELINE]["summary"]["rare_recall"]["mean"]
         sentences.append(
@@ -288,6 +301,6 @@ def _sentence(name: str, arm: dict[str, Any], other: str) -> str:
 
 def _with_interval(value: dict[str, float | None]) -> str:
     if value["low"] is None:
-        return f"{value['difference']:+.3f} (no interval)"
+        return f"{value['difference']:+.3f} (no interval: one repetition, or too few test images)"
     interval = f"{value['low']:+.3f} to {value['high']:+.3f}"
     return f"{value['difference']:+.3f} (95 % interval {interval})"

@@ -6,6 +6,7 @@ import keras
 import pytest
 
 from kerasaug.presets import GeneratorPreset
+from kerasaug.study import results
 from kerasaug.study.config import StudyConfig
 from kerasaug.study.runner import Study
 
@@ -39,4 +40,6 @@ def eagerly():
                 return real(model, *arguments, **options)
 
             patch.setattr(keras.Model, name, call)
+        # The tiny data set has no more.
+        patch.setattr(results, "FEW_TESTS", 20)
         yield

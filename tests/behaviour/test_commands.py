@@ -1,6 +1,7 @@
 """The commands, end to end: what they leave behind, and what they say to a user's mistake."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -181,6 +182,7 @@ def test_train_gan_leaves_a_saved_model_that_makes_images(script, call, capfd, t
     arguments = ["--model", "wgan", "--keep", "5=54", "--preset", "smoke", "--output", folder]
     done = script("train-gan", *arguments)
     assert done.returncode == 0, done.stderr
+    assert re.search(r"\d+%  0:\d\d:\d\d.* left  wgan  critic_loss", done.stderr)
     sample = tf.saved_model.load(str(folder / "generator")).signatures["serving_default"]
 
     def draw(seed):

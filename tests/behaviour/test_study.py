@@ -133,6 +133,9 @@ def test_a_trial_that_fails_does_not_stop_the_others(tiny, tmp_path, monkeypatch
     assert results["failures"] == [failure]
     assert [len(arm["trials"]) for arm in results["arms"].values()] == [2, 1, 2]
     assert results["arms"]["oversample"]["verdict"] == "no evidence"
+    intervals = [results["arms"][arm]["versus"]["none"]["rare_f1"]["low"] for arm in arms[1:]]
+    assert intervals[0] is None
+    assert intervals[1] is not None
     assert "oversample, seed 1" in (tmp_path / "report.html").read_text()
     assert "Traceback" in (tmp_path / "failures.txt").read_text()
     monkeypatch.undo()

@@ -47,6 +47,7 @@ def rows(folder):
 
 def test_a_bare_saved_model_draws_what_the_model_draws(model, saved):
     found = SavedGenerator(saved)
+    assert found.unmeasured == set()
     assert found.image_shape == SHAPE
     np.testing.assert_array_equal(found.generate(5, 1, seed=7), model.generate(5, 1, seed=7))
 
