@@ -83,10 +83,10 @@ def warn_of_few_tests(dataset: Any) -> None:
     Args:
         dataset: An `ImageDataset`, reduced.
     """
-    from kerasaug.provenance import describe
     from kerasaug.study.results import few_tests
 
-    warning = few_tests(describe(dataset))
+    names = ("class_names", "test_counts", "rare_classes")
+    warning = few_tests({name: getattr(dataset, name) for name in names})
     if warning:
         click.echo(printable(f"Note: {warning}"))
 

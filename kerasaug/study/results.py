@@ -82,7 +82,8 @@ def few_tests(data: dict[str, Any]) -> str | None:
     """Says that there are too few test images for a verdict.
 
     Args:
-        data: What `provenance.describe` says of the data.
+        data: What `provenance.describe` says of the data, or of it `class_names`, `test_counts` and
+            `rare_classes`.
 
     Returns:
         The beginning of a sentence; None if there are enough of every rare class.

@@ -29,17 +29,17 @@ def run(tiny, output, **changes):
 
 
 @pytest.fixture(scope="module")
-def eagerly():
-    """Trainings of a few steps are done long before their graph is traced."""
+def small():
+    """Makes studies of the tiny data set fast, and its few test images enough for a verdict."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("fit", "predict"):
             real = getattr(keras.Model, name)
 
+            # Trainings of a few steps are done long before their graph is traced.
             def call(model, *arguments, real=real, **options):
                 model.run_eagerly = True
                 return real(model, *arguments, **options)
 
             patch.setattr(keras.Model, name, call)
-        # The tiny data set has no more.
         patch.setattr(results, "FEW_TESTS", 20)
         yield

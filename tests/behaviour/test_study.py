@@ -6,7 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
-from small_study import CONFIG, eagerly, run  # noqa: F401
+from small_study import CONFIG, run, small  # noqa: F401
 
 from kerasaug import drawn_images, training
 from kerasaug.cli import evaluate, train_gan
@@ -15,7 +15,7 @@ from kerasaug.study import generators, report, tasks, trial
 from kerasaug.study.runner import Study
 from kerasaug.study.tasks import TRIAL, Task
 
-pytestmark = pytest.mark.usefixtures("eagerly")
+pytestmark = pytest.mark.usefixtures("small")
 
 
 def without_seconds(results):

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from small_study import CONFIG, eagerly, run  # noqa: F401
+from small_study import CONFIG, run, small  # noqa: F401
 
 from kerasaug import fitting, training
 from kerasaug.data.streams import collect
@@ -17,7 +17,7 @@ from kerasaug.study.config import Follower
 from kerasaug.study.runner import Study
 from kerasaug.study.tasks import TRIAL, Task
 
-pytestmark = pytest.mark.usefixtures("eagerly")
+pytestmark = pytest.mark.usefixtures("small")
 
 
 def test_a_form_has_a_share_of_its_own_unless_another_is_asked_for(tiny, tmp_path):
