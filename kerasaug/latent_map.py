@@ -28,7 +28,7 @@ def write(model: EncodingModel, dataset: ImageDataset, folder: Path) -> None:
         dataset: The imbalanced data; at most 500 images of a class are drawn.
         folder: Where `train.png`, `test.png` and `plane.png` go.
     """
-    images, labels = first_of_each(dataset.train, MOST_POINTS, dataset.num_classes)
+    images, labels = dataset.first_of_each(MOST_POINTS)
     codes, _ = model.encode(images, labels)
     test_images, test_labels = first_of_each(dataset.test, MOST_POINTS, dataset.num_classes)
     test_codes, _ = model.encode(test_images, test_labels)

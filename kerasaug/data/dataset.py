@@ -241,6 +241,19 @@ class ImageDataset:
         """
         return self._keep(np.flatnonzero(~np.isin(self.indices, indices)))
 
+    def first_of_each(self, most: int) -> tuple[np.ndarray, np.ndarray]:
+        """Reads the first training images of every class, and decodes no other.
+
+        Args:
+            most: Images of a class.
+
+        Returns:
+            uint8 images (n, height, width, channels) and int32 labels (n,), class by class.
+        """
+        chosen = [np.flatnonzero(self.train_labels == c)[:most] for c in range(self.num_classes)]
+        few = self._keep(np.sort(np.concatenate(chosen)))
+        return streams.first_of_each(few.train, most, self.num_classes)
+
     def cache(self, most_bytes: int = MOST_CACHED) -> "ImageDataset":
         """Reads all splits once and keeps the decoded images in memory, if they are not too large.
 
