@@ -170,11 +170,12 @@ def test_what_is_larger_than_the_limit_is_not_kept_in_memory(streamed):
     assert streamed.cache(most_bytes=size).held is not None
 
 
-def test_the_first_images_of_every_class_are_taken(tiny):
+def test_the_first_images_of_every_class_are_taken(tiny, streamed):
     images, labels = collect(tiny.train)
     found, their_labels = first_of_each(tiny.train, 3, 3)
-    for mine, theirs in zip(tiny.first_of_each(3), (found, their_labels), strict=True):
-        np.testing.assert_array_equal(mine, theirs)
+    for dataset in (tiny, streamed):
+        for mine, theirs in zip(dataset.first_of_each(3), (found, their_labels), strict=True):
+            np.testing.assert_array_equal(mine, theirs)
     assert np.bincount(their_labels).tolist() == [3, 3, 3]
     for class_id in range(3):
         np.testing.assert_array_equal(
