@@ -21,7 +21,7 @@ from kerasaug.cli.progress import Progress  # noqa: E402
 folder, preset = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "quick"
 images = ka.data.load(folder)
 for note in images.notes:
-    print(note.text)
+    print(note.text, *note.items[:3], sep="; ")
 rare = images.rare_classes[0]
 print("Images per class:", dict(zip(images.class_names, images.class_counts, strict=True)))
 

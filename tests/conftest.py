@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 import importlib
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
 from kerasaug import data  # noqa: E402
+from kerasaug.data import catalog  # noqa: E402
 
 SIDE = 8
 COUNTS = (40, 40, 12)
@@ -44,6 +46,14 @@ def streamed(tiny):
     images, labels = tiny.held.pixels, tiny.train_labels
     records = tf.data.Dataset.from_tensor_slices((images, labels))
     return dataclasses.replace(tiny, records=records, held=None)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def mnist_is_read_once():
+    """Reading it takes three seconds, which many tests do for the sake of something else."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(catalog, "read", functools.cache(catalog.read))
+        yield
 
 
 @pytest.fixture(autouse=True)

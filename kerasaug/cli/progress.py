@@ -11,7 +11,6 @@ from kerasaug.study.config import Follower
 from kerasaug.wording import printable
 
 LINES_WITHOUT_TERMINAL = 20
-STARTING = "starting"
 
 
 class Progress(Follower):
@@ -39,7 +38,7 @@ class Progress(Follower):
             expand=True,
             disable=not self.console.is_terminal,
         )
-        self.task = self.bar.add_task(STARTING, total=total, losses="")
+        self.task = self.bar.add_task("starting", total=total, losses="")
 
     def __enter__(self) -> "Progress":
         """Begins to draw."""
@@ -59,9 +58,6 @@ class Progress(Follower):
         task = self.bar.tasks[0]
         part = max(1.0, task.total / LINES_WITHOUT_TERMINAL)
         with self.lock:  # Every worker has a thread here.
-            if task.description == STARTING:
-                # Workers say how far they are, and not with what.
-                self.describe("training")
             before = task.completed // part
             self.bar.advance(self.task, units)
             if task.completed // part > before and not self.console.is_terminal:

@@ -24,13 +24,9 @@ def crop_rotate(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         >>> crop_rotate(tf.zeros((3, 28, 28, 1), tf.uint8), seed=tf.constant([0, 0])).shape
         TensorShape([3, 28, 28, 1])
     """
-    seeds = tf.random.split(seed, 3)
-    count = tf.shape(images)[0]
-    side = tf.random.stateless_uniform((count,), seeds[0], 0.85, 1.0)
+    angle, side, shift = _draw(images, seed, 10.0, (0.85, 1.0), 0.5)
     # The window may move as far as its edge meets the image's.
-    shift = tf.random.stateless_uniform((count, 2), seeds[1], -0.5, 0.5) * (1.0 - side)[:, None]
-    angle = _radians(tf.random.stateless_uniform((count,), seeds[2], -10.0, 10.0))
-    return _transform(images, angle, side, shift)
+    return _transform(images, angle, side, shift * (1.0 - side)[:, None])
 
 
 def affine(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
@@ -47,12 +43,7 @@ def affine(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         >>> affine(tf.zeros((3, 28, 28, 1), tf.uint8), seed=tf.constant([0, 0])).shape
         TensorShape([3, 28, 28, 1])
     """
-    seeds = tf.random.split(seed, 3)
-    count = tf.shape(images)[0]
-    side = tf.random.stateless_uniform((count,), seeds[0], 0.88, 1.12)
-    shift = tf.random.stateless_uniform((count, 2), seeds[1], -0.1, 0.1)
-    angle = _radians(tf.random.stateless_uniform((count,), seeds[2], -11.0, 11.0))
-    return _transform(images, angle, side, shift)
+    return _transform(images, *_draw(images, seed, 11.0, (0.88, 1.12), 0.1))
 
 
 def shift(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
@@ -66,10 +57,8 @@ def shift(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         uint8 tensor of the same shape.
     """
     count = tf.shape(images)[0]
-    still, whole = tf.zeros((count,)), tf.ones((count,))
-    return _transform(
-        images, still, whole, tf.random.stateless_uniform((count, 2), seed, -0.05, 0.05)
-    )
+    shift = tf.random.stateless_uniform((count, 2), seed, -0.05, 0.05)
+    return _transform(images, tf.zeros((count,)), tf.ones((count,)), shift)
 
 
 def flip_shift(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
@@ -97,6 +86,14 @@ AUGMENTATIONS = {
 
 def _radians(degrees: tf.Tensor) -> tf.Tensor:
     return degrees * (math.pi / 180.0)
+
+
+def _draw(images, seed, degrees, sides, most):
+    """What `_transform` takes, at random: angles, sides, and shifts of at most `most`."""
+    count, seeds = tf.shape(images)[0], tf.random.split(seed, 3)
+    side = tf.random.stateless_uniform((count,), seeds[0], *sides)
+    shift = tf.random.stateless_uniform((count, 2), seeds[1], -most, most)
+    return _radians(tf.random.stateless_uniform((count,), seeds[2], -degrees, degrees)), side, shift
 
 
 def _transform(images: tf.Tensor, angle: tf.Tensor, side: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:

@@ -142,37 +142,19 @@ def _network_reaches(builder: tfds.core.DatasetBuilder) -> bool:
 def _records_and_labels(
     builder: tfds.core.DatasetBuilder, split: str
 ) -> tuple[tf.data.Dataset, np.ndarray]:
-    records = _records(builder, split)
-    if builder.info.splits[split].num_bytes > MOST_KEPT:
-        return records, _labels(builder, split)
-    # Reading takes longer than decoding, so small files are read once.
-    images, labels = streams.collect(records)
-    return tf.data.Dataset.from_tensor_slices((images, labels)), labels
-
-
-def _records(builder: tfds.core.DatasetBuilder, split: str) -> tf.data.Dataset:
-    """Undecoded images and their labels."""
+    """Undecoded images as a stream with their labels, and the labels."""
     stream = builder.as_dataset(
         split=split,
         as_supervised=True,
         decoders={"image": tfds.decode.SkipDecoding()},
-        read_config=_in_order(),
+        # Reading one shard after the other makes a position in the stream name an image.
+        read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
         shuffle_files=False,
     )
-    return stream.map(lambda record, label: (record, tf.cast(label, tf.int32)))
-
-
-def _labels(builder: tfds.core.DatasetBuilder, split: str) -> np.ndarray:
-    undecoded = builder.as_dataset(
-        split=split,
-        decoders=tfds.decode.PartialDecoding({"label": True}),
-        read_config=_in_order(),
-        shuffle_files=False,
-    )
-    batches = undecoded.batch(4096).as_numpy_iterator()
-    return np.concatenate([batch["label"] for batch in batches]).astype(np.int32)
-
-
-def _in_order() -> tfds.ReadConfig:
-    # Reading one shard after the other makes a position in the stream name an image.
-    return tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
+    records = stream.map(lambda record, label: (record, tf.cast(label, tf.int32)))
+    if builder.info.splits[split].num_bytes > MOST_KEPT:
+        labels = records.map(lambda _, label: label).batch(streams.READ_BATCH)
+        return records, np.concatenate(list(labels.as_numpy_iterator()))
+    # Reading takes longer than decoding, so small files are read once.
+    images, labels = streams.collect(records)
+    return tf.data.Dataset.from_tensor_slices((images, labels)), labels

@@ -297,11 +297,8 @@ class ImageDataset:
         Returns:
             uint8 array (n, height, width, channels).
         """
-        if self.held is not None:
-            return self.held.at(np.flatnonzero(self.train_labels == class_id)[:most]).read()
-        part = mixture.of_class(self, class_id)
-        found = streams.decoded(part.as_stream(), part.decode)
-        return streams.collect(found if most is None else found.take(most))[0]
+        few = self._keep(np.flatnonzero(self.train_labels == class_id)[:most])
+        return streams.collect(few.train)[0] if few.held is None else few.held.read()
 
     def batches(
         self,

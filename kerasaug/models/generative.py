@@ -12,7 +12,8 @@ import tensorflow as tf
 from kerasaug.errors import InputError
 from kerasaug.files import atomic
 from kerasaug.images import make, to_uint8
-from kerasaug.models import networks, replicas
+from kerasaug.limits import SMALLEST_SIDE
+from kerasaug.models import replicas
 
 
 class SavedMean(keras.metrics.Mean):
@@ -67,7 +68,10 @@ class GenerativeModel(keras.Model, abc.ABC):
         seed: int = 0,
         **kwargs,
     ):
-        networks.check_image_shape(image_shape)
+        if min(image_shape[:2]) < SMALLEST_SIDE:
+            raise InputError(
+                f"`image_shape` must have sides >= {SMALLEST_SIDE}. Received: {image_shape}"
+            )
         super().__init__(**kwargs)
         height, width, channels = image_shape
         self.image_shape = (height, width, channels)

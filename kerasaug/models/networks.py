@@ -8,27 +8,10 @@ import math
 
 import keras
 
-from kerasaug.errors import InputError
-from kerasaug.limits import SMALLEST_SIDE
 from kerasaug.models.layers import ClassProjection, LeakyReLU, PixelNormalization
 
 MAX_CHANNELS = 256
 COARSEST_SIDE = 7
-
-
-def check_image_shape(image_shape: tuple[int, int, int]) -> None:
-    """Refuses images too small to be halved.
-
-    Args:
-        image_shape: `(height, width, channels)`.
-
-    Raises:
-        InputError: If a side is below 8.
-    """
-    if min(image_shape[:2]) < SMALLEST_SIDE:
-        raise InputError(
-            f"`image_shape` must have sides >= {SMALLEST_SIDE}. Received: {image_shape}"
-        )
 
 
 def sizes(image_shape: tuple[int, int, int]) -> list[tuple[int, int]]:
@@ -136,26 +119,6 @@ def with_class(features, labels, num_classes: int | None):
     return keras.layers.Concatenate()([features, embedding])
 
 
-def score(features, labels, num_classes: int | None, dim: int):
-    """A critic's last layers: one score, with a projection on the class if there are classes.
-
-    Args:
-        features: Keras tensor (n, d).
-        labels: Keras tensor (n,), int.
-        num_classes: How many classes there are, or None.
-        dim: Length of the vectors that features and classes are compared in.
-
-    Returns:
-        float32 Keras tensor (n, 1).
-    """
-    # A constant added to every score changes no loss of a Wasserstein GAN: no bias.
-    scores = keras.layers.Dense(1, use_bias=False)(features)
-    if num_classes is not None:
-        projected = keras.layers.Dense(dim, use_bias=False)(features)
-        scores += ClassProjection(num_classes)(projected, labels)
-    return keras.layers.Activation("linear", dtype="float32")(scores)
-
-
 def build_generator(
     image_shape: tuple[int, int, int], num_classes: int | None, latent_dim: int, width: int
 ) -> keras.Model:
@@ -208,6 +171,8 @@ def build_critic(
 ) -> keras.Model:
     """Makes a network from `[images, labels, progress]` to scores: the generator's mirror image.
 
+    If there are classes, a projection on the class is part of the score.
+
     Args:
         image_shape: `(height, width, channels)`.
         num_classes: How many classes it is told apart, or None.
@@ -220,6 +185,11 @@ def build_critic(
     images = keras.Input(image_shape, name="images")
     labels = keras.Input((), dtype="int32", name="labels")
     features = convolve_down(images, image_shape, width)
-    scores = score(features, labels, num_classes, latent_dim)
+    # A constant added to every score changes no loss of a Wasserstein GAN: no bias.
+    scores = keras.layers.Dense(1, use_bias=False)(features)
+    if num_classes is not None:
+        projected = keras.layers.Dense(latent_dim, use_bias=False)(features)
+        scores += ClassProjection(num_classes)(projected, labels)
+    scores = keras.layers.Activation("linear", dtype="float32")(scores)
     progress = keras.Input((), name="progress")
     return keras.Model([images, labels, progress], scores, name="critic")

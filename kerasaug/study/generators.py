@@ -126,19 +126,18 @@ class Generators:
             measure=None if maps else lambda *given: self._get_judge(follower).measure(*given),
         )
 
-    def fidelity(self, model: str, seed: int) -> dict[str, Any] | None:
-        """How good the images of a repetition's generator are.
-
-        Args:
-            model: See `folder_of`.
-            seed: Number of the repetition.
+    def fidelity(self) -> dict[str, list[dict[str, Any] | None]]:
+        """How good the images of the generators are.
 
         Returns:
-            What `Judge.measure` said when it was trained; None if it was not asked, or if the
-            generator was removed since.
+            By model, what `Judge.measure` said of each repetition's, or of the given one, when it
+            was trained; None if it was not asked, or if the generator was removed since.
         """
-        run = self.folder_of(model, seed).read_run()
-        return None if run is None else run.get("fidelity")
+        seeds = range(1 if self.given else self.config.seeds)
+        return {
+            model: [(self.folder_of(model, s).read_run() or {}).get("fidelity") for s in seeds]
+            for model in self.config.models
+        }
 
     def note(self) -> str | None:
         """Says in a sentence which images the generators saw; None if no arm needs one."""

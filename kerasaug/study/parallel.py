@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import json
 import os
 import secrets
 import threading
@@ -27,6 +28,9 @@ not depend on the number of jobs, or of processors, need a fixed number of threa
 
 MOST_JOBS = 8
 """Each takes about a gigabyte."""
+
+LONGEST_STEP = 2**16
+"""Bytes of what a worker says of a step."""
 
 
 class Failure(NamedTuple):
@@ -169,12 +173,12 @@ def work_here(
 
 
 class _Remote(Follower):
-    """A follower in a worker: sends how far it is to the process that shows it."""
+    """A follower in a worker: sends what it does and how far it is to the process that shows it."""
 
     LEAST = 10.0
 
     def __init__(self, channel):
-        self.connection, self.owed = None, 0.0
+        self.connection, self.owed, self.does = None, 0.0, ("training", {})
         if channel is not None:
             address, key = channel
             self.connection = Client(address, authkey=key)
@@ -184,8 +188,9 @@ class _Remote(Follower):
             with self.connection:
                 self._send()
 
-    def say(self, line):
-        """Lines are said where the results are read."""
+    def step(self, description, losses, units):
+        self.does = description, {name: float(loss) for name, loss in losses.items()}
+        self.advance(units)
 
     def advance(self, units):
         self.owed += units
@@ -195,13 +200,13 @@ class _Remote(Follower):
     def _send(self):
         # A task that is done is none the worse for nobody hearing of it.
         with contextlib.suppress(OSError):
-            self.connection.send_bytes(repr(float(self.owed)).encode())
+            self.connection.send_bytes(json.dumps([*self.does, float(self.owed)]).encode())
         self.owed = 0.0
 
 
 @contextlib.contextmanager
 def _progress_channel(follower: Follower, scheduler: str | None) -> Iterator[Any]:
-    """Listens to workers of this machine, which send the units of work that they have done."""
+    """Listens to workers of this machine, which send the steps that they have taken."""
     if scheduler is not None:
         yield None
         return
@@ -217,7 +222,7 @@ def _progress_channel(follower: Follower, scheduler: str | None) -> Iterator[Any
         def hear(connection):
             with contextlib.suppress(EOFError, OSError), connection:
                 while True:
-                    follower.advance(float(connection.recv_bytes(64)))
+                    follower.step(*json.loads(connection.recv_bytes(LONGEST_STEP)))
 
         threading.Thread(target=accept, daemon=True).start()
         yield listener.address, key

@@ -62,6 +62,7 @@ def render(results: dict[str, Any], figures: Path) -> str:
         headlines=summary.headlines(results),
         baseline=BASELINE,
         metric_names=metrics.NAMES,
+        verdict=metrics.verdict,
         rare=[data["class_names"][class_id] for class_id in data["rare_classes"]],
         described={name: describe_arm(name) for name in results["arms"]},
         kept_shares=_kept_shares(results),

@@ -108,7 +108,7 @@ class Study:
             {**self.config.as_dict(), "generator_note": self.generators.note()},
             provenance.describe(self.generators.reduced(0)),
             trials,
-            self._fidelity(),
+            self.generators.fidelity(),
             self.tasks.choices.augmentation(),
             self.tasks.choices.adjustment(),
             [{"task": str(each.task), "error": each.error} for each in failures],
@@ -168,14 +168,6 @@ class Study:
         if not isinstance(kept, dict) or kept.get("precision") not in precision.POLICIES:
             raise InputError(f"--output {self.output}: its run.json is damaged")
         return kept
-
-    def _fidelity(self) -> dict[str, list[dict[str, Any] | None]]:
-        """By model, what the judge said of the generator of every repetition."""
-        seeds = range(1 if self.generators.given is not None else self.config.seeds)
-        return {
-            model: [self.generators.fidelity(model, seed) for seed in seeds]
-            for model in self.config.models
-        }
 
     def _picture_latent_map(self) -> None:
         pictures = self.generators.folder_of(LATENT_MAP, 0).latent

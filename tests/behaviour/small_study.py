@@ -6,7 +6,7 @@ import keras
 import pytest
 
 from kerasaug.presets import GeneratorPreset
-from kerasaug.study import results
+from kerasaug.study import choices, results
 from kerasaug.study.config import StudyConfig
 from kerasaug.study.runner import Study
 
@@ -17,7 +17,7 @@ CONFIG = StudyConfig(
     seeds=2,
     steps=4,
     batch_size=8,
-    epochs=4,
+    epochs=2,
     generator=GeneratorPreset(2, batch_size=4, width=4, learning_rate=1e-3, judge_steps=2),
     precision="float32",
     latent_map=False,
@@ -42,4 +42,6 @@ def small():
 
             patch.setattr(keras.Model, name, call)
         patch.setattr(results, "FEW_TESTS", 20)
+        # Two say as much of how one is chosen as five.
+        patch.setattr(choices, "AUGMENTED", ["balanced", "balanced+affine"])
         yield

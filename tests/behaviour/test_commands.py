@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -176,6 +177,18 @@ def test_a_dry_run_prints_the_resolved_run_and_writes_nothing(call, monkeypatch,
     assert not list(tmp_path.iterdir())
 
 
+def test_generate_notes_images_that_were_never_measured(call, capfd, tmp_path):
+    folder = tmp_path / "fives"
+    shutil.copytree(FIVES, folder)
+    line = "generate {} --label 5 --output new --dry-run"
+    assert call(line.format(folder)) == 0
+    assert "Note" not in capfd.readouterr().out
+    run = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**run, "fidelity": None}))
+    assert call(line.format(folder)) == 0
+    assert "Note: how good its images of 5 are was never measured" in capfd.readouterr().out
+
+
 def test_train_gan_leaves_a_saved_model_that_makes_images(script, call, capfd, tmp_path):
     """The first bar of the main job, from a shell, on the real MNIST."""
     folder = tmp_path / "g"
@@ -197,9 +210,8 @@ def test_train_gan_leaves_a_saved_model_that_makes_images(script, call, capfd, t
     assert run["fidelity"]["classes"]["5"]["generated"].keys() <= NAMES.keys()
     assert all(NAMES[name] in done.stdout for name in train_gan.SHOWN)
     assert len(run["dataset"]["kept_indices"]["5"]) == 54
-    again = script("train-gan", *arguments)
-    assert again.returncode == 2
-    assert "holds a finished training; use --fresh" in again.stderr
+    assert call("train-gan", *arguments) == 2
+    assert "holds a finished training; use --fresh" in capfd.readouterr().err
     assert call("evaluate --dry-run --generator", folder) == 0
     assert "balanced+affine+adjusted, wgan, wgan+adjusted\n" in capfd.readouterr().out
 

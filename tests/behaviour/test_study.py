@@ -1,8 +1,10 @@
 """A whole comparison on tiny data: results, cache, report, and what is refused."""
 
+import contextlib
 import dataclasses
 import json
 import shutil
+import threading
 
 import numpy as np
 import pytest
@@ -11,7 +13,8 @@ from small_study import CONFIG, run, small  # noqa: F401
 from kerasaug import drawn_images, training
 from kerasaug.cli import evaluate, train_gan
 from kerasaug.errors import InputError, TrainingFailed
-from kerasaug.study import generators, report, tasks, trial
+from kerasaug.study import generators, parallel, report, tasks, trial
+from kerasaug.study.config import Follower
 from kerasaug.study.runner import Study
 from kerasaug.study.tasks import TRIAL, Task
 
@@ -141,6 +144,22 @@ def test_a_trial_that_fails_does_not_stop_the_others(tiny, tmp_path, monkeypatch
     monkeypatch.undo()
     assert run(tiny, tmp_path, arms=arms)["failures"] == []
     assert not (tmp_path / "failures.txt").exists()
+
+
+def test_what_a_worker_does_and_how_far_it_is_reaches_the_study():
+    told, heard = [], threading.Event()
+
+    class Listening(Follower):
+        def step(self, *told_of):
+            told.append(told_of)
+            heard.set()
+
+    with parallel._progress_channel(Listening(), scheduler=None) as channel:
+        with contextlib.closing(parallel._Remote(channel)) as remote:
+            for number in range(3):
+                remote.step("none, seed 0", {"loss": np.float32(number)}, 2.5)
+        assert heard.wait(timeout=60)
+    assert told == [("none, seed 0", {"loss": 2.0}, 7.5)]
 
 
 def test_a_study_without_any_result_says_why(tiny, tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from small_study import CONFIG, run, small  # noqa: F401
 from kerasaug import fitting, training
 from kerasaug.data.streams import collect
 from kerasaug.errors import InputError
-from kerasaug.study import arms, stand_ins, supply, trial
+from kerasaug.study import arms, choices, stand_ins, supply, trial
 from kerasaug.study.config import Follower
 from kerasaug.study.runner import Study
 from kerasaug.study.tasks import TRIAL, Task
@@ -103,10 +103,10 @@ def test_arms_of_one_training_are_trained_once(tiny, tmp_path, monkeypatch):
         return real(arm, *arguments, **options)
 
     monkeypatch.setattr(trial, "run_trial", record)
-    augmented = [f"balanced+{name}" for name in arms.AUGMENTATIONS]
-    wanted = ("balanced", *augmented, "balanced+auto+adjusted", "balanced+adjusted")
+    of_one = ("balanced+auto", "balanced+auto+adjusted", "balanced+adjusted")
+    wanted = (*choices.AUGMENTED, *of_one)
     found = run(tiny, tmp_path, arms=wanted, seeds=1, hold_out=0.2)
-    assert sorted(trained) == sorted({"balanced", *augmented} - {"balanced+auto"})
+    assert sorted(trained) == sorted(choices.AUGMENTED)
     chosen = next(iter(found["augmentation"]))
     (auto,), (same,), (adjusted,), (plain,), (raised,) = (
         found["arms"][name]["trials"]
