@@ -36,7 +36,7 @@ def natural(dataset: "ImageDataset") -> list[Part]:
         # Read from disk, one pass over the split is cheaper than one per class.
         count = len(dataset.train_labels)
         return [Part(dataset.records, count, float(count), decode=dataset.decode)]
-    return [part._replace(weight=float(part.count)) for part in balanced(dataset)]
+    return [part._replace(weight=float(part.size)) for part in balanced(dataset)]
 
 
 def balanced(dataset: "ImageDataset") -> list[Part]:
@@ -175,7 +175,7 @@ def batches(
         A stream of `(images, labels)`: float32 `(batch_size, height, width, channels)` in [-1, 1]
         and int32 `(batch_size,)`.
     """
-    parts = [part for part in parts if part.weight > 0 and part.count > 0]
+    parts = [part for part in parts if part.weight > 0 and part.size > 0]
     if all(part.class_id is not None for part in parts):
         mixed = sampling.from_memory(parts, batch_size, seed)
     else:

@@ -26,7 +26,7 @@ class Part(NamedTuple):
 
     Attributes:
         images: Finite stream of `(record, label int32)`; or images of one class in memory.
-        count: How many images these are.
+        size: How many images these are.
         weight: How often they are drawn from, relative to the other parts.
         class_id: The label of images in memory; None for a stream.
         augment: What is done to this part's images alone, anew at every draw.
@@ -34,7 +34,7 @@ class Part(NamedTuple):
     """
 
     images: tf.data.Dataset | Held
-    count: int  # type: ignore[assignment]  # The method of tuples is not used.
+    size: int
     weight: float
     class_id: int | None = None
     augment: Augmentation | None = None
@@ -44,7 +44,7 @@ class Part(NamedTuple):
         """The images as a finite stream of `(record, label)`."""
         if self.class_id is None:
             return self.images
-        return self.images.stream(np.full(self.count, self.class_id, np.int32))
+        return self.images.stream(np.full(self.size, self.class_id, np.int32))
 
 
 def from_memory(parts: Sequence[Part], batch_size: int, seed: int) -> tf.data.Dataset:
@@ -66,7 +66,7 @@ def from_memory(parts: Sequence[Part], batch_size: int, seed: int) -> tf.data.Da
     take = gatherer(held)
     places = tf.constant(np.concatenate([part.images.places for part in parts]))
     labels = tf.constant([part.class_id for part in parts], tf.int32)
-    counts = np.array([part.count for part in parts])
+    counts = np.array([part.size for part in parts])
     first = tf.constant(np.cumsum(counts) - counts)
     counts, passes = tf.constant(counts), tf.constant(counts * -(-LEAST_PASS // counts))
     log_weights = tf.math.log(tf.constant([[part.weight for part in parts]]))
@@ -119,14 +119,14 @@ def from_streams(parts: Sequence[Part], batch_size: int, seed: int) -> tf.data.D
     Returns:
         A stream like that of `from_memory`.
     """
-    total = sum(part.count for part in parts)
+    total = sum(part.size for part in parts)
     drawn = []
     for number, part in enumerate(parts):
         records, decode = part.as_stream(), part.decode
-        if part.count <= SHUFFLE_BUFFER // len(parts):
+        if part.size <= SHUFFLE_BUFFER // len(parts):
             # A rare class would otherwise be looked for in the whole split again and again.
             records, decode = streams.decoded(records, decode).cache(), None
-        buffer = min(part.count, -(-SHUFFLE_BUFFER * part.count // total))
+        buffer = min(part.size, -(-SHUFFLE_BUFFER * part.size // total))
         endless = streams.decoded(records.shuffle(buffer, seed=seed + number).repeat(), decode)
         if part.augment is not None:
             grouped = endless.batch(AUGMENT_BATCH)
