@@ -81,11 +81,9 @@ class History(AtMilestones):
     def at_step(self, step, logs):
         """Adds a row and lets the means start anew."""
         self.rows.append({"step": step, **{name: float(loss) for name, loss in logs.items()}})
-        if self.path is not None:
-            self._write()
         self.model.reset_metrics()
-
-    def _write(self):
+        if self.path is None:
+            return
         with atomic(self.path) as draft, draft.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, fieldnames=list(self.rows[0]))
             writer.writeheader()

@@ -38,7 +38,9 @@ class SavedGenerator(ExportedGenerator):
         if bare and not (folder.run_file.exists() and path.resolve() == folder.generator):
             super().__init__(path)
             return
-        run = folder.read_finished()
+        run = folder.read_run()
+        if run is None or run["status"] != "finished":
+            raise InputError(f"{path} holds no finished training and no SavedModel")
         super().__init__(folder.generator)
         folder.check_shapes(self, folder.generator, run)
         self.class_names = tuple(run["dataset"]["class_names"])

@@ -161,7 +161,7 @@ def evaluate(
     for option, value in (("--share", share), ("--threshold", threshold)):
         if value is not None and math.isnan(value):
             raise InputError(f"{option} nan: accepted is a number from 0 to 1")
-    if generator and not Path(generator).exists():
+    if generator and not generator.exists():
         raise InputError(f"--generator {generator}: there is no finished training of train-gan")
     if jobs and scheduler:
         raise InputError(f"--jobs {jobs}: does not go together with --scheduler")
@@ -208,12 +208,13 @@ def evaluate(
         hold_out=HELD_OUT if sweep else 0.0,
     )
     study = Study(config, loaded.dataset, output)
-    shown = {**study.config.as_dict(), "class counts": study.class_counts, "output": output}
+    reduced = study.generators.reduced(0)
+    shown = {**study.config.as_dict(), "class counts": reduced.class_counts, "output": output}
     shown["precision"] = described(study.config.precision)
     shown["share"] = _OWN_SHARES if share is None else share
     common.print_config(shown)
     common.print_notes(loaded.dataset)
-    common.warn_of_few_tests(study.generators.reduced(0))
+    common.warn_of_few_tests(reduced)
     if dry_run:
         return
     try:

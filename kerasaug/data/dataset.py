@@ -218,7 +218,9 @@ class ImageDataset:
             is_kept[positions] = True
             mask = tf.constant(is_kept)
             kept = self.records.enumerate().filter(lambda position, _: mask[position])
-            images, records = None, kept.map(lambda _, element: element)
+            # Ends with the last of them, and not with the file.
+            records = kept.map(lambda _, element: element).take(len(positions))
+            images = None
         else:
             images = self.held.at(positions)
             records = images.stream(labels)
@@ -297,8 +299,10 @@ class ImageDataset:
         Returns:
             uint8 array (n, height, width, channels).
         """
-        few = self._keep(np.flatnonzero(self.train_labels == class_id)[:most])
-        return streams.collect(few.train)[0] if few.held is None else few.held.read()
+        positions = np.flatnonzero(self.train_labels == class_id)[:most]
+        if self.held is not None:
+            return self.held.at(positions).read()
+        return streams.collect(self._keep(positions).train)[0]
 
     def batches(
         self,

@@ -174,10 +174,8 @@ class AdversarialModel(GenerativeModel):
         """Compiles with Adam; see `GenerativeModel.compile_for_training`."""
         # beta_1 of 0: momentum makes critic and generator chase each other (Gulrajani et al. 2017,
         # table 1; Karras et al. 2018).
-        self.compile(
-            critic_optimizer=keras.optimizers.Adam(learning_rate, beta_1=0.0, beta_2=0.9),
-            generator_optimizer=keras.optimizers.Adam(learning_rate, beta_1=0.0, beta_2=0.9),
-        )
+        adam = functools.partial(keras.optimizers.Adam, learning_rate, beta_1=0.0, beta_2=0.9)
+        self.compile(critic_optimizer=adam(), generator_optimizer=adam())
 
     def compile(
         self,

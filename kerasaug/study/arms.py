@@ -36,7 +36,7 @@ AUGMENTATIONS = {
     "affine": "every image rotated, shifted and scaled",
     "shift": "every image shifted by up to a twentieth of the side",
     "flip-shift": "and mirrored, left to right, at random",
-    AUTO: "every image changed by the one of these that does best for other classes made as rare",
+    AUTO: "every image changed by that of these, or none, which does best for others made as rare",
 }
 BLENDING, FILTERING, ADJUSTING = "mixup", "teacher", "adjusted"
 MODIFIERS = {

@@ -29,11 +29,11 @@ class Follower:
         """
 
     def step(self, description: str, losses: Mapping[str, float], units: float) -> None:
-        """Counts a step of a training.
+        """Counts one or several steps of a training.
 
         Args:
             description: What is being trained.
-            losses: Their means of late, by name.
+            losses: Their means of late, by name; empty where they are not known.
             units: See `advance`.
         """
         self.advance(units)

@@ -17,8 +17,7 @@ NAMES = {
     "balanced_accuracy": "balanced accuracy",
     "g_mean": "G-mean",
 }
-"""What the scores are called in tables."""
-METRICS = tuple(NAMES)
+"""The scores that are compared, and what they are called in tables."""
 CONFIDENCE = 0.95
 BALANCED_ACCURACY_TOLERANCE = 0.001
 
@@ -37,7 +36,7 @@ def score(
 
     Returns:
         `confusion_matrix` (rows: truth, columns: said), `recall`, `precision` and `f1` as lists by
-        class, and a float for each of `METRICS`.
+        class, and a float for each of `NAMES`.
 
     Raises:
         InputError: If no rare class occurs in `labels`.
@@ -114,7 +113,7 @@ def verdict(differences: Mapping[str, Mapping[str, float | None]]) -> str:
     there is *no evidence*, as where there are no intervals.
 
     Args:
-        differences: `paired_difference` of the two arms for each of `METRICS`.
+        differences: `paired_difference` of the two arms for each of `NAMES`.
 
     Returns:
         `"helps"`, `"hurts"` or `"no evidence"`.

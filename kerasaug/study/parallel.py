@@ -105,7 +105,7 @@ def _perform_elsewhere(follower, channel, tasks, todo):
         task = Task(*fields)
         failure = failure and Failure(task, *failure)
         if channel is None:
-            follower.advance(tasks.cost(task))
+            follower.step(str(task), {}, tasks.cost(task))
         yield from _outcome(follower, tasks, task, failure)
 
 
@@ -165,8 +165,9 @@ def work_here(
             _known.clear()
             parsed = StudyConfig.from_dict(config)
             _known[key] = Tasks(parsed, data.load(parsed.dataset, **parsed.loading), Path(output))
-        with contextlib.closing(_Remote(channel)) as remote:
-            _known[key].perform(Task(*task), remote)
+        nobody = contextlib.nullcontext(Follower())
+        with contextlib.closing(_Remote(*channel)) if channel else nobody as follower:
+            _known[key].perform(Task(*task), follower)
 
     failure = _attempt(Task(*task), perform)
     return failure and (failure.error, failure.trace)
@@ -177,24 +178,24 @@ class _Remote(Follower):
 
     LEAST = 10.0
 
-    def __init__(self, channel):
-        self.connection, self.owed, self.does = None, 0.0, ("training", {})
-        if channel is not None:
-            address, key = channel
-            self.connection = Client(address, authkey=key)
+    def __init__(self, address, key):
+        self.connection = Client(address, authkey=key)
+        self.owed, self.does = 0.0, ("starting", {})
 
     def close(self):
-        if self.connection is not None:
-            with self.connection:
-                self._send()
+        with self.connection:
+            self._send()
 
     def step(self, description, losses, units):
+        begins = description != self.does[0]
         self.does = description, {name: float(loss) for name, loss in losses.items()}
         self.advance(units)
+        if begins:
+            self._send()
 
     def advance(self, units):
         self.owed += units
-        if self.owed >= self.LEAST and self.connection is not None:
+        if self.owed >= self.LEAST:
             self._send()
 
     def _send(self):

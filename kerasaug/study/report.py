@@ -135,7 +135,7 @@ def amount_figure(results: dict[str, Any], metric: str, title: str) -> Figure:
 
     Args:
         results: What `results.summarise` gave, with arms that differ in their count alone.
-        metric: One of `metrics.METRICS`.
+        metric: One of `metrics.NAMES`.
         title: Above the picture.
 
     Returns:

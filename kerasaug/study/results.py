@@ -60,7 +60,7 @@ def summarise(
             "trials": own,
             "summary": {
                 metric: metrics.interval([trial[metric] for trial in own])
-                for metric in metrics.METRICS
+                for metric in metrics.NAMES
             },
             "versus": versus,
             "verdict": metrics.verdict(versus[BASELINE]) if BASELINE in versus else None,
@@ -275,7 +275,7 @@ def _differences(
         return None
     unknown = {} if enough else {"low": None, "high": None}
     found = {}
-    for metric in metrics.METRICS:
+    for metric in metrics.NAMES:
         scores = zip(*((a[metric], b[metric]) for a, b in pairs), strict=True)
         found[metric] = {**metrics.paired_difference(*scores), **unknown}
     return found

@@ -127,11 +127,6 @@ class Study:
         """
         return sum(self.tasks.cost(task) for stage in self.tasks.stages() for task in stage)
 
-    @property
-    def class_counts(self) -> list[int]:
-        """Training images per class that each repetition keeps."""
-        return self.generators.reduced(0).class_counts
-
     def _check_enough(self) -> None:
         """Refuses what would fail for want of images after hours of training."""
         reduced = self.generators.reduced(0)

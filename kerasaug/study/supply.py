@@ -1,5 +1,6 @@
 """The images that a model makes for a trial: drawn, carried over, varied, filtered."""
 
+import dataclasses
 import functools
 from collections.abc import Callable, Iterator
 
@@ -25,6 +26,7 @@ come out odder, and what is odd then speaks for the rare class and what is clean
 """
 
 
+@dataclasses.dataclass
 class Supply:
     """Makes the images that the arms of one repetition ask for.
 
@@ -41,23 +43,14 @@ class Supply:
         seed: Same supply, same images.
     """
 
-    def __init__(
-        self,
-        dataset: ImageDataset,
-        folder: ModelFolder,
-        teacher: Callable[[], keras.Model] | None,
-        pool: int,
-        threshold: float,
-        seed: int,
-    ):
-        self.dataset = dataset
-        self.folder = folder
-        self.teacher = teacher
-        self.pool = pool
-        self.threshold = threshold
-        self.seed = seed
-        self.kept_shares: dict[str, float] = {}
-        """Share of the images made that the teacher let pass, by name of class."""
+    dataset: ImageDataset
+    folder: ModelFolder
+    teacher: Callable[[], keras.Model] | None
+    pool: int
+    threshold: float
+    seed: int
+    kept_shares: dict[str, float] = dataclasses.field(default_factory=dict, init=False)
+    """Share of the images made that the teacher let pass, by name of class."""
 
     def added(self, class_id: int, count: int, filtered: bool) -> np.ndarray:
         """Draws images of one class.

@@ -3,8 +3,9 @@
 import contextlib
 import dataclasses
 import json
+import queue
+import re
 import shutil
-import threading
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from small_study import CONFIG, run, small  # noqa: F401
 from kerasaug import drawn_images, training
 from kerasaug.cli import evaluate, train_gan
 from kerasaug.errors import InputError, TrainingFailed
-from kerasaug.study import generators, parallel, report, tasks, trial
+from kerasaug.study import generators, metrics, parallel, report, tasks, trial
 from kerasaug.study.config import Follower
 from kerasaug.study.runner import Study
 from kerasaug.study.tasks import TRIAL, Task
@@ -55,7 +56,7 @@ def test_results_hold_every_trial(finished):
 
 
 def test_pictures_and_a_page_that_needs_no_other_file(finished):
-    output, _ = finished
+    output, results = finished
     page = (output / "report.html").read_text()
     figures = {path.name for path in (output / "figures").iterdir()}
     assert len(figures) == 2 * len(CONFIG.arms) + 4
@@ -65,6 +66,11 @@ def test_pictures_and_a_page_that_needs_no_other_file(finished):
         assert 'alt="' in image.split(">")[0]
     assert page.index('class="verdict"') < page.index("<table")
     assert "conditional-wgan:10+affine" in page.split("Further comparisons")[1].split("<table")[0]
+    # With F1 and balanced accuracy comes what they say together.
+    arms = [arm for name, arm in results["arms"].items() if name != "none"]
+    pairs = [pair for arm in arms for pair in arm["versus"].values()]
+    verdicts = re.findall(r'<td><span class="[\w-]+">([^<]+)<', page.split("Arm against arm")[1])
+    assert verdicts == [metrics.verdict(pair) for pair in pairs]
 
 
 def test_the_report_says_how_good_the_images_are(finished):
@@ -147,19 +153,19 @@ def test_a_trial_that_fails_does_not_stop_the_others(tiny, tmp_path, monkeypatch
 
 
 def test_what_a_worker_does_and_how_far_it_is_reaches_the_study():
-    told, heard = [], threading.Event()
+    told = queue.Queue()
 
     class Listening(Follower):
-        def step(self, *told_of):
-            told.append(told_of)
-            heard.set()
+        def step(self, *step):
+            told.put(step)
 
     with parallel._progress_channel(Listening(), scheduler=None) as channel:
-        with contextlib.closing(parallel._Remote(channel)) as remote:
-            for number in range(3):
+        with contextlib.closing(parallel._Remote(*channel)) as remote:
+            for number in range(7):
                 remote.step("none, seed 0", {"loss": np.float32(number)}, 2.5)
-        assert heard.wait(timeout=60)
-    assert told == [("none, seed 0", {"loss": 2.0}, 7.5)]
+        # At once what it begins with, and from then on now and then.
+        for loss, units in ((0.0, 2.5), (4.0, 10.0), (6.0, 5.0)):
+            assert told.get(timeout=60) == ("none, seed 0", {"loss": loss}, units)
 
 
 def test_a_study_without_any_result_says_why(tiny, tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from kerasaug.data import augment
 from kerasaug.errors import TrainingFailed
 from kerasaug.study import arms
 from kerasaug.study.choices import AUGMENTED, Choices, likeness
@@ -60,6 +61,11 @@ def test_no_strength_is_chosen_while_it_was_not_tried():
     found = choices("none+adjusted", {})
     assert found.strength(arms.parse("none+adjusted")) is None
     assert found.adjustment() == {}
+
+
+def test_auto_chooses_from_all_augmentations_and_none():
+    assert AUGMENTED == ["balanced", *(f"balanced+{name}" for name in augment.AUGMENTATIONS)]
+    assert {*augment.AUGMENTATIONS, "auto"} == set(arms.AUGMENTATIONS)
 
 
 def test_augmentations_are_compared_each_with_the_strength_that_is_best_for_it():

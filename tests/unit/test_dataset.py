@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from kerasaug import data
+from kerasaug.data import catalog
 from kerasaug.data.streams import collect, first_of_each
 from kerasaug.errors import InputError
 
@@ -36,6 +37,20 @@ def test_reduce_reads_no_more_than_is_asked_for(streamed):
     counted = dataclasses.replace(streamed, records=streamed.records.map(count)).reduce({2: 6})
     next(iter(counted.train))
     assert len(read) < 10
+    assert len(counted.class_images(0, most=2)) == 2
+    assert len(read) < 30
+
+
+def test_a_large_set_is_read_like_a_small_one(monkeypatch):
+    small = data.load("mnist")
+    monkeypatch.setattr(catalog, "MOST_KEPT", 0)
+    large = catalog.read.__wrapped__("mnist")  # What is under the cache of conftest.py.
+    assert large.train_labels.dtype == np.int32
+    np.testing.assert_array_equal(large.train_labels, small.train_labels)
+    assert large.test_counts == small.test_counts
+    pairs = (collect(each.train.take(300)) for each in (large, small))
+    for ours, theirs in zip(*pairs, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 @pytest.mark.parametrize("first", ["cache", "reduce"])

@@ -3,7 +3,7 @@
 import pytest
 
 from kerasaug.study import results
-from kerasaug.study.metrics import METRICS
+from kerasaug.study.metrics import NAMES
 from kerasaug.study.results import headlines, summarise
 
 
@@ -13,8 +13,8 @@ def study(scores, test_counts=(50, 50), **options):
         {
             "arm": arm,
             "seed": seed,
-            **dict.fromkeys(METRICS, test + seed / 100),
-            "validation": dict.fromkeys(METRICS, validation),
+            **dict.fromkeys(NAMES, test + seed / 100),
+            "validation": dict.fromkeys(NAMES, validation),
         }
         for arm, (test, validation) in scores.items()
         for seed in range(3)
@@ -120,7 +120,7 @@ def test_what_was_chosen_is_said():
 def test_a_sentence_names_the_difference_that_decided():
     def arm(f1, balanced):
         names = ("difference", "low", "high")
-        against = {metric: dict(zip(names, (0.0, -0.1, 0.1), strict=True)) for metric in METRICS}
+        against = {metric: dict(zip(names, (0.0, -0.1, 0.1), strict=True)) for metric in NAMES}
         against["rare_f1"] = dict(zip(names, f1, strict=True))
         against["balanced_accuracy"] = dict(zip(names, balanced, strict=True))
         return {"versus": {"none": against}}
