@@ -47,7 +47,8 @@ classifier = keras.Sequential(
 loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 classifier.compile("adam", loss, metrics=["accuracy"])
 batches = images.cache().batches(32, balanced=True, augment=ka.data.affine)
-classifier.fit(batches, steps_per_epoch=20 if preset == "smoke" else 500, verbose=2)
+steps = 20 if preset == "smoke" else 500
+classifier.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=2)
 
 # %% How many of the rare class it finds
 pixels, labels = next(iter(images.test_batches(10_000)))

@@ -73,9 +73,7 @@ def interval(scores: Sequence[float]) -> dict[str, float | None]:
     Returns:
         `mean`, `low` and `high`; the last two are None for a single score, which has no spread.
     """
-    mean, low, high = _students(scores)
-    if low is not None:
-        low, high = max(0.0, low), min(1.0, high)
+    mean, low, high = _students(scores, 0.0)
     return {"mean": mean, "low": low, "high": high}
 
 
@@ -87,21 +85,21 @@ def paired_difference(ours: Sequence[float], theirs: Sequence[float]) -> dict[st
         theirs: The other arm's scores, in the same order.
 
     Returns:
-        `difference` (mean of ours minus theirs) and its 95 % interval, `low` and `high`; the last
-        two are None for a single repetition.
+        `difference` (mean of ours minus theirs) and its 95 % interval, `low` and `high`, cut off at
+        -1 and 1; the last two are None for a single repetition.
     """
-    mean, low, high = _students([a - b for a, b in zip(ours, theirs, strict=True)])
+    mean, low, high = _students([a - b for a, b in zip(ours, theirs, strict=True)], -1.0)
     return {"difference": mean, "low": low, "high": high}
 
 
-def _students(values: Sequence[float]) -> tuple[float, float | None, float | None]:
-    """The mean, and the ends of its interval."""
+def _students(values: Sequence[float], least: float) -> tuple[float, float | None, float | None]:
+    """The mean, and the ends of its interval, which is cut off at `least` and at 1."""
     mean = float(np.mean(values))
     if len(values) < 2:
         return mean, None, None
     quantile = scipy.stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)
     half = float(quantile * scipy.stats.sem(values))
-    return mean, mean - half, mean + half
+    return mean, max(least, mean - half), min(1.0, mean + half)
 
 
 def verdict(differences: Mapping[str, Mapping[str, float | None]]) -> str:

@@ -39,6 +39,9 @@ def test_pairing_removes_what_both_arms_share():
     found = metrics.paired_difference(ours, theirs)
     assert found["low"] == pytest.approx(0.01)
     assert found["high"] == pytest.approx(0.01)
+    # Two repetitions tell so little that the interval would leave what is possible.
+    far = metrics.paired_difference([1.0, 0.0], [0.0, 0.9])
+    assert (far["low"], far["high"]) == (-1.0, 1.0)
 
 
 def differences(f1, balanced):
