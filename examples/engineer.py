@@ -18,6 +18,8 @@ import numpy as np  # noqa: E402
 import kerasaug as ka  # noqa: E402
 from kerasaug.cli.progress import Progress  # noqa: E402
 
+if len(sys.argv) < 2:
+    sys.exit(__doc__)
 folder, preset = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "quick"
 images = ka.data.load(folder)
 for note in images.notes:

@@ -38,7 +38,7 @@ class Progress(Follower):
             expand=True,
             disable=not self.console.is_terminal,
         )
-        self.task = self.bar.add_task("starting", total=total, losses="")
+        self.task = self.bar.add_task("starting, up to a minute", total=total, losses="")
 
     def __enter__(self) -> "Progress":
         """Begins to draw."""

@@ -65,6 +65,7 @@ def test_pictures_and_a_page_that_needs_no_other_file(finished):
     for image in page.split("<img")[1:]:
         assert 'alt="' in image.split(">")[0]
     assert page.index('class="verdict"') < page.index("<table")
+    assert page.split('class="verdict">')[1].strip().startswith("<p>Trainings of 4 steps are too")
     assert "conditional-wgan:10+affine" in page.split("Further comparisons")[1].split("<table")[0]
     # With F1 and balanced accuracy comes what they say together.
     arms = [arm for name, arm in results["arms"].items() if name != "none"]
