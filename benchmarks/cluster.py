@@ -13,7 +13,7 @@ import argparse
 import tempfile
 import time
 
-from kerasaug.quiet import quiet_tensorflow
+from kerasaug.runtime import quiet_tensorflow
 
 ARMS = "none,balanced+affine"
 
@@ -30,7 +30,7 @@ def main() -> None:
 
 
 def trials_per_minute(workers, seeds):
-    """Runs the trials on so many workers."""
+    """Runs the trials on as many workers."""
     import distributed
     import studies
 
@@ -42,10 +42,9 @@ def trials_per_minute(workers, seeds):
     ):
         study = studies.quick(folder, seeds=seeds, arms=ARMS, latent_map=False)
         start = time.perf_counter()
-        found = study.run(scheduler=cluster.scheduler_address)
+        results = study.run(scheduler=cluster.scheduler_address)
         minutes = (time.perf_counter() - start) / 60.0
-    trials = sum(len(arm["trials"]) for arm in found["arms"].values())
-    return trials / minutes
+    return sum(len(arm["trials"]) for arm in results["arms"].values()) / minutes
 
 
 if __name__ == "__main__":

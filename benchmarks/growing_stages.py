@@ -10,7 +10,7 @@ import argparse
 import statistics
 import time
 
-from kerasaug.quiet import quiet_tensorflow
+from kerasaug.runtime import quiet_tensorflow
 
 quiet_tensorflow()
 
@@ -18,7 +18,8 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from kerasaug import models, precision  # noqa: E402
+from kerasaug import models  # noqa: E402
+from kerasaug import runtime  # noqa: E402
 from kerasaug.models import networks  # noqa: E402
 
 SHAPES = ((28, 28, 1), (32, 32, 3), (64, 64, 1), (64, 64, 3), (128, 128, 3))
@@ -31,8 +32,8 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    keras.config.set_dtype_policy(precision.best_dtype_policy())
-    print(f"{precision.best_dtype_policy()}, width {options.width}, batch {options.batch_size}")
+    keras.config.set_dtype_policy(runtime.best_dtype_policy())
+    print(f"{runtime.best_dtype_policy()}, width {options.width}, batch {options.batch_size}")
     for shape in SHAPES:
         seconds = measure(shape, options.width, options.batch_size, options.rounds)
         sizes = networks.sizes(shape)

@@ -1,7 +1,7 @@
 """How long it takes from TensorFlow's import to the first batch of MNIST, and per batch then.
 
-Median milliseconds of a class-balanced batch of 256 from memory, as it is and changed by `affine`,
-taken one after the other.
+Median milliseconds of a class-balanced batch of 256 from memory, unchanged and augmented by
+`affine`, taken one after the other.
 
     python benchmarks/input.py [--batches 200]
 """
@@ -10,7 +10,7 @@ import argparse
 import statistics
 import time
 
-from kerasaug.quiet import quiet_tensorflow
+from kerasaug.runtime import limit_threads, quiet_tensorflow
 
 quiet_tensorflow()
 
@@ -22,13 +22,12 @@ def main() -> None:
     count = parser.parse_args().batches
     start = time.perf_counter()
     from kerasaug import data
-    from kerasaug.study import parallel
 
-    parallel.limit_threads()
+    limit_threads()
     mnist = data.load("mnist").reduce({"5": 54}).cache()
     next(iter(mnist.batches(256, balanced=True)))
     print(f"first batch after {time.perf_counter() - start:.1f} s")
-    for name, augment in (("as they are", None), ("affine", data.affine)):
+    for name, augment in (("unchanged", None), ("affine", data.affine)):
         batches = iter(mnist.batches(256, balanced=True, augment=augment))
         next(batches)
         seconds = []

@@ -9,7 +9,7 @@ product of 2000x2000 measured in the same run, in the same number format.
 
 import argparse
 
-from kerasaug.quiet import quiet_tensorflow
+from kerasaug.runtime import quiet_tensorflow
 
 quiet_tensorflow()
 
@@ -19,7 +19,7 @@ from train_step import BATCH, ProductWGAN, ours, take_turns  # noqa: E402
 
 from kerasaug.models import registry  # noqa: E402
 from kerasaug.models.classifier import build_classifier  # noqa: E402
-from kerasaug.precision import POLICIES  # noqa: E402
+from kerasaug.runtime import POLICIES  # noqa: E402
 
 SHAPE, CLASSES, SIDE = (28, 28, 1), 10, 2000
 

@@ -2,9 +2,9 @@
 
 from kerasaug import data
 from kerasaug.data.dataset import ImageDataset
-from kerasaug.presets import GENERATOR_PRESETS, STUDY_PRESETS
-from kerasaug.study.config import StudyConfig
-from kerasaug.study.runner import Study
+from kerasaug.study import Study, StudyConfig
+from kerasaug.study.config import STUDY_PRESETS
+from kerasaug.training.config import GENERATOR_PRESETS
 
 
 def quick(
@@ -22,9 +22,9 @@ def quick(
         output: Its folder.
         seeds: Repetitions.
         arms: As `bin/evaluate` takes them; None for the preset's.
-        dataset: What takes the place of MNIST.
+        dataset: Replaces MNIST.
         latent_map: Whether the report's map is drawn.
-        shorter: What the steps of all trainings are divided by.
+        shorter: Divides the steps of all trainings.
     """
     preset, dataset = STUDY_PRESETS["quick"], dataset or data.load("mnist")
     generator = GENERATOR_PRESETS[preset.generator]
@@ -36,7 +36,7 @@ def quick(
         seeds=seeds,
         steps=preset.steps // shorter,
         generator=generator._replace(
-            steps=generator.steps // shorter, judge_steps=generator.judge_steps // shorter
+            steps=generator.steps // shorter, evaluator_steps=generator.evaluator_steps // shorter
         ),
         latent_map=latent_map,
     )

@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from kerasaug.quiet import quiet_tensorflow
+from kerasaug.runtime import quiet_tensorflow
 
 quiet_tensorflow()
 
@@ -27,13 +27,16 @@ import peers  # noqa: E402
 import tensorflow as tf  # noqa: E402
 from peers import PENALTY_WEIGHT, StraightforwardWGAN, torch_step  # noqa: E402
 
-from kerasaug import data, exported, precision  # noqa: E402
-from kerasaug.images import in_chunks, to_uint8  # noqa: E402
+from kerasaug import data  # noqa: E402
+from kerasaug.saved import savedmodel  # noqa: E402
+from kerasaug import runtime  # noqa: E402
+from kerasaug.images import in_chunks  # noqa: E402
+from kerasaug.images import to_uint8  # noqa: E402
 from kerasaug.models import layers  # noqa: E402
 from kerasaug.models.adversarial import Stage  # noqa: E402
 from kerasaug.models.wgan import WGAN  # noqa: E402
-from kerasaug.study import fidelity  # noqa: E402
-from kerasaug.study.judge import Judge  # noqa: E402
+from kerasaug.quality import fidelity  # noqa: E402
+from kerasaug.quality.evaluator import Judge  # noqa: E402
 
 SHAPE, BATCH, N_CRITIC, LEARNING_RATE = (28, 28, 1), 128, 3, 2e-4
 DRAWN = 1000
@@ -132,7 +135,7 @@ def variants():
         "ours": ("float32", ours),
         "ours, matrix product": ("float32", lambda: ours(ProductWGAN)),
     }
-    if precision.best_dtype_policy() != "float32":
+    if runtime.best_dtype_policy() != "float32":
         found |= {
             "ours, bfloat16": ("mixed_bfloat16", ours),
             "ours, bfloat16, matrix product": ("mixed_bfloat16", lambda: ours(ProductWGAN)),
@@ -214,7 +217,7 @@ def measure_generation(rounds, count=2048):
     runs = {}
     with tempfile.TemporaryDirectory() as folder:
         gan.export(Path(folder) / "generator")
-        saved = exported.ExportedGenerator(Path(folder) / "generator")
+        saved = savedmodel.ExportedGenerator(Path(folder) / "generator")
         runs["ours, SavedModel"] = lambda: saved.generate(count, 0, seed=0)
         if importlib.util.find_spec("torch"):
             import torch

@@ -10,15 +10,16 @@ import sys
 
 import numpy as np
 
-from kerasaug.quiet import quiet_tensorflow
+from kerasaug.runtime import quiet_tensorflow
 
 quiet_tensorflow()
 
-from kerasaug import data, models  # noqa: E402
+from kerasaug import data  # noqa: E402
+from kerasaug import models  # noqa: E402
 from kerasaug.data.streams import collect  # noqa: E402
-from kerasaug.model_folder import ModelFolder  # noqa: E402
-from kerasaug.study import fidelity  # noqa: E402
-from kerasaug.study.judge import Judge  # noqa: E402
+from kerasaug.saved.folder import ModelFolder  # noqa: E402
+from kerasaug.quality import fidelity  # noqa: E402
+from kerasaug.quality.evaluator import Judge  # noqa: E402
 
 
 def main() -> None:

@@ -1,14 +1,13 @@
-"""What the time of a quick study goes into, beside its bare trainings.
+"""How much longer a quick study takes than its bare trainings.
 
-Runs the study in as many processes at once as `bin/evaluate` would use, each the whole of it, one
-task at a time, with stop watches around `fit` and around the callbacks in it. A bare training is
-`fit` without its callbacks, but with a classifier's scores on the test split after every epoch.
-Prints, of each process, how many times as long as its bare trainings the whole took.
+Runs the whole study, one task at a time, in as many processes at once as `bin/evaluate` would use,
+with timers around `fit` and around the callbacks in it. A bare training is `fit` without its
+callbacks, but with a classifier's scores on the test split after every epoch. Prints the time of
+each process over that of its bare trainings.
 
-With `--waiting`, a stop watch stands around the taking of the next batch instead, for which the
-train functions are taken apart; that makes what is not `fit` slower, so it is not told then. A step
-waits for images as long as taking its batch is slower than taking one that is there, which is timed
-in its place at every tenth step.
+With `--waiting`, it times how long steps wait for images instead: as much as taking the next batch
+is slower than taking one that is ready, which is timed in its place at every tenth step. That takes
+the train functions apart and makes all else slower, so the other times are not printed.
 
     python benchmarks/whole_job.py [--seeds 3] [--processes 2] [--waiting]
 """
@@ -17,20 +16,20 @@ import time
 
 START = time.perf_counter()
 
-import argparse  # noqa: E402
-import collections  # noqa: E402
-import functools  # noqa: E402
-import itertools  # noqa: E402
-import os  # noqa: E402
-import subprocess  # noqa: E402
-import sys  # noqa: E402
-import tempfile  # noqa: E402
+import argparse
+import collections
+import functools
+import itertools
+import os
+import subprocess
+import sys
+import tempfile
 
-from kerasaug.quiet import quiet_tensorflow  # noqa: E402
+from kerasaug.runtime import limit_threads, quiet_tensorflow
 
 seconds: collections.Counter = collections.Counter()
 calls: collections.Counter = collections.Counter()
-watching: set[str] = set()
+running_timers: set[str] = set()
 READY_EVERY = 10
 LINEAR_ALGEBRA = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -54,24 +53,22 @@ def main() -> None:
     count = options.processes or default_jobs()
     # As joblib does it for its workers.
     threads = dict.fromkeys(LINEAR_ALGEBRA, str(max(1, os.cpu_count() // count)))
-    running = [subprocess.Popen(command, env={**os.environ, **threads}) for _ in range(count)]
-    sys.exit(any([each.wait() for each in running]))
+    processes = [subprocess.Popen(command, env={**os.environ, **threads}) for _ in range(count)]
+    sys.exit(any([process.wait() for process in processes]))
 
 
 def run_study(seeds, waiting):
-    """Runs the quick study with stop watches, and prints what they show."""
+    """Runs the quick study with timers, and prints their times."""
     import keras
     import studies
 
-    from kerasaug.study import parallel
-
-    parallel.limit_threads()
-    keras.Model.fit = watched(keras.Model.fit, "fit")
+    limit_threads()
+    keras.Model.fit = timed(keras.Model.fit, "fit")
     if waiting:
-        keras.Model.make_train_function = watched_train_function
+        keras.Model.make_train_function = make_timed_train_function
     for name in dir(keras.callbacks.CallbackList):
         if name.startswith("on_"):
-            hook = watched(getattr(keras.callbacks.CallbackList, name), "callbacks", inside="fit")
+            hook = timed(getattr(keras.callbacks.CallbackList, name), "callbacks", inside="fit")
             setattr(keras.callbacks.CallbackList, name, hook)
     imported = time.perf_counter() - START
     with tempfile.TemporaryDirectory() as folder:
@@ -82,7 +79,7 @@ def run_study(seeds, waiting):
         taking, ready = (1000 * seconds[name] / calls[name] for name in ("next", "ready"))
         waited = (taking - ready) / 1000 * (calls["next"] + calls["ready"])
         print(
-            f"bare fit {bare:.0f} s, taking a batch {taking:.2f} ms, one that is there {ready:.2f} "
+            f"bare fit {bare:.0f} s, taking a batch {taking:.2f} ms, one that is ready {ready:.2f} "
             f"ms: waiting for images {waited:.2f} s, {waited / bare:.2%}",
             flush=True,
         )
@@ -94,34 +91,34 @@ def run_study(seeds, waiting):
     )
 
 
-def watched(function, name, inside=None):
-    """The function, its time counted; not twice where it calls another of that name.
+def timed(function, timer, inside=None):
+    """The function with its time added to a timer, unless that runs already.
 
-    With `inside`, only that of calls from what is watched by this name.
+    With `inside`, calls count only while the timer of that name runs.
     """
 
     @functools.wraps(function)
     def run(*args, **kwargs):
-        if name in watching or (inside is not None and inside not in watching):
+        if timer in running_timers or (inside is not None and inside not in running_timers):
             return function(*args, **kwargs)
-        watching.add(name)
+        running_timers.add(timer)
         start = time.perf_counter()
         try:
             return function(*args, **kwargs)
         finally:
-            seconds[name] += time.perf_counter() - start
-            calls[name] += 1
-            watching.discard(name)
+            seconds[timer] += time.perf_counter() - start
+            calls[timer] += 1
+            running_timers.discard(timer)
 
     return run
 
 
-def watched_train_function(model, force=False):
+def make_timed_train_function(model, force=False):
     """Makes the train function in two parts, so that the first, the next batch, can be timed."""
     import tensorflow as tf
 
     step = tf.function(model.train_step, jit_compile=False)
-    take, take_ready = watched(next, "next"), watched(next, "ready")
+    take, take_ready = timed(next, "next"), timed(next, "ready")
     numbers, ready = itertools.count(), None
 
     def run(iterator):

@@ -5,7 +5,7 @@ python examples/researcher.py [smoke|quick]
 
 import sys
 
-from kerasaug.quiet import quiet_tensorflow
+from kerasaug.runtime import quiet_tensorflow
 
 quiet_tensorflow()
 
@@ -13,7 +13,7 @@ import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
 import kerasaug as ka  # noqa: E402
-from kerasaug.cli.progress import Progress  # noqa: E402
+from kerasaug.progress import ProgressBar  # noqa: E402
 
 
 @keras.saving.register_keras_serializable("mine")
@@ -39,7 +39,7 @@ preset = sys.argv[1] if len(sys.argv) > 1 else "quick"
 arms = "none,balanced+affine,conditional-wgan,my-gan"
 config = ka.study.StudyConfig.from_preset(preset, "mnist", {"5": 54}, arms=arms)
 study = ka.study.Study(config, ka.data.load("mnist"), f"runs/researcher-{preset}")
-with Progress(study.units()) as progress:
+with ProgressBar(study.units()) as progress:
     results = study.run(progress)
 for name, arm in results["arms"].items():
     print(f"{name:20} {arm['verdict'] or 'the baseline'}")

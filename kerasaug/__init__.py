@@ -7,12 +7,17 @@ command for help, does not wait for TensorFlow.
 import importlib
 
 __version__ = "0.1.0"
-__all__ = ["GenerativeOverSampler", "data", "models", "study"]
+_HOMES = {
+    "GenerativeOverSampler": "kerasaug.oversampler",
+    "ProgressBar": "kerasaug.progress",
+    "quiet_tensorflow": "kerasaug.runtime",
+}
+__all__ = [*_HOMES, "data", "models", "study"]
 
 
 def __getattr__(name: str):
-    if name == "GenerativeOverSampler":
-        return importlib.import_module("kerasaug.oversampler").GenerativeOverSampler
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
     if name in __all__:
         return importlib.import_module(f"kerasaug.{name}")
     raise AttributeError(f"module 'kerasaug' has no attribute {name!r}")

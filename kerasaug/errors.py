@@ -1,20 +1,20 @@
-"""The errors that a command answers with one line instead of a traceback."""
+"""The errors that a command prints as one line instead of a traceback."""
 
 import contextlib
 from collections.abc import Iterator
 
 
 class InputError(ValueError):
-    """Raised for an input that cannot be used: an option, a file, a data set.
+    """Raised for an option, a file or a data set that cannot be used.
 
-    The message is one line that names what was given and what is accepted, so that a command can
-    print it as it is and exit with code 2.
+    The message is one line with what must be and what was received. A command prints it as it is
+    and exits with code 2.
     """
 
 
 @contextlib.contextmanager
 def naming(option: str) -> Iterator[None]:
-    """Puts the name of an option before what is wrong with its value.
+    """Puts the name of an option before the message of an `InputError`.
 
     Args:
         option: Such as `--keep 5=54`.
@@ -30,4 +30,4 @@ class TrainingFailed(RuntimeError):
 
 
 LOST_WORKER = ("UnavailableError", "AbortedError", "InternalError", "DeadlineExceededError")
-"""Names of what TensorFlow raises when another worker of a training is gone."""
+"""Names of the errors that TensorFlow raises when another worker of a training is gone."""

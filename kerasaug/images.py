@@ -1,4 +1,4 @@
-"""Pixels converted (uint8 outside the models, float32 in [-1, 1] inside them) and moved."""
+"""Pixels converted (uint8 outside the models, float32 in [-1, 1] inside them) and deformed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,58 +7,46 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-CHUNK = 256
-"""Images that are made or looked at at a time."""
+CHUNK_SIZE = 256
+"""Images that pass through a network at a time."""
 
 
 def to_float(images: tf.Tensor) -> tf.Tensor:
-    """Converts pixels to what the models compute with.
-
-    Args:
-        images: uint8 tensor of any shape, values in [0, 255].
-
-    Returns:
-        float32 tensor of the same shape, values in [-1, 1].
-    """
+    """Converts uint8 pixels in [0, 255], of any shape, to float32 in [-1, 1]."""
     return tf.cast(images, tf.float32) / 127.5 - 1.0
 
 
 def to_uint8(images: tf.Tensor) -> tf.Tensor:
-    """Converts what the models compute with to pixels; the inverse of `to_float`.
-
-    Args:
-        images: float tensor of any shape; values outside [-1, 1] are clipped.
-
-    Returns:
-        uint8 tensor of the same shape, values in [0, 255].
-    """
+    """Converts floats to uint8 pixels, as the inverse of `to_float`; clips outside of [-1, 1]."""
     pixels = tf.round((tf.cast(images, tf.float32) + 1.0) * 127.5)
     return tf.cast(tf.clip_by_value(pixels, 0.0, 255.0), tf.uint8)
 
 
 def in_chunks(function: Callable[..., Any], *arrays: np.ndarray | tf.Tensor) -> Any:
-    """Calls a function on a part of its inputs at a time.
+    """Calls a function on `CHUNK_SIZE` rows of its inputs at a time.
 
     Args:
-        function: Takes a tensor (k, ...) for each of `arrays` and gives one or several.
+        function: Takes a tensor (k, ...) for each of `arrays`; returns one tensor or several.
         *arrays: Of equal length, at least 1.
 
     Returns:
-        What the function gives, as NumPy arrays that hold all parts.
+        What the function returns, as NumPy arrays of all rows.
     """
-    parts = [
-        keras.tree.map_structure(np.asarray, function(*(each[i : i + CHUNK] for each in arrays)))
-        for i in range(0, len(arrays[0]), CHUNK)
+    chunks = [
+        keras.tree.map_structure(
+            np.asarray, function(*(array[start : start + CHUNK_SIZE] for array in arrays))
+        )
+        for start in range(0, len(arrays[0]), CHUNK_SIZE)
     ]
-    return keras.tree.map_structure(lambda *found: np.concatenate(found), *parts)
+    return keras.tree.map_structure(lambda *outputs: np.concatenate(outputs), *chunks)
 
 
-def make(
+def decode_to_uint8(
     decode: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
     latents: np.ndarray | tf.Tensor,
     labels: np.ndarray | int,
 ) -> np.ndarray:
-    """Makes any number of images, a part at a time.
+    """Decodes any number of latents, in chunks.
 
     Args:
         decode: From latents (k, latent_dim) and int32 labels (k,) to float images (k, height,
@@ -69,20 +57,12 @@ def make(
     Returns:
         uint8 array (n, height, width, channels).
     """
-    classes = for_each(labels, len(latents))
-    return in_chunks(lambda *some: to_uint8(decode(*some)), tf.convert_to_tensor(latents), classes)
+    labels = broadcast_labels(labels, len(latents))
+    return in_chunks(lambda *chunk: to_uint8(decode(*chunk)), tf.convert_to_tensor(latents), labels)
 
 
-def for_each(labels: np.ndarray | int, count: int) -> tf.Tensor:
-    """Gives every image its class.
-
-    Args:
-        labels: int (count,), or one class for all.
-        count: How many images there are.
-
-    Returns:
-        int32 tensor (count,).
-    """
+def broadcast_labels(labels: np.ndarray | int, count: int) -> tf.Tensor:
+    """Makes an int32 tensor (count,) of labels (count,), or of one class for all images."""
     return tf.broadcast_to(tf.cast(labels, tf.int32), (count,))
 
 
@@ -91,14 +71,14 @@ def deform(images: tf.Tensor, matrix: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
 
     Args:
         images: float32 tensor (n, height, width, channels).
-        matrix: float32 (n, 2, 2), from places in the result, right and down from its centre, to
-            places in the window; the identity leaves the image as it is.
+        matrix: float32 (n, 2, 2), from points in the result, right and down from its centre, to
+            points in the window; the identity leaves the image as it is.
         shift: float32 (n, 2), how far the window's centre lies from the image's, right and down, in
             sides.
 
     Returns:
-        float32 tensor of the same shape; what lies outside repeats the border. Gradients pass
-        through it to `images`.
+        float32 tensor of the same shape; outside the image, its border is repeated. Gradients pass
+        through to `images`.
     """
     sides = tf.constant([images.shape[2], images.shape[1]], tf.float32)
     centre = (sides - 1.0) / 2.0

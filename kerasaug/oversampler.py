@@ -10,26 +10,26 @@ from imblearn.over_sampling.base import BaseOverSampler
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 
-from kerasaug import fitting, precision
-from kerasaug.data import arrays
-from kerasaug.data.held import blocks
+from kerasaug.data.memory import blocks
+from kerasaug.data.readers import arrays
 from kerasaug.models.registry import MODELS
-from kerasaug.presets import GENERATOR_PRESETS
-from kerasaug.reproducibility import make_reproducible
+from kerasaug.runtime import best_dtype_policy, make_reproducible
+from kerasaug.training import fit
+from kerasaug.training.config import GENERATOR_PRESETS, GeneratorConfig
 
 
 class GenerativeOverSampler(BaseOverSampler):
-    """Fills classes up with images from a generative model that is trained on the data given.
+    """Fills classes up with images of a generative model that is trained on the same data.
 
     Args:
         model: A key of `models.registry.MODELS`. One that learns a single class is trained anew for
-            each.
-        sampling_strategy: Which classes get how many images, in imbalanced-learn's words: a text
-            such as `"auto"` or `"minority"`, a ratio, a dict or a function of `y`.
+            every class.
+        sampling_strategy: Which classes get how many images, as in imbalanced-learn: a text such as
+            `"auto"` or `"minority"`, a ratio, a dict or a function of `y`.
         image_shape: `(height, width, channels)` of flat rows, sides from 8; not needed for arrays
             (n, height, width, channels).
-        preset: A key of `presets.GENERATOR_PRESETS`: how large the model is, and how long it is
-            trained.
+        preset: A key of `training.config.GENERATOR_PRESETS`: the size of the model and the length
+            of its training.
         random_state: Of the initial weights, the order of the data and the images: an int, a
             `numpy.random.RandomState`, or None.
 
@@ -38,12 +38,11 @@ class GenerativeOverSampler(BaseOverSampler):
         n_features_in_: Values per image.
 
     `fit_resample(x, y)` takes images (n, height, width, channels) or flat rows (n, features), and
-    labels (n,); it returns both with the generated ones at the end.
+    labels (n,). It returns both unchanged, with the generated images and their labels appended.
 
-    Pixels may be of any numeric type. The model sees uint8: uint8 as it is, other numbers with
-    their range brought to 0 to 255 (see `arrays.RANGES`; standardised ones by their lowest and
-    highest value); generated images are brought back to that range and type. Samples that were
-    given come first and stay as they are.
+    Pixels may be of any numeric type. The model learns from uint8: uint8 as it is, other numbers
+    with their range scaled to 0 to 255 (see `arrays.RANGES`; standardised ones by their lowest and
+    highest value). Generated images are scaled back to that range and type.
 
     Training calls `keras.utils.clear_session`, sets Keras' and TensorFlow's random seed, and makes
     TensorFlow's operations deterministic for the rest of the process.
@@ -81,71 +80,70 @@ class GenerativeOverSampler(BaseOverSampler):
         self.random_state = random_state
 
     def _check_X_y(self, x, y):
-        # imbalanced-learn knows rows alone.
+        # imbalanced-learn takes flat rows only.
         shape = np.shape(x)
-        rows = np.reshape(x, (shape[0], -1)) if len(shape) == 4 else x
-        rows, y, one_against_all = super()._check_X_y(rows, y, accept_sparse=False)
-        return (rows.reshape(shape) if len(shape) == 4 else rows), y, one_against_all
+        flat = np.reshape(x, (shape[0], -1)) if len(shape) == 4 else x
+        flat, y, one_against_all = super()._check_X_y(flat, y, accept_sparse=False)
+        return (flat.reshape(shape) if len(shape) == 4 else flat), y, one_against_all
 
     def _fit_resample(self, x, y):
-        rows = x.reshape(len(x), -1)
-        shape = x.shape[1:] if x.ndim == 4 else self.image_shape
-        if shape is None:
+        image_shape = x.shape[1:] if x.ndim == 4 else self.image_shape
+        if image_shape is None:
             raise ValueError(f"flat rows need `image_shape`. Received: x of shape {x.shape}")
-        shape = tuple(shape)
-        if len(shape) != 3 or math.prod(shape) != rows.shape[1]:
+        image_shape, size = tuple(image_shape), math.prod(x.shape[1:])
+        if len(image_shape) != 3 or math.prod(image_shape) != size:
             raise ValueError(
-                f"`image_shape` must be (height, width, channels) of {rows.shape[1]} values. "
-                f"Received: image_shape={shape}"
+                f"`image_shape` must be (height, width, channels) of {size} values. "
+                f"Received: image_shape={image_shape}"
             )
-        wanted = {label: count for label, count in self.sampling_strategy_.items() if count > 0}
-        if not wanted:
+        counts = {label: count for label, count in self.sampling_strategy_.items() if count > 0}
+        if not counts:
             return x.copy(), y.copy()
-        low, high = _range(x)
+        low, high = _pixel_range(x)
         pixels = x
         if x.dtype != np.uint8:
             pixels = np.rint((x - np.float32(low)) * (255.0 / (high - low))).astype(np.uint8)
-        classes, numbers = np.unique(y, return_inverse=True)
-        training_split = blocks(pixels.reshape(-1, *shape)), numbers
-        made = self._generate(
-            arrays.of_splits({"train": training_split}, classes, "arrays"),
-            {int(np.searchsorted(classes, label)): count for label, count in wanted.items()},
+        classes, class_ids = np.unique(y, return_inverse=True)
+        splits = {"train": (blocks(pixels.reshape(-1, *image_shape)), class_ids)}
+        generated = self._generate(
+            arrays.from_splits(splits, classes, "arrays"),
+            {int(np.searchsorted(classes, label)): count for label, count in counts.items()},
         )
-        back = made.reshape(len(made), *x.shape[1:]) * ((high - low) / 255.0) + low
+        generated = generated.reshape(-1, *x.shape[1:]) * ((high - low) / 255.0) + low
         if not np.issubdtype(x.dtype, np.floating):
-            back = np.rint(back)
-        labels = np.repeat(list(wanted), list(wanted.values())).astype(y.dtype)
-        return np.concatenate([x, back.astype(x.dtype)]), np.concatenate([y, labels])
+            generated = np.rint(generated)
+        labels = np.repeat(list(counts), list(counts.values())).astype(y.dtype)
+        return np.concatenate([x, generated.astype(x.dtype)]), np.concatenate([y, labels])
 
     def _generate(self, dataset, counts):
-        """Images of some classes, in their order."""
+        """Generates uint8 images by `counts` of class indices, in their order."""
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         policy = keras.config.dtype_policy()
-        states = np.random.get_state(), random.getstate()
-        entry, images, model = MODELS[self.model], [], None
+        numpy_state, python_state = np.random.get_state(), random.getstate()
+        images, model = [], None
         try:
             for class_id, count in counts.items():
-                if model is None or not entry.all_classes:
-                    model = self._trained(dataset.naming_rare([class_id]), seed)
+                if model is None or not MODELS[self.model].all_classes:
+                    model = self._train(dataset.naming_rare([class_id]), seed)
                 images.append(model.generate(count, class_id, seed))
         finally:
             keras.config.set_dtype_policy(policy)
-            np.random.set_state(states[0])
-            random.setstate(states[1])
+            np.random.set_state(numpy_state)
+            random.setstate(python_state)
         return np.concatenate(images)
 
-    def _trained(self, dataset, seed):
-        config = fitting.GeneratorConfig(
+    def _train(self, dataset, seed):
+        config = GeneratorConfig(
             model=self.model,
             dataset=dataset.name,
             seed=seed,
-            precision=precision.best_dtype_policy(),
+            precision=best_dtype_policy(),
             **GENERATOR_PRESETS[self.preset].of(self.model)._asdict(),
         )
         keras.config.set_dtype_policy(config.precision)
         make_reproducible(seed)
-        model = fitting.new_model(config, dataset)
-        fitting.fit(model, config, dataset)
+        model = fit.new_model(config, dataset)
+        fit.fit(model, config, dataset)
         return model
 
     def __sklearn_tags__(self):
@@ -155,8 +153,8 @@ class GenerativeOverSampler(BaseOverSampler):
         return tags
 
 
-def _range(x: np.ndarray) -> tuple[float, float]:
-    """The range of pixels that is brought to 0 to 255."""
+def _pixel_range(x: np.ndarray) -> tuple[float, float]:
+    """The values that become 0 and 255."""
     if x.dtype == np.uint8:
         return 0.0, 255.0
     lowest, highest = float(x.min()), float(x.max())

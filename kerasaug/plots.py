@@ -1,4 +1,4 @@
-"""Pictures: sample grids, curves, confusion matrices.
+"""Every picture: sample grids, curves, confusion matrices.
 
 Figures are drawn with Matplotlib's object interface, which needs no display and leaves no state.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
@@ -22,21 +23,16 @@ from kerasaug.wording import label
 TRAIN_COLOUR, TEST_COLOUR, REAL_COLOUR = "#4269d0", "#efb118", "#3ca951"
 RARE_COLOUR = "#d62728"
 MAX_TICKS = 25
-MOST_NAMED = 40
+MAX_NAMED_CLASSES = 40
 
 
 def save_figure(figure: Figure, path: str | Path) -> None:
-    """Writes a figure as PNG, whole or not at all.
-
-    Args:
-        figure: What to draw.
-        path: Where to; ends in `.png`.
-    """
+    """Writes a figure as PNG, complete or not at all."""
     for text in figure.findobj(Text):
         # A class may be called $a_$, which is no formula.
         text.set_parse_math(False)
     with atomic(path) as draft, warnings.catch_warnings():
-        # A class may be called by a picture that the font lacks, and gets a box.
+        # A class may be called by a character that the font lacks, and gets a box.
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         # The layout makes room for everything but the width of titles.
         figure.savefig(draft, format="png", dpi=110, bbox_inches="tight")
@@ -47,17 +43,12 @@ def save_grid(images: np.ndarray, path: str | Path, columns: int, enlarge: int =
 
     Args:
         images: uint8 array (n, height, width, channels) with 1 or 3 channels.
-        path: Where to; ends in `.png`.
+        path: The file to write.
         columns: Images per row; the last row is filled up with black.
         enlarge: Side of a pixel in the picture.
     """
-    count, height, width, channels = images.shape
-    rows = math.ceil(count / columns)
-    canvas = np.zeros((rows * columns, height, width, channels), np.uint8)
-    canvas[:count] = images
-    canvas = canvas.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
-    canvas = canvas.reshape(rows * height, columns * width, channels)
-    picture = Image.fromarray(canvas[..., 0] if channels == 1 else canvas)
+    grid = _grid(images, columns)
+    picture = Image.fromarray(grid[..., 0] if grid.shape[-1] == 1 else grid)
     picture = picture.resize((picture.width * enlarge, picture.height * enlarge), Image.NEAREST)
     with atomic(path) as draft:
         picture.save(draft, format="PNG")
@@ -69,9 +60,6 @@ def losses(history: Mapping[str, Sequence[float]], title: str) -> Figure:
     Args:
         history: `step`, and a list of the same length for every loss.
         title: Heading of the figure.
-
-    Returns:
-        The figure.
     """
     names = [name for name in history if name != "step"]
     figure = Figure(figsize=(3.4 * len(names), 2.8), layout="constrained")
@@ -85,48 +73,39 @@ def losses(history: Mapping[str, Sequence[float]], title: str) -> Figure:
 
 
 def confusion_matrix(matrix: np.ndarray, class_names: Sequence[str], title: str) -> Figure:
-    """Draws how often each class is taken for each other one.
+    """Draws a confusion matrix, coloured by the shares of the true class.
 
     Args:
         matrix: Counts (true class, predicted class); may be a mean over trials.
         class_names: Names in index order.
         title: Heading of the figure.
-
-    Returns:
-        The figure; its colours are shares of the true class.
     """
-    class_names = list(map(label, class_names))
+    names = list(map(label, class_names))
     matrix = np.asarray(matrix, float)
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    longest = max(map(len, class_names))
+    longest = max(map(len, names))
     size = min(10.0, 2.0 + 0.42 * len(matrix) + 0.08 * max(0, longest - 10))
-    figure = Figure(figsize=(size, size), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = _titled_axes(size, size, title)
     axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
-    axes.set_title(title, fontsize=11)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     if len(matrix) <= MAX_TICKS:
-        ticks = range(len(matrix))
-        axes.set_xticks(ticks, class_names, rotation=90 if longest > 2 else 0)
-        axes.set_yticks(ticks, class_names)
-        for row, column in np.ndindex(*matrix.shape):
-            if round(matrix[row, column]):
+        axes.set_xticks(range(len(matrix)), names, rotation=90 if longest > 2 else 0)
+        axes.set_yticks(range(len(matrix)), names)
+        for (row, column), count in np.ndenumerate(matrix):
+            if round(count):
                 colour = "white" if shares[row, column] > 0.5 else "black"
-                text = f"{matrix[row, column]:.0f}"
+                text = f"{count:.0f}"
                 axes.text(column, row, text, ha="center", va="center", fontsize=7, color=colour)
     return figure
 
 
 def learning_curves(histories: Sequence[Mapping[str, Sequence[float]]], title: str) -> Figure:
-    """Draws accuracy and loss per epoch on the training and the test split.
+    """Draws accuracy and loss per epoch on the training and the test split, a line per trial.
 
     Args:
         histories: One per trial: `train_accuracy`, `test_accuracy`, `train_loss`, `test_loss`.
         title: Heading of the figure.
-
-    Returns:
-        The figure; a thin line per trial.
     """
     figure = Figure(figsize=(5.0, 5.4), layout="constrained")
     figure.suptitle(title, fontsize=11)
@@ -134,9 +113,9 @@ def learning_curves(histories: Sequence[Mapping[str, Sequence[float]]], title: s
         for split, colour in (("train", TRAIN_COLOUR), ("test", TEST_COLOUR)):
             for number, history in enumerate(histories):
                 values = history[f"{split}_{quantity}"]
-                label = split if number == 0 else None
                 epochs = range(1, len(values) + 1)
-                axes.plot(epochs, values, color=colour, alpha=0.7, label=label, marker=".")
+                entry = None if number else split
+                axes.plot(epochs, values, color=colour, alpha=0.7, label=entry, marker=".")
         axes.set_ylabel(quantity)
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -149,20 +128,15 @@ def arm_comparison(values: Mapping[str, Sequence[float]], title: str) -> Figure:
     """Draws one score of every arm: a dot per trial, a bar at their mean.
 
     Args:
-        values: Scores per trial, by arm.
+        values: Scores per trial, by arm, from top to bottom.
         title: Heading of the figure.
-
-    Returns:
-        The figure, arms from top to bottom.
     """
-    figure = Figure(figsize=(7.2, 1.0 + 0.45 * len(values)), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = _titled_axes(7.2, 1.0 + 0.45 * len(values), title)
     for row, scores in enumerate(values.values()):
         axes.plot(scores, [row] * len(scores), "o", color=TRAIN_COLOUR, alpha=0.6)
         axes.plot([np.mean(scores)] * 2, [row - 0.3, row + 0.3], color="black", linewidth=2)
     axes.set_yticks(range(len(values)), list(values))
     axes.invert_yaxis()
-    axes.set_title(title, fontsize=11)
     axes.grid(alpha=0.3, axis="x")
     return figure
 
@@ -173,35 +147,30 @@ def amount_curves(
     title: str,
     axis: str = "images added to the rare class",
 ) -> Figure:
-    """Draws a score over numbers of images, with its interval.
+    """Draws a score over numbers of images, on a logarithmic axis, with its interval.
 
     Args:
         curves: By name, from number of images to `mean`, `low` and `high`; the last two may be
             None.
-        levels: Scores of arms that have no number, by name; drawn as lines across.
+        levels: Scores of arms without a number of images, by name; drawn as lines across.
         title: Heading of the figure.
-        axis: What is counted.
-
-    Returns:
-        The figure, with a logarithmic axis of numbers.
+        axis: Label of the horizontal axis.
     """
-    figure = Figure(figsize=(8.6, 4.2), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = _titled_axes(8.6, 4.2, title)
     for name, points in curves.items():
         counts = sorted(points)
-        (line,) = axes.plot(counts, [points[c]["mean"] for c in counts], "o-", label=name)
-        if all(points[c]["low"] is not None for c in counts):
-            low, high = ([points[c][end] for c in counts] for end in ("low", "high"))
+        mean, low, high = ([points[c][key] for c in counts] for key in ("mean", "low", "high"))
+        (line,) = axes.plot(counts, mean, "o-", label=name)
+        if None not in low:
             axes.fill_between(counts, low, high, color=line.get_color(), alpha=0.15)
     styles = itertools.cycle(["--", ":", "-."])
     for number, (name, level) in enumerate(levels.items(), len(curves)):
         axes.axhline(level, color=f"C{number}", linestyle=next(styles), linewidth=1.2, label=name)
     axes.set_xscale("log")
     ticks = sorted({count for points in curves.values() for count in points})
-    axes.set_xticks(ticks, [str(count) for count in ticks])
+    axes.set_xticks(ticks, list(map(str, ticks)))
     axes.set_xticks([], minor=True)
     axes.set_xlabel(axis)
-    axes.set_title(title, fontsize=11)
     axes.grid(alpha=0.3)
     figure.legend(fontsize=8, loc="outside right upper")
     return figure
@@ -213,32 +182,28 @@ def class_counts(
     test: Sequence[int],
     rare_classes: Sequence[int],
 ) -> Figure:
-    """Draws how many images there are of every class.
+    """Draws how many images there are of every class, as bars one below the other.
+
+    More than `MAX_NAMED_CLASSES` classes are ordered by size, and only the rare ones are named.
 
     Args:
         class_names: Names in the order of the labels.
         train: Training images per class.
         test: Test images per class.
         rare_classes: Indices of the classes to point out.
-
-    Returns:
-        Bars, one below the other; of more than 40 classes, in the order of their sizes and without
-        the names of those that are not rare.
     """
-    many = len(class_names) > MOST_NAMED
+    many = len(class_names) > MAX_NAMED_CLASSES
     order = np.argsort(train, kind="stable")[::-1] if many else np.arange(len(class_names))
-    height = 1.0 + 0.24 * min(len(class_names), MOST_NAMED)
+    height = 1.0 + 0.24 * min(len(class_names), MAX_NAMED_CLASSES)
     figure = Figure(figsize=(7.0, height), layout="constrained")
     axes = figure.subplots()
-    places, rare = np.arange(len(order)), np.isin(order, rare_classes)
-    for chosen, colour, what in (
-        (~rare, TRAIN_COLOUR, "to train"),
-        (rare, RARE_COLOUR, "to train, rare"),
-    ):
-        axes.barh(places[chosen], np.asarray(train)[order[chosen]], color=colour, label=what)
-    axes.barh(places, np.asarray(test)[order], height=0.3, color=TEST_COLOUR, label="to test")
-    named = [place for place in places if not many or rare[place]][-MOST_NAMED:]
-    axes.set_yticks(named, [label(class_names[order[place]]) for place in named])
+    bars, rare = np.arange(len(order)), np.isin(order, rare_classes)
+    train_counts, test_counts = np.asarray(train)[order], np.asarray(test)[order]
+    axes.barh(bars[~rare], train_counts[~rare], color=TRAIN_COLOUR, label="to train")
+    axes.barh(bars[rare], train_counts[rare], color=RARE_COLOUR, label="to train, rare")
+    axes.barh(bars, test_counts, height=0.3, color=TEST_COLOUR, label="to test")
+    ticks = (bars[rare] if many else bars)[-MAX_NAMED_CLASSES:]
+    axes.set_yticks(ticks, [label(class_names[class_id]) for class_id in order[ticks]])
     axes.invert_yaxis()
     axes.set_xlabel("images")
     figure.legend(loc="outside upper center", ncols=3)
@@ -246,23 +211,18 @@ def class_counts(
 
 
 def real_beside_generated(real: np.ndarray, generated: Mapping[str, np.ndarray]) -> Figure:
-    """Shows real images of a class beside generated ones.
+    """Draws real images of a class beside generated ones, each as a square grid.
 
     Args:
         real: uint8 array (n, height, width, channels).
-        generated: The same, by where they are from.
-
-    Returns:
-        The figure, a square grid each.
+        generated: The same, by the name of their source.
     """
     panels = {"real": real, **generated}
     figure = Figure(figsize=(3.2 * len(panels), 3.4), layout="constrained")
     subplots = np.atleast_1d(figure.subplots(1, len(panels)))
     for axes, (name, images) in zip(subplots, panels.items(), strict=True):
         side = math.isqrt(len(images))
-        square = images[: side * side].reshape(side, side, *images.shape[1:]).swapaxes(1, 2)
-        square = square.reshape(side * images.shape[1], side * images.shape[2], -1)
-        axes.imshow(square.squeeze(), cmap="gray", vmin=0, vmax=255)
+        axes.imshow(_grid(images[: side**2], side).squeeze(), cmap="gray", vmin=0, vmax=255)
         axes.set_title(name, color=REAL_COLOUR if name == "real" else "black")
         axes.set_axis_off()
     return figure
@@ -276,31 +236,25 @@ def latent_map(
     limits: np.ndarray,
     title: str,
 ) -> Figure:
-    """Draws where images lie in a plane, coloured by class, the rare classes on top.
+    """Draws images as points of a plane, coloured by class, the rare classes on top.
 
     Args:
         points: float array (n, 2).
         labels: int array (n,).
         class_names: Names in index order.
         rare_classes: Indices of the rare ones; drawn last, as rimmed dots.
-        limits: What part of the plane is drawn: left and right, bottom and top, (2, 2).
+        limits: The part of the plane that is drawn: left and right, bottom and top, (2, 2).
         title: Heading of the figure.
-
-    Returns:
-        The figure.
     """
-    figure = Figure(figsize=(6.4, 5.0), layout="constrained")
-    axes = figure.subplots()
-    colours = colormaps["tab10" if len(class_names) <= 10 else "turbo"]
-    last = max(len(class_names) - 1, 1)
-    for class_id in sorted(range(len(class_names)), key=lambda c: c in rare_classes):
-        chosen = points[labels == class_id]
+    figure, axes = _titled_axes(6.4, 5.0, title)
+    count = len(class_names)
+    colours = colormaps["tab10" if count <= 10 else "turbo"]
+    for class_id in sorted(range(count), key=lambda c: c in rare_classes):
         rare = class_id in rare_classes
         axes.plot(
-            chosen[:, 0],
-            chosen[:, 1],
+            *points[labels == class_id].T,
             "o" if rare else ".",
-            color=colours(class_id if len(class_names) <= 10 else class_id / last),
+            color=colours(class_id if count <= 10 else class_id / (count - 1)),
             markeredgecolor="black" if rare else "none",
             markeredgewidth=0.5,
             markersize=4 if rare else 5,
@@ -309,7 +263,23 @@ def latent_map(
         )
     axes.set_xlim(*limits[0])
     axes.set_ylim(*limits[1])
-    axes.set_title(title, fontsize=11)
-    if len(class_names) <= MAX_TICKS:
+    if count <= MAX_TICKS:
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8, markerscale=1.5)
     return figure
+
+
+def _titled_axes(width: float, height: float, title: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.subplots()
+    axes.set_title(title, fontsize=11)
+    return figure, axes
+
+
+def _grid(images: np.ndarray, columns: int) -> np.ndarray:
+    """One image, (rows * height, columns * width, channels), filled up with black."""
+    count, height, width, channels = images.shape
+    rows = math.ceil(count / columns)
+    grid = np.zeros((rows * columns, height, width, channels), np.uint8)
+    grid[:count] = images
+    grid = grid.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
+    return grid.reshape(rows * height, columns * width, channels)

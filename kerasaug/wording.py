@@ -4,10 +4,10 @@ import unicodedata
 from typing import Any
 
 LONGEST_LABEL = 40
-MOVING = ("Cc", "Cs", "Zl", "Zp")
+CONTROL_CATEGORIES = ("Cc", "Cs", "Zl", "Zp")
 """Unicode's categories of control characters, halves of characters and ends of lines."""
-TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-"""What changes the direction of the text that follows."""
+DIRECTION_CHARACTERS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+"""Characters that change the direction of the text after them."""
 
 
 def readable(value: Any) -> str:
@@ -24,47 +24,33 @@ def readable(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name}={readable(part)}" for name, part in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(readable(part) for part in value)
+        return ", ".join(map(readable, value))
     return str(value)
 
 
 def whole(text: str) -> str:
-    """Replaces halves of characters, which can be read from files, but not written.
-
-    Args:
-        text: Any.
-
-    Returns:
-        The text with question marks in their places.
-    """
+    """Replaces halves of characters by question marks: they can be read, but not written."""
     return text.encode(errors="replace").decode()
 
 
 def printable(text: str) -> str:
-    """Writes what would move the cursor, colour a terminal or end a line as Python would write it.
+    """Escapes characters that move the cursor, colour a terminal, end a line or turn the text.
 
     Args:
         text: Such as the name of a file or a class, which anybody may have chosen.
 
     Returns:
-        One line.
+        One line, with those characters as Python writes them.
     """
     return "".join(
         letter.encode("unicode_escape").decode()
-        if unicodedata.category(letter) in MOVING or letter in TURNING
+        if unicodedata.category(letter) in CONTROL_CATEGORIES or letter in DIRECTION_CHARACTERS
         else letter
         for letter in text
     )
 
 
 def label(name: str) -> str:
-    """Makes a name fit beside an axis.
-
-    Args:
-        name: Any text.
-
-    Returns:
-        One line of at most `LONGEST_LABEL` letters.
-    """
+    """Shortens a name to one line of at most `LONGEST_LABEL` letters, to stand beside an axis."""
     line = printable(name)
     return line if len(line) <= LONGEST_LABEL else line[: LONGEST_LABEL - 1] + "…"

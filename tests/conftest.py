@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerasaug.quiet import quiet_tensorflow
+from kerasaug.runtime import quiet_tensorflow
 
 quiet_tensorflow()
 
@@ -16,14 +16,14 @@ import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
 from kerasaug import data  # noqa: E402
-from kerasaug.data import catalog  # noqa: E402
+from kerasaug.data.readers import tfds  # noqa: E402
 
 SIDE = 8
 COUNTS = (40, 40, 12)
 
 
 def squares(counts, seed):
-    """Noisy 8x8 images in which a class is the place of a bright square."""
+    """Noisy 8x8 images; the position of a bright square tells the class."""
     generator = np.random.default_rng(seed)
     labels = np.repeat(np.arange(len(counts)), counts)
     images = generator.integers(0, 60, (len(labels), SIDE, SIDE, 1))
@@ -43,16 +43,16 @@ def tiny():
 @pytest.fixture(scope="session")
 def streamed(tiny):
     """The same images as `tiny`, read as they are needed, as those of files are."""
-    images, labels = tiny.held.pixels, tiny.train_labels
+    images, labels = tiny.in_memory.pixels, tiny.train_labels
     records = tf.data.Dataset.from_tensor_slices((images, labels))
-    return dataclasses.replace(tiny, records=records, held=None)
+    return dataclasses.replace(tiny, records=records, in_memory=None)
 
 
 @pytest.fixture(autouse=True, scope="session")
 def mnist_is_read_once():
-    """Reading it takes three seconds, which many tests do for the sake of something else."""
+    """Many tests read it, which takes three seconds each time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(catalog, "read", functools.cache(catalog.read))
+        patch.setattr(tfds, "read", functools.cache(tfds.read))
         yield
 
 
@@ -65,7 +65,7 @@ def float32_policy():
 
 @pytest.fixture
 def call(monkeypatch):
-    """Runs a command in this process; gives its exit code."""
+    """Runs a command in this process; returns its exit code."""
 
     def run(line, *more):
         name, *arguments = line.split()

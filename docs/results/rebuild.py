@@ -4,10 +4,10 @@
 
 The table of a study stands between `<!-- table: NAME -->` and `<!-- end of table -->`;
 `worth PREFIX` takes all studies `PREFIX-COUNT`, which differ in how many images of the rare class
-were kept, and draws `docs/images/worth-PREFIX.png`. For a study with several amounts of generated
-images, `docs/images/amounts-NAME.png` is drawn, and for one in which nothing was done too, what the
-classifier does then: `confusion-NAME.png` and `curves-NAME.png`. Verdicts and differences are
-worked out anew from the trials, by the package's present rule.
+there are, and draws `docs/images/worth-PREFIX.png`. Of a study with several counts of generated
+images, `docs/images/amounts-NAME.png` is drawn, and of one with the baseline, its errors and
+curves: `confusion-NAME.png` and `curves-NAME.png`. The files are of release 0.1 (schema 1); arms
+are shown under their present names, and verdicts follow the package's present rule.
 """
 
 import json
@@ -19,103 +19,104 @@ import numpy as np
 
 from kerasaug import plots
 from kerasaug.files import atomic
-from kerasaug.study import arms, metrics, report
-from kerasaug.study.results import BASELINE, arms_by_strength, summarise
+from kerasaug.study import report
+from kerasaug.study.arms import AUTO, BASELINE, LOGIT_ADJUSTED, parse
+from kerasaug.study.results import summarise
+from kerasaug.study.verdict import verdict
 
 HERE = Path(__file__).parent
 PAGE, IMAGES = HERE.parent / "study.md", HERE.parent / "images"
 TABLE = re.compile(
     r"(<!-- table: (worth )?(\S+) -->\n)(?:(?!<!-- ).)*(<!-- end of table -->)", re.DOTALL
 )
-CONTROLS = [f"balanced+auto{adjusted}" for adjusted in ("", "+adjusted")]
-RECIPES = [
-    f"conditional-vae:{form}+auto{adjusted}"
-    for form in ("symmetric", "varied")
-    for adjusted in ("", "+adjusted")
-]
-"""A recipe is worth the real images that a control needs to do as well."""
+CONTROL = "balanced+auto"
+CONTROLS = (CONTROL, f"{CONTROL}+{LOGIT_ADJUSTED}")
+GENERATOR_ARMS = tuple(
+    f"conditional-vae:{form}+auto{modifier}"
+    for form in ("class-balanced", "latent-perturbation")
+    for modifier in ("", f"+{LOGIT_ADJUSTED}")
+)
+"""Arms whose generator is worth the real images that a control needs to do as well."""
+
+Score = dict[str, float | None]
 
 
 def load(name: str) -> dict[str, Any]:
-    """Reads a study of this folder, and puts its trials together anew.
-
-    Args:
-        name: The file's name without `.json`.
-    """
+    """Reads a study of this folder, by the file's name, and summarises its trials anew."""
     results = json.loads((HERE / f"{name}.json").read_text(encoding="utf-8"))
-    trials = [trial for arm in results["arms"].values() for trial in arm["trials"]]
-    # These were written before results said so.
-    tests = [sum(row) for row in trials[0]["confusion_matrix"]]
+    trials = [
+        {**trial, "arm": str(parse(arm))}
+        for arm, summary in results["arms"].items()
+        for trial in summary["trials"]
+    ]
+    test_counts = [sum(row) for row in trials[0]["confusion_matrix"]]
     return summarise(
-        results["config"],
-        {"test_counts": tests, "notes": [], **results["data"]},
         trials,
-        results["fidelity"],
+        config={
+            **results["config"],
+            "arms": [str(parse(arm)) for arm in results["config"]["arms"]],
+        },
+        data={"test_counts": test_counts, "notes": [], **results["data"]},
         augmentation=results["augmentation"],
-        adjustment=results.get("adjustment"),
+        logit_adjustment={
+            str(parse(arm)): {"tau": choice["chosen"]}
+            for arm, choice in results.get("adjustment", {}).items()
+        },
     )
 
 
 def arm_table(name: str) -> str:
-    """The arms of a study: scores, verdicts against doing nothing and two controls, and strengths.
+    """The arms of a study: scores, verdicts against the baseline and two controls, and tau.
 
-    The controls of an arm are `balanced` with the arm's augmentation, or with that which most arms
-    have, once as it is and once adjusted.
+    The controls of an arm are `balanced` with the arm's augmentation, or with that of most arms,
+    without and with logit adjustment.
     """
     results = load(name)
-    found = [arms.parse(arm).augmentation for arm in results["arms"]]
-    usual = max([name for name in found if name] or ["affine"], key=found.count)
+    augmentations = [parse(arm).augmentation for arm in results["arms"]]
+    usual = max(filter(None, augmentations), key=augmentations.count)
     rows = [
-        ["arm", "recall", "precision", "F1", "balanced accuracy", f"against `{BASELINE}`"]
-        + ["F1, against its control", "F1, against its control adjusted"]
+        ["arm", "recall", "precision", "F1", "balanced accuracy", "against the baseline"]
+        + ["F1 against the control", "F1 against the logit-adjusted control"]
     ]
-    for arm, found in results["arms"].items():
-        summary = found["summary"]
-        control = f"balanced+{arms.parse(arm).augmentation or usual}"
+    for arm, values in results["arms"].items():
+        summary, versus = values["summary"], values["versus"]
+        control = f"balanced+{parse(arm).augmentation or usual}"
+        choice = results["logit_adjustment"].get(arm)
         rows.append(
-            [f"`{arm}`"]
-            + [_with_half(summary[f"rare_{each}"]) for each in ("recall", "precision", "f1")]
-            + [_with_half(summary["balanced_accuracy"], 4), found["verdict"] or ""]
-            + [_against(found["versus"].get(each)) for each in (control, f"{control}+adjusted")]
+            [f"`{arm}`" + (f", tau {choice['tau']:g}" if choice else "")]
+            + [_with_half(summary[f"rare_{metric}"]) for metric in ("recall", "precision", "f1")]
+            + [_with_half(summary["balanced_accuracy"], 4), values["verdict"] or ""]
+            + [_against(versus.get(c)) for c in (control, f"{control}+{LOGIT_ADJUSTED}")]
         )
-    return _markdown(rows) + _strengths(results["adjustment"])
+    return _markdown(rows)
 
 
-def _strengths(adjustment: dict[str, dict[str, Any]]) -> str:
-    said = [
-        f"{strength:g} for {', '.join(f'`{name}`' for name in names)}"
-        for strength, names in sorted(arms_by_strength(adjustment).items())
-    ]
-    return f"\n\nStrength that was chosen: {'; '.join(said)}." if said else ""
+def worth_curves(prefix: str) -> dict[str, dict[int, Score]]:
+    """F1 of the rare class of controls and arms with a generator, by number of its real images.
 
-
-def worth_curves(prefix: str) -> dict[str, dict[int, dict[str, float | None]]]:
-    """F1 of the rare class with its interval, of controls and recipes, by number of images kept.
-
-    Where a study of the prefix chose an augmentation, the others are taken to name it.
+    The study that chose an augmentation says what `auto` is in the others.
     """
     studies = {
         int(path.stem.removeprefix(f"{prefix}-")): load(path.stem)
         for path in HERE.glob(f"{prefix}-*.json")
     }
-    (chosen,) = {
-        arms.parse(next(iter(study["augmentation"]))).augmentation
+    (augmentation,) = {
+        parse(next(iter(study["augmentation"]))).augmentation
         for study in studies.values()
         if study["augmentation"]
     }
-    curves = {}
-    for arm in (*CONTROLS, *RECIPES):
-        named = arm.replace(arms.AUTO, chosen)
-        curves[arm] = {
+    return {
+        arm: {
             count: study["arms"][name]["summary"]["rare_f1"]
             for count, study in sorted(studies.items())
-            for name in {arm, named} & set(study["arms"])
+            for name in {arm, arm.replace(AUTO, augmentation)} & set(study["arms"])
         }
-    return curves
+        for arm in (*CONTROLS, *GENERATOR_ARMS)
+    }
 
 
-def images_needed(curve: dict[int, dict[str, float | None]], f1: float) -> float:
-    """How many images the control needs for an F1.
+def images_needed(curve: dict[int, Score], f1: float) -> float:
+    """How many real images the control needs for an F1.
 
     Args:
         curve: Of the control.
@@ -135,33 +136,22 @@ def images_needed(curve: dict[int, dict[str, float | None]], f1: float) -> float
 
 
 def worth_table(prefix: str) -> str:
-    """How many images the controls need for the F1 that the recipes reach with fewer."""
+    """F1 by number of real images, and how many the controls need for that of other arms."""
     curves = worth_curves(prefix)
-    rows = [
-        ["arm", "images kept", "F1", *(f"images that `{each}` needs for it" for each in CONTROLS)]
-    ]
+    counts = list(curves[CONTROL])
+    rows = [["arm", *(f"{count} images" for count in counts)]]
     for arm, curve in curves.items():
-        for count, f1 in curve.items():
-            needed = [
-                "" if arm in CONTROLS else _needed(curves[control], count, f1["mean"])
-                for control in CONTROLS
-            ]
-            rows.append([f"`{arm}`", str(count), _with_half(f1), *needed])
+        cells = {count: _with_half(f1) for count, f1 in curve.items()}
+        for count in cells if arm in GENERATOR_ARMS else ():
+            needed = [_needed(curves[name], count, curve[count]["mean"]) for name in CONTROLS]
+            cells[count] += f" ({'; '.join(needed)})"
+        rows.append([f"`{arm}`", *(cells.get(count, "") for count in counts)])
     return _markdown(rows)
-
-
-def _needed(control: dict[int, dict[str, float | None]], count: int, f1: float) -> str:
-    needed, most = images_needed(control, f1), max(control)
-    if needed == 0:
-        return f"fewer than {min(control)}"
-    if needed > most:
-        return f"more than {most}: over {most / count:.1f}×"
-    return f"{needed:.0f}: {needed / count:.1f}×"
 
 
 def save_worth(prefix: str) -> None:
     """Draws the curves behind `worth_table`."""
-    title = f"{prefix}: F1 of the rare class by how many of its images there are"
+    title = f"{prefix}: F1 of the rare class, 95 % interval"
     figure = plots.amount_curves(worth_curves(prefix), {}, title, "real images of the rare class")
     plots.save_figure(figure, IMAGES / f"worth-{prefix}.png")
 
@@ -169,7 +159,7 @@ def save_worth(prefix: str) -> None:
 def save_figures(name: str) -> None:
     """Draws what the page shows of a study beside its table."""
     results = load(name)
-    if results["amounts"]:
+    if report.amounts(results):
         title = f"{name}: F1 of the rare class, 95 % interval"
         figure = report.amount_figure(results, "rare_f1", title)
         plots.save_figure(figure, IMAGES / f"amounts-{name}.png")
@@ -184,28 +174,33 @@ def save_figures(name: str) -> None:
 
 
 def rebuilt(page: str) -> str:
-    """The page with every table made anew.
-
-    Args:
-        page: Markdown.
-    """
+    """The page, Markdown, with every table made anew."""
     return TABLE.sub(
-        lambda found: f"{found[1]}{(worth_table if found[2] else arm_table)(found[3])}\n{found[4]}",
+        lambda match: f"{match[1]}{(worth_table if match[2] else arm_table)(match[3])}\n{match[4]}",
         page,
     )
 
 
-def _with_half(score: dict[str, float | None], digits: int = 3) -> str:
+def _needed(control: dict[int, Score], count: int, f1: float) -> str:
+    needed, most = images_needed(control, f1), max(control)
+    if needed == 0:
+        return f"under {min(control)}"
+    if needed > most:
+        return f"over {most}: over {most / count:.1f}×"
+    return f"{needed:.0f}: {needed / count:.1f}×"
+
+
+def _with_half(score: Score, digits: int = 3) -> str:
     half = max(score["high"] - score["mean"], score["mean"] - score["low"])
     return f"{score['mean']:.{digits}f} ± {half:.{digits}f}"
 
 
-def _against(differences: dict[str, dict[str, float | None]] | None) -> str:
+def _against(differences: dict[str, Score] | None) -> str:
     if differences is None:
         return ""
     f1 = differences["rare_f1"]
     interval = f"{f1['low']:+.4f} to {f1['high']:+.4f}"
-    return f"{f1['difference']:+.4f} ({interval}): {metrics.verdict(differences)}"
+    return f"{f1['difference']:+.4f} ({interval}): {verdict(differences)}"
 
 
 def _markdown(rows: list[list[str]]) -> str:

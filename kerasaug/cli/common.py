@@ -1,7 +1,8 @@
-"""What the commands share: one-line errors, what they print, where they write."""
+"""What the commands share: one-line errors, options under headings, what they print."""
 
 import errno
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,18 +10,41 @@ from typing import Any
 import click
 
 from kerasaug.errors import InputError, TrainingFailed
-from kerasaug.precision import POLICIES
+from kerasaug.runtime import POLICIES
 from kerasaug.wording import printable, readable
 
 INPUT_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
+HEADINGS = {
+    "Data": ("dataset", "keep", "rare", "image_size", "aspect", "test_split", "describe"),
+    "Comparison": ("arms", "seeds", "generator_folder"),
+    "Images": ("label", "count", "balance", "to", "originals"),
+    "Training": ("model", "preset", "steps", "batch_size", "latent_dim", "augment", "seed"),
+    "Machine": ("precision", "strategy", "jobs", "scheduler"),
+    "Output": ("output", "fresh", "dry_run", "help"),
+}
+"""Under which heading of `--help` an option stands."""
 
 
-def run(command: click.Command, go_on: str) -> None:
+class Command(click.Command):
+    """A command whose `--help` shows options under headings."""
+
+    def format_options(self, ctx, formatter):
+        """Writes a section for every heading that has options."""
+        records = {param.name: param.get_help_record(ctx) for param in self.get_params(ctx)}
+        for heading, names in HEADINGS.items():
+            rows = [records.pop(name) for name in names if records.get(name)]
+            if rows:
+                with formatter.section(heading):
+                    formatter.write_dl(rows)
+        assert not any(records.values()), records
+
+
+def run(command: click.Command, resume: str) -> None:
     """Runs a command; a user's mistake gives one line and exit code 2.
 
     Args:
         command: The click command.
-        go_on: How to go on, for a user who pressed Ctrl-C or whose disk was full.
+        resume: How to go on, for a user who pressed Ctrl-C or whose disk was full.
     """
     try:
         command.main(standalone_mode=False)
@@ -29,28 +53,33 @@ def run(command: click.Command, go_on: str) -> None:
     except click.ClickException as error:
         _fail(error.format_message(), INPUT_ERROR)
     except InputError as error:
-        _fail(str(error), INPUT_ERROR)
+        _fail(_with_flags(str(error), command), INPUT_ERROR)
     except TrainingFailed as error:
-        _fail(str(error), FAILURE)
+        _fail(_with_flags(str(error), command), FAILURE)
     except OSError as error:
         if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
             _fail(_reason(error), INPUT_ERROR)
-        # What is gone cannot be gone on with.
+        # A run cannot go on with what is gone.
         if error.errno == errno.ENOENT:
             _fail(_reason(error), FAILURE)
-        _fail(f"{_reason(error)}; once that is mended, {go_on}", FAILURE)
+        _fail(f"{_reason(error)}; once that is mended, {resume}", FAILURE)
     except (click.Abort, KeyboardInterrupt) as error:
         # Click puts its own in the place of one that knows more.
-        known = str(error.__cause__ or error)
-        _fail(f"stopped; {known or go_on}", INTERRUPTED)
+        _fail(f"stopped; {error.__cause__ or error or resume}", INTERRUPTED)
     except Exception as error:
-        # A file that was whole when it was looked at, and is read in the middle of a pipeline.
+        # A file that was whole when it was scanned, and is read in the middle of a pipeline.
         if "UnreadableImage" in str(error):
             _fail("an image file of --dataset was changed or removed since the start", FAILURE)
         # Python's and TensorFlow's errors of a full memory.
         if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
-            _fail(f"there is not enough memory; once there is, {go_on}", FAILURE)
+            _fail(f"there is not enough memory; once there is, {resume}", FAILURE)
         raise
+
+
+def _with_flags(message: str, command: click.Command) -> str:
+    """Writes arguments of the library, which stand in backticks, as the command's options."""
+    flags = {param.name: param.opts[0] for param in command.params}
+    return re.sub(r"`(\w+)`", lambda match: flags.get(match[1], match[0]), message)
 
 
 def _reason(error: OSError) -> str:
@@ -65,10 +94,10 @@ def _fail(message: str, code: int) -> None:
 
 
 def print_notes(dataset: Any, most: int = 3) -> None:
-    """Shows what was found in reading a data set.
+    """Shows what was noted in reading a data set.
 
     Args:
-        dataset: An `ImageDataset`, or what else has notes.
+        dataset: An `ImageDataset`, or anything else that has notes.
         most: How many examples are shown of each.
     """
     for note in dataset.notes:
@@ -83,44 +112,33 @@ def warn_of_few_tests(dataset: Any) -> None:
     Args:
         dataset: An `ImageDataset`, reduced.
     """
-    from kerasaug.study.results import few_tests
+    from kerasaug.study.verdict import too_few_tests
 
     names = ("class_names", "test_counts", "rare_classes")
-    warning = few_tests({name: getattr(dataset, name) for name in names})
-    if warning:
+    if warning := too_few_tests({name: getattr(dataset, name) for name in names}):
         click.echo(printable(f"Note: {warning}"))
 
 
 def check_output(path: Path | None) -> None:
-    """Refuses an output path where no folder can be made, before anything slow begins.
-
-    Args:
-        path: `--output`, if given.
-    """
-    for place in (path, *path.parents) if path else ():
+    """Refuses an output path where no folder can be made, before anything slow begins."""
+    if path is None:
+        return
+    for place in (path, *path.parents):
         if place.exists() and not place.is_dir():
-            raise InputError(f"--output {path}: {place} is a file; a folder is needed")
-    if path:
-        check_writable(path)
+            raise InputError(f"--output {path}: {place} is a file; it must be a folder")
+    check_writable(path)
 
 
 def check_writable(path: Path) -> None:
-    """Refuses an output path in a folder that cannot be written to.
-
-    Args:
-        path: `--output`.
-    """
-    place = next(each for each in (path.absolute(), *path.absolute().parents) if each.is_dir())
+    """Refuses an output path in a folder that cannot be written to."""
+    folders = (path.absolute(), *path.absolute().parents)
+    place = next(folder for folder in folders if folder.is_dir())
     if not os.access(place, os.W_OK | os.X_OK):
         raise InputError(f"--output {path}: {place} cannot be written to")
 
 
 def print_config(config: dict[str, Any]) -> None:
-    """Shows the resolved run.
-
-    Args:
-        config: Names and values.
-    """
+    """Shows the resolved run."""
     width = max(map(len, config))
     for name, value in config.items():
         click.echo(f"{name:<{width}}  {printable(readable(value))}")
@@ -138,23 +156,16 @@ def table(title: str) -> Any:
     return rich.table.Table(box=rich.box.SIMPLE, padding=(0, 1, 0, 0), title=title)
 
 
-def warn_of_short_trainings(preset: str, steps: int | None) -> None:
-    """Says of the figures of `--preset smoke` what they are worth.
-
-    Args:
-        preset: `--preset`.
-        steps: `--steps`, if given.
-    """
+def warn_of_smoke_test(preset: str, steps: int | None) -> None:
+    """Says that the scores of `--preset smoke` are worth nothing."""
     if preset == "smoke" and steps is None:
-        click.echo(
-            "The trainings of --preset smoke are too short for these figures to mean anything."
-        )
+        click.echo("This was a smoke test: after such short trainings, the scores are meaningless.")
 
 
 PRECISION = click.option(
     "--precision",
     type=click.Choice(POLICIES),
-    show_default="the fastest here",
-    help="Numbers to compute with; what is gone on with keeps its own by default.",
+    show_default="the fastest here; that of a run that is resumed",
+    help="Numbers to compute with.",
 )
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Print the resolved run and stop.")

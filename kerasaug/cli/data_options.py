@@ -1,4 +1,4 @@
-"""The options that say which data, and what they give."""
+"""The options that say which data, and the data set that they load."""
 
 import functools
 from pathlib import Path
@@ -10,40 +10,6 @@ from kerasaug.errors import InputError, naming
 from kerasaug.limits import LARGEST_SIDE, SMALLEST_SIDE
 
 
-def parse_keep(values: tuple[str, ...]) -> dict[str, int | float] | None:
-    """Reads `--keep` options.
-
-    Args:
-        values: Such as `("5=54", "Shirt=1%")`, or `("none",)`.
-
-    Returns:
-        Class to a count (int) or a fraction (float); None if the option was not given.
-
-    Raises:
-        InputError: If one cannot be read.
-    """
-    if not values:
-        return None
-    if values == ("none",):
-        return {}
-    keep: dict[str, int | float] = {}
-    for value in values:
-        if value == "none":
-            raise InputError("--keep none: does not go together with another --keep")
-        name, equals, amount = value.rpartition("=")
-        if not (name and equals):
-            raise InputError(f"--keep {value}: accepted are CLASS=COUNT, CLASS=PERCENT% and none")
-        if name in keep:
-            raise InputError(f"--keep {value}: class {name} is named twice")
-        try:
-            keep[name] = float(amount[:-1]) / 100 if amount.endswith("%") else int(amount)
-        except ValueError as error:
-            raise InputError(
-                f"--keep {value}: {amount!r} is neither a whole number nor a percentage like 1%"
-            ) from error
-    return keep
-
-
 class Loaded(NamedTuple):
     """A data set as `DataOptions` ask for it.
 
@@ -52,7 +18,7 @@ class Loaded(NamedTuple):
         name: What `data.load` takes.
         loading: What it takes beside that.
         title: For folders that are named after it.
-        keep: Name of a class to what is kept of it.
+        keep: By name of a class, how many of its images are used.
     """
 
     dataset: Any
@@ -63,13 +29,13 @@ class Loaded(NamedTuple):
 
 
 class DataOptions(NamedTuple):
-    """What the options say, read but not yet held against the data.
+    """What the options say, before they are compared with the data.
 
     Attributes:
         dataset: `--dataset`.
-        keep: What `parse_keep` gave.
+        keep: What `parse_keep` returned.
         rare: `--rare`.
-        image_size: What `parse_image_size` gave.
+        image_size: What `parse_image_size` returned.
         aspect: `--aspect`.
         test_split: `--test-split`.
     """
@@ -84,8 +50,9 @@ class DataOptions(NamedTuple):
     def check(self) -> None:
         """Refuses what is wrong without a look at the data, before TensorFlow takes its time."""
         name, path = self.dataset, Path(self.dataset)
-        # What else is not there may be the name of a data set.
-        if not path.exists() and (path.is_absolute() or name[0] in ".~" or path.suffix == ".npz"):
+        # What else does not exist may be the name of a data set.
+        is_path = path.is_absolute() or name[0] in ".~" or path.suffix == ".npz"
+        if is_path and not path.exists():
             raise InputError(f"--dataset {name}: there is no file or folder {path}")
 
     def load(self, complete: bool = True) -> Loaded:
@@ -94,8 +61,7 @@ class DataOptions(NamedTuple):
         Args:
             complete: Whether it is an error if a class lacks images.
         """
-        from kerasaug import data
-        from kerasaug.data import sources
+        from kerasaug.data.load import is_path, load
 
         name = self.dataset
         loading: dict[str, Any] = {
@@ -103,10 +69,10 @@ class DataOptions(NamedTuple):
             "aspect": self.aspect,
             "test_split": self.test_split,
         }
-        # Workers may have another working directory.
         with naming(f"--dataset {name}"):
-            path = Path(name).resolve() if sources.is_path(name) else None
-            dataset = data.load(path or name, **loading, complete=complete)
+            # Workers may have another working directory.
+            path = Path(name).resolve() if is_path(name) else None
+            dataset = load(path or name, **loading, complete=complete)
         if self.rare:
             with naming(f"--rare {', '.join(self.rare)}"):
                 dataset = dataset.naming_rare(self.rare)
@@ -116,14 +82,42 @@ class DataOptions(NamedTuple):
         keep = self.keep
         if keep is None:
             keep = {"5": 54} if name == "mnist" and not path else {}
-        return Loaded(dataset, str(path or name), loading, title, resolved(keep, dataset))
+        return Loaded(dataset, str(path or name), loading, title, _by_name(keep, dataset))
+
+
+def parse_keep(values: tuple[str, ...]) -> dict[str, int | float] | None:
+    """Reads `--keep` options.
+
+    Returns:
+        By class, a count (int) or a fraction (float); None if the option was not used.
+
+    Raises:
+        InputError: If one cannot be read.
+    """
+    if not values:
+        return None
+    if values == ("none",):
+        return {}
+    keep: dict[str, int | float] = {}
+    for value in values:
+        if value == "none":
+            raise InputError("--keep none: does not go together with another --keep")
+        name, equals, amount = value.rpartition("=")
+        if not (name and equals):
+            raise InputError(f"--keep {value}: must be CLASS=COUNT, CLASS=PERCENT% or none")
+        if name in keep:
+            raise InputError(f"--keep {value}: class {name} is named twice")
+        try:
+            keep[name] = float(amount[:-1]) / 100 if amount.endswith("%") else int(amount)
+        except ValueError as error:
+            raise InputError(
+                f"--keep {value}: {amount!r} is neither a whole number nor a percentage like 1%"
+            ) from error
+    return keep
 
 
 def parse_image_size(text: str | None) -> list[int] | None:
     """Reads `--image-size`.
-
-    Args:
-        text: Such as `64` or `48x64`.
 
     Returns:
         Height and width.
@@ -135,7 +129,7 @@ def parse_image_size(text: str | None) -> list[int] | None:
         return None
     sides = text.split("x")
     if len(sides) > 2 or not all(side.isdecimal() for side in sides):
-        raise InputError(f"--image-size {text}: accepted are SIDE and HEIGHTxWIDTH, as 64 or 48x64")
+        raise InputError(f"--image-size {text}: must be SIDE or HEIGHTxWIDTH, as 64 or 48x64")
     height, width = int(sides[0]), int(sides[-1])
     if min(height, width) < SMALLEST_SIDE or max(height, width) > LARGEST_SIDE:
         raise InputError(
@@ -144,32 +138,24 @@ def parse_image_size(text: str | None) -> list[int] | None:
     return [height, width]
 
 
-def resolved(keep: dict[str, int | float], dataset: Any) -> dict[str, int | float]:
-    """Checks what is to be kept against the data, naming the option that is at fault.
-
-    Args:
-        keep: Class to what is kept of it.
-        dataset: The whole `ImageDataset`.
-
-    Returns:
-        The same by the names of the classes.
-    """
+def _by_name(keep: dict[str, int | float], dataset: Any) -> dict[str, int | float]:
+    """Checks `--keep` against the data; gives it by the names of the classes."""
     from kerasaug.data import imbalance
 
-    found: dict[str, int | float] = {}
+    by_name: dict[str, int | float] = {}
     for name, amount in keep.items():
         shown = f"{amount * 100:g}%" if isinstance(amount, float) else amount
         with naming(f"--keep {name}={shown}"):
             class_id = imbalance.class_index(name, dataset.class_names)
             class_name = dataset.class_names[class_id]
-            if class_name in found:
+            if class_name in by_name:
                 raise InputError(f"class {class_name} is named twice")
             imbalance.kept_count(amount, dataset.class_counts[class_id])
-            found[class_name] = amount
-    return found
+            by_name[class_name] = amount
+    return by_name
 
 
-_DATA_OPTIONS = (
+_OPTIONS = (
     click.option(
         "--dataset",
         default="mnist",
@@ -192,7 +178,7 @@ _DATA_OPTIONS = (
         multiple=True,
         metavar="CLASS",
         show_default="those under a tenth of the largest, else the smallest",
-        help="A class that is to count as rare; repeatable.",
+        help="A class that counts as rare; repeatable.",
     ),
     click.option(
         "--image-size",
@@ -205,31 +191,27 @@ _DATA_OPTIONS = (
         type=click.Choice(["pad", "crop"]),
         default="pad",
         show_default=True,
-        help="Resized images keep their proportions: the border is repeated around them, or what "
-        "stands over is cut off.",
+        help="Resized images keep their proportions: pad repeats the border around them, crop cuts "
+        "off what does not fit.",
     ),
     click.option(
         "--test-split",
         type=click.FloatRange(0, 1, min_open=True, max_open=True),
         metavar="SHARE",
         show_default="0.2",
-        help="Share of every class that is kept for testing, of data without a test split.",
+        help="Share of every class that is used for testing, if the data have no test split.",
     ),
 )
 
 
 def data_options(command: Any) -> Any:
-    """Gives a command the options that say which data, in one argument `data`.
-
-    Args:
-        command: The function; it takes `DataOptions` first.
-    """
+    """Gives a command the options that say which data, in one argument `data`."""
 
     @functools.wraps(command)
-    def collecting(dataset, keep, rare, image_size, aspect, test_split, **others):
+    def collect(dataset, keep, rare, image_size, aspect, test_split, **others):
         keep, size = parse_keep(keep), parse_image_size(image_size)
         return command(DataOptions(dataset, keep, rare, size, aspect, test_split), **others)
 
-    for option in reversed(_DATA_OPTIONS):
-        collecting = option(collecting)
-    return collecting
+    for option in reversed(_OPTIONS):
+        collect = option(collect)
+    return collect

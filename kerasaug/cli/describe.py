@@ -1,4 +1,4 @@
-"""What `evaluate --describe` shows: what there is of every class, and what is wrong with it."""
+"""What `evaluate --describe` shows: the images of every class, and what is wrong with them."""
 
 import click
 
@@ -10,17 +10,14 @@ BAR = 40
 
 
 def describe(loaded: data_options.Loaded) -> None:
-    """Prints how many images of every class there are, and what was found in reading them.
-
-    Args:
-        loaded: The whole data set; classes may lack images.
-    """
-    from kerasaug.data import copies, sources
+    """Prints how many images of every class there are, and what was noted in reading them."""
+    from kerasaug.data.load import check_classes, is_path
+    from kerasaug.data.readers import duplicates
 
     dataset = loaded.dataset.reduce(loaded.keep)
-    if not sources.is_path(loaded.name) and not dataset.notes:
-        # The splits that somebody else made are looked through here alone.
-        dataset = copies.noted(dataset)
+    if not is_path(loaded.name) and not dataset.notes:
+        # Published splits are searched for duplicates here alone.
+        dataset = duplicates.with_notes(dataset)
     counts, names = dataset.class_counts, list(map(label, dataset.class_names))
     height, width, channels = dataset.image_shape
     common.print_config(
@@ -42,6 +39,6 @@ def describe(loaded: data_options.Loaded) -> None:
     common.print_notes(dataset, most=1000)
     common.warn_of_few_tests(dataset)
     try:
-        sources.check_classes(dataset)
+        check_classes(dataset)
     except InputError as error:
-        click.echo(printable(f"Cannot be used like this: {error}."))
+        click.echo(printable(f"These data cannot be used as they are: {error}."))

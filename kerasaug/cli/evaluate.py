@@ -1,28 +1,27 @@
 """`evaluate`: compares ways to help a rare class, and says which do."""
 
-import dataclasses
 import datetime
-import math
 import os
 import shlex
 from pathlib import Path
+from types import SimpleNamespace
 
 import click
 
 from kerasaug.cli import common, data_options
-from kerasaug.cli import describe as describing
+from kerasaug.cli.describe import describe
 from kerasaug.errors import InputError, TrainingFailed, naming
 from kerasaug.models.registry import MODELS
-from kerasaug.precision import described
-from kerasaug.presets import STUDY_PRESETS
-from kerasaug.quiet import quiet_tensorflow
+from kerasaug.runtime import describe_precision, limit_threads, quiet_tensorflow
 from kerasaug.study import arms
+from kerasaug.study.arms import LOGIT_ADJUSTED, Arm
+from kerasaug.study.config import STUDY_PRESETS, StudyConfig
 from kerasaug.wording import printable
 
-WIDTH_OF_FILE, WIDTH_OF_SCORES = 120, 61
+WIDTH_OF_FILE, WIDTH_OF_SCORES = 120, 65
 
 
-def _table(rows: dict[str, str]) -> str:
+def _rows(rows: dict[str, str]) -> str:
     formatter = click.HelpFormatter(width=78)
     formatter.indent()
     formatter.write_dl(list(rows.items()), col_max=26)
@@ -36,44 +35,47 @@ _MIXTURE_ROWS = {
     },
     **{name + "[:COUNT]": f"images from a {entry.description}" for name, entry in MODELS.items()},
 }
-_OWN_SHARES = ", ".join(f"{share} with :{form}" for form, share in arms.SHARES.items())
 EPILOG = f"""\b
 Arms are written MIXTURE[:COUNT|:FORM][+MODIFIER...] and separated by commas.
 COUNT images are added to every rare class; without it, as many as the largest
 class has more.
 \b
 Mixtures:
-{_table(_MIXTURE_ROWS)}
+{_rows(_MIXTURE_ROWS)}
 \b
-Forms, of models that learned all classes; every class is drawn equally often:
-{_table({"MODEL:" + name: text for name, text in arms.FORMS.items()})}
+Forms, of models that learn all classes; every class is drawn equally often:
+{_rows({"MODEL:" + name: text for name, text in arms.FORMS.items()})}
 \b
 Modifiers:
-{_table({"+" + name: text for name, text in arms.MODIFIERS.items()})}
+{_rows({"+" + name: text for name, text in arms.MODIFIERS.items()})}
 \b
 Examples (installed from a wheel, the command is kerasaug-evaluate):
   bin/evaluate
   bin/evaluate --arms none,oversample,crop-rotate --seeds 2 --output study
   bin/evaluate --arms none,balanced+affine,wgan:1000,wgan:4500+crop-rotate
-  bin/evaluate --arms balanced+auto,conditional-vae:varied+auto --seeds 5
-  bin/evaluate --arms none,conditional-wgan --sweep 100,1000,2000,4500
   bin/evaluate --generator saved_models/fives
   bin/evaluate --dataset parts --describe
   bin/evaluate --dataset parts --image-size 64
 """
 
 
-@click.command(epilog=EPILOG)
+@click.command(cls=common.Command, epilog=EPILOG)
 @data_options.data_options
-@click.option("--arms", "listed", metavar="LIST", show_default="preset's", help="See below.")
+@click.option(
+    "--describe",
+    is_flag=True,
+    help="Say what the data are: classes, sizes, duplicates, unreadable files; and stop.",
+)
+@click.option("--arms", metavar="LIST", show_default="preset's", help="See below.")
 @click.option(
     "--seeds",
     type=click.IntRange(1),
     show_default="preset's",
-    help="Repetitions, each with its own split, generator and initial weights.",
+    help="Repetitions, each with its own split, generators and initial weights.",
 )
 @click.option(
     "--generator",
+    "generator_folder",
     type=click.Path(path_type=Path),
     metavar="DIR",
     help="Use this folder of train-gan instead of training a generator per repetition; without "
@@ -84,35 +86,16 @@ Examples (installed from a wheel, the command is kerasaug-evaluate):
     type=click.Choice(list(STUDY_PRESETS)),
     default="quick",
     show_default=True,
-    help="smoke only shows that everything works, quick takes minutes on two cores, paper has "
+    help="smoke only shows that everything works, quick takes half an hour on two cores, paper has "
     "the models and amounts of the report, its generators as short as quick's, and takes hours.",
 )
 @click.option("--steps", type=click.IntRange(1), show_default="preset's", help="Classifier steps.")
-@click.option(
-    "--sweep",
-    metavar="COUNTS",
-    help="Run every arm of a model that has no count with each of these, as 100,1000,4500, and "
-    "choose one by training images that are held out: a fifth of every class, in all arms.",
-)
-@click.option(
-    "--share",
-    type=click.FloatRange(0, 1),
-    show_default=_OWN_SHARES,
-    help="Share of every batch that the model makes, in arms with a FORM.",
-)
-@click.option(
-    "--threshold",
-    type=click.FloatRange(0, 1),
-    default=0.5,
-    show_default=True,
-    help="Least probability that a teacher must give to a generated image's label.",
-)
 @common.PRECISION
 @click.option(
     "--jobs",
     type=click.IntRange(1),
     show_default="one per processor, at most 8",
-    help="Processes at a time; the figures do not depend on it.",
+    help="Processes at a time; the results do not depend on it.",
 )
 @click.option(
     "--scheduler",
@@ -126,139 +109,108 @@ Examples (installed from a wheel, the command is kerasaug-evaluate):
     show_default="runs/TIME-DATASET",
     help="The folder to fill; finished trials that it holds are not run again.",
 )
-@click.option(
-    "--describe",
-    is_flag=True,
-    help="Say what the data are: classes, sizes, copies, unreadable files; and stop.",
-)
 @common.DRY_RUN
-def evaluate(
-    data,
-    listed,
-    seeds,
-    generator,
-    preset,
-    steps,
-    sweep,
-    share,
-    threshold,
-    precision,
-    jobs,
-    scheduler,
-    output,
-    describe,
-    dry_run,
-):
+def evaluate(data, **options):
     """Compares ways to help a class that has few images.
 
     Trains the same classifier on each arm, several times, and says which arm helps, which hurts,
-    and where there is no evidence. Leaves a folder with report.html, results.json, figures/ and
-    trials/.
+    and where the difference is not significant. Leaves a folder with report.html, results.json,
+    figures/ and trials/.
     """
-    with naming("--arms"):
-        parsed = arms.parse_list(STUDY_PRESETS[preset].arms if listed is None else listed)
-    counts = _parse_sweep(sweep)
-    for option, value in (("--share", share), ("--threshold", threshold)):
-        if value is not None and math.isnan(value):
-            raise InputError(f"{option} nan: accepted is a number from 0 to 1")
-    if generator and not generator.exists():
-        raise InputError(f"--generator {generator}: there is no finished training of train-gan")
-    if jobs and scheduler:
-        raise InputError(f"--jobs {jobs}: does not go together with --scheduler")
-    if describe and output:
-        raise InputError(f"--output {output}: does not go together with --describe, which prints")
-    data.check()
-    common.check_output(output)
-    quiet_tensorflow()
-    from kerasaug.cli.progress import Progress
-    from kerasaug.model_folder import ModelFolder
-    from kerasaug.study import parallel
-    from kerasaug.study.config import StudyConfig
-    from kerasaug.study.runner import Study
-    from kerasaug.study.tasks import HELD_OUT
+    _evaluate(data, SimpleNamespace(**options))
 
-    parallel.limit_threads()
-    if generator and listed is None:
-        with naming(f"--generator {generator}"):
-            run = ModelFolder(generator).read_run()
-        if run is not None:
-            # The preset's arms, with the given model in the place of the preset's.
-            model = run["config"]["model"]
-            parsed = [arm for arm in parsed if arm.model is None]
-            parsed += [arms.Arm(model), arms.Arm(model, modifiers=(arms.ADJUSTING,))]
-    parsed = _swept(parsed, counts)
-    loaded = data.load(complete=not describe)
-    if describe:
-        describing.describe(loaded)
+
+def _evaluate(data, options):
+    with naming("--arms"):
+        preset = STUDY_PRESETS[options.preset]
+        chosen = arms.parse_list(preset.arms if options.arms is None else options.arms)
+    _check(options)
+    data.check()
+    common.check_output(options.output)
+    quiet_tensorflow()
+    from kerasaug.study.runner import Study
+
+    limit_threads()
+    if options.generator_folder and options.arms is None:
+        chosen = _with_generator(chosen, options.generator_folder)
+    loaded = data.load(complete=not options.describe)
+    if options.describe:
+        describe(loaded)
         return
     time = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    output = output or Path("runs") / f"{time}-{loaded.title}"
+    output = options.output or Path("runs") / f"{time}-{loaded.title}"
     config = StudyConfig.from_preset(
-        preset,
+        options.preset,
         loaded.name,
         loaded.keep,
-        arms=",".join(map(str, parsed)),
-        seeds=seeds,
-        steps=steps,
+        arms=chosen,
+        seeds=options.seeds,
+        steps=options.steps,
         loading=loaded.loading,
-        generator_folder=None if generator is None else str(generator),
-        precision=precision,
-        share=share,
-        threshold=threshold,
-        hold_out=HELD_OUT if sweep else 0.0,
+        generator_folder=options.generator_folder and str(options.generator_folder),
+        precision=options.precision,
     )
     study = Study(config, loaded.dataset, output)
     reduced = study.generators.reduced(0)
     shown = {**study.config.as_dict(), "class counts": reduced.class_counts, "output": output}
-    shown["precision"] = described(study.config.precision)
-    shown["share"] = _OWN_SHARES if share is None else share
-    common.print_config(shown)
+    common.print_config({**shown, "precision": describe_precision(study.config.precision)})
     common.print_notes(loaded.dataset)
     common.warn_of_few_tests(reduced)
-    if dry_run:
-        return
-    try:
-        with Progress(study.units()) as progress:
-            results = study.run(progress, jobs or parallel.default_jobs(), scheduler)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            f"the same command with --output {shlex.quote(str(output))} goes on"
-        ) from None
-    _print_results(results)
-    common.warn_of_short_trainings(preset, steps)
-    click.echo(f"\nReport:  {output / 'report.html'}\nResults: {output / 'results.json'}")
-    if results["failures"]:
-        raise TrainingFailed(
-            f"{len(results['failures'])} pieces of work failed, see {output / 'failures.txt'}; "
-            "the same command with this --output tries them again"
+    if not options.dry_run:
+        _run(study, options)
+
+
+def _check(options):
+    """Refuses what is wrong without a look at the data, before TensorFlow takes its time."""
+    folder = options.generator_folder
+    if folder and not folder.exists():
+        raise InputError(f"--generator {folder}: there is no finished training of train-gan")
+    if options.jobs and options.scheduler:
+        raise InputError(f"--jobs {options.jobs}: does not go together with --scheduler")
+    if options.describe and options.output:
+        raise InputError(
+            f"--output {options.output}: does not go together with --describe, which prints"
         )
 
 
-def _parse_sweep(text: str | None) -> list[int]:
-    if text is None:
-        return []
-    parts = [part.strip() for part in text.split(",")]
-    counts = {int(part) for part in parts if part.isdecimal()} - {0}
-    if len(counts) < max(2, len(parts)):
-        raise InputError(f"--sweep {text}: accepted are two or more numbers, such as 100,1000")
-    return sorted(counts)
+def _with_generator(chosen, folder):
+    """The preset's arms, with the model of a folder in the place of the preset's."""
+    from kerasaug.saved.folder import ModelFolder
+
+    with naming(f"--generator {folder}"):
+        run = ModelFolder(folder).read_run()
+    if run is None:
+        return chosen
+    model = run["config"]["model"]
+    controls = [arm for arm in chosen if arm.model is None]
+    return [*controls, Arm(model), Arm(model, modifiers=(LOGIT_ADJUSTED,))]
 
 
-def _swept(parsed: list[arms.Arm], counts: list[int]) -> list[arms.Arm]:
-    """Puts every count in the place of none, in the arms of models."""
-    if not counts:
-        return parsed
-    free = [arm for arm in parsed if arm.model and arm.count is None and not arm.form]
-    if not free:
-        raise InputError("--sweep: no arm of a model without a count is among --arms")
-    swept = [dataclasses.replace(arm, count=count) for arm in free for count in counts]
-    return list(dict.fromkeys([arm for arm in parsed if arm not in free] + swept))
+def _run(study, options):
+    from kerasaug.progress import ProgressBar
+    from kerasaug.study.parallel import default_jobs
+
+    try:
+        with ProgressBar(study.units()) as progress:
+            results = study.run(progress, options.jobs or default_jobs(), options.scheduler)
+    except KeyboardInterrupt:
+        output = shlex.quote(str(study.output))
+        raise KeyboardInterrupt(f"the same command with --output {output} goes on") from None
+    _print_results(results)
+    common.warn_of_smoke_test(options.preset, options.steps)
+    click.echo(f"\nReport:  {study.output / 'report.html'}")
+    click.echo(f"Results: {study.output / 'results.json'}")
+    if results["failures"]:
+        raise TrainingFailed(
+            f"{len(results['failures'])} tasks failed, see {study.output / 'failures.txt'}; "
+            "the same command with this --output tries them again"
+        )
 
 
 def _print_results(results):
     import rich.console
 
-    from kerasaug.study.results import headlines
+    from kerasaug.study.sentences import headlines
 
     console = rich.console.Console()
     if not console.is_terminal and "COLUMNS" not in os.environ:
@@ -266,20 +218,20 @@ def _print_results(results):
     table = common.table("recall, precision and F1 of the rare class; ± 95 % interval")
     # The only column that gives way where the window is narrow.
     longest = max(map(len, results["arms"]))
-    narrow = longest + WIDTH_OF_SCORES > console.width
+    is_narrow = longest + WIDTH_OF_SCORES > console.width
     table.add_column("arm", overflow="fold", min_width=10)
     for name in ("recall", "prec.", "F1", "accuracy"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("against none", no_wrap=True)
-    for arm, found in results["arms"].items():
-        summary = found["summary"]
+    table.add_column("against baseline", no_wrap=True)
+    for arm, values in results["arms"].items():
+        summary = values["summary"]
         table.add_row(
-            arms.broken(arm, "\n") if narrow else arm,
+            arms.with_breaks(arm, "\n") if is_narrow else arm,
             _with_spread(summary["rare_recall"]),
             f"{summary['rare_precision']['mean']:.3f}",
             _with_spread(summary["rare_f1"]),
             f"{summary['accuracy']['mean']:.4f}",
-            found["verdict"] or ("baseline" if arm == arms.BASELINE else "-"),
+            values["verdict"] or ("baseline" if arm == arms.BASELINE else "-"),
         )
     console.print(table)
     note = results["config"]["generator_note"]

@@ -1,12 +1,13 @@
 """`generate`: draws images from a trained generator, or fills a folder up with them."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import click
 
 from kerasaug.cli import common
 from kerasaug.errors import InputError, naming
-from kerasaug.quiet import quiet_tensorflow
+from kerasaug.runtime import quiet_tensorflow
 from kerasaug.wording import printable
 
 EPILOG = """\b
@@ -17,7 +18,7 @@ Examples (installed from a wheel, the command is kerasaug-generate):
 """
 
 
-@click.command(epilog=EPILOG)
+@click.command(cls=common.Command, epilog=EPILOG)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--label", metavar="CLASS", help="The class to draw, by name or index.")
 @click.option("--count", type=click.IntRange(1), show_default="100", help="How many, of --label.")
@@ -26,8 +27,8 @@ Examples (installed from a wheel, the command is kerasaug-generate):
     "--balance",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="Instead of drawing one class: make this folder of class folders anew, and fill every "
-    "class up.",
+    help="Instead of drawing one class: copy this folder of class folders, and fill up every "
+    "class.",
 )
 @click.option(
     "--to",
@@ -49,63 +50,84 @@ Examples (installed from a wheel, the command is kerasaug-generate):
     help="A folder for PNG files by class and manifest.csv; or a file .npz or .tfrecord.",
 )
 @common.DRY_RUN
-def generate(model, label, count, seed, balance, to, originals, output, dry_run):
+def generate(model, **options):
     """Draws images from MODEL: a folder of train-gan, or the SavedModel in one.
 
-    Nothing that is there already is overwritten or changed. A folder that comes out can be read by
-    keras.utils.image_dataset_from_directory and by --dataset of the other commands.
+    No existing file is overwritten or changed. keras.utils.image_dataset_from_directory and
+    --dataset of the other commands read the folder that it writes.
     """
+    _generate(model, SimpleNamespace(**options))
+
+
+def _generate(model, options):
     if not model.exists():
         raise InputError(f"MODEL {model}: there is no such folder")
-    if (label is None) == (balance is None):
-        raise InputError("accepted is either --label CLASS or --balance FOLDER")
-    mode, others = "--label", {"--count": count}
-    if balance is None:
-        mode, others = "--balance", {"--to": to, "--originals": originals}
-    for option, value in others.items():
-        if value is not None:
-            raise InputError(f"{option} {value}: goes together with {mode} alone")
-    common.check_writable(output)
+    _check(options)
     quiet_tensorflow()
-    from kerasaug import balancing, drawn_images
-    from kerasaug.saved_generator import SavedGenerator
+    from kerasaug.saved.generator import SavedGenerator
 
     with naming(f"MODEL {model}"):
         generator = SavedGenerator(model)
-    if balance:
-        if not balance.is_dir():
-            raise InputError(f"--balance {balance}: there is no such folder")
-        with naming(f"--output {output}"):
-            balancing.check(balance, output)
-        with naming(f"--balance {balance}"):
-            plan = balancing.Plan(generator, balance, to)
-        common.print_notes(plan)
-        for name, missing in plan.missing.items():
-            click.echo(printable(f"{name}: {missing} to generate"))
-            _warn(generator, name)
-        if not dry_run:
-            plan.write(output, seed, originals or "symlink")
-            click.echo(f"\nFolder: {output}")
-        return
-    with naming(f"--label {label}"):
-        class_id = generator.class_index(label)
+    if options.balance:
+        _balance(generator, options)
+    else:
+        _draw(generator, options)
+
+
+def _check(options):
+    if (options.label is None) == (options.balance is None):
+        raise InputError("either --label CLASS or --balance FOLDER must be given, and not both")
+    mode, others = "--label", {"--count": options.count}
+    if options.balance is None:
+        mode, others = "--balance", {"--to": options.to, "--originals": options.originals}
+    for option, value in others.items():
+        if value is not None:
+            raise InputError(f"{option} {value}: goes together with {mode} alone")
+    common.check_writable(options.output)
+
+
+def _balance(generator, options):
+    from kerasaug.saved import balance
+
+    folder, output = options.balance, options.output
+    if not folder.is_dir():
+        raise InputError(f"--balance {folder}: there is no such folder")
     with naming(f"--output {output}"):
-        drawn_images.check(output)
-    count = count or 100
-    _warn(generator, generator.class_name(class_id))
-    if dry_run:
-        click.echo(printable(f"{generator.class_name(class_id)}: {count} to generate"))
-        return
-    images = generator.generate(count, class_id, seed)
-    drawn = drawn_images.Drawn(images, generator.class_name(class_id), class_id, seed)
+        balance.check(folder, output)
+    with naming(f"--balance {folder}"):
+        plan = balance.Plan(generator, folder, options.to)
+    common.print_notes(plan)
+    for name, count in plan.missing.items():
+        click.echo(printable(f"{name}: {count} to generate"))
+        _warn(generator, name)
+    if not options.dry_run:
+        plan.write(output, options.seed, options.originals or "symlink")
+        click.echo(f"\nFolder: {output}")
+
+
+def _draw(generator, options):
+    from kerasaug.saved import images
+
+    output = options.output
+    with naming(f"--label {options.label}"):
+        class_id = generator.class_index(options.label)
     with naming(f"--output {output}"):
-        drawn_images.write(drawn, output, generator.class_names)
-    click.echo(printable(f"{count} images of {drawn.label}: {output}"))
+        images.check(output)
+    count, name = options.count or 100, generator.class_name(class_id)
+    _warn(generator, name)
+    if options.dry_run:
+        click.echo(printable(f"{name}: {count} to generate"))
+        return
+    pixels = generator.generate(count, class_id, options.seed)
+    drawn = images.DrawnImages(pixels, name, class_id, options.seed)
+    with naming(f"--output {output}"):
+        images.write(drawn, output, generator.class_names)
+    click.echo(printable(f"{count} images of {name}: {output}"))
 
 
 def _warn(generator, name):
     if name in generator.unmeasured:
-        text = f"how good its images of {name} are was never measured: look at them"
+        text = f"the quality of its images of {name} was never measured: look at them"
         click.echo(printable(f"Note: {text}"))
 
 

@@ -2,18 +2,18 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import click
 
 from kerasaug.cli import common, data_options
 from kerasaug.errors import naming
 from kerasaug.models.registry import MODELS
-from kerasaug.precision import described
-from kerasaug.presets import GENERATOR_PRESETS
-from kerasaug.quiet import quiet_tensorflow
+from kerasaug.runtime import describe_precision, quiet_tensorflow
+from kerasaug.training.config import GENERATOR_PRESETS, GeneratorConfig
 from kerasaug.wording import label
 
-SHOWN = ("recognised", "precision", "coverage", "kernel_distance", "copied")
+SHOWN = ("classification_accuracy", "precision", "coverage", "kernel_distance", "copied")
 EPILOG = """\b
 Examples (installed from a wheel, the command is kerasaug-train-gan):
   bin/train-gan
@@ -22,7 +22,7 @@ Examples (installed from a wheel, the command is kerasaug-train-gan):
 """
 
 
-@click.command(epilog=EPILOG)
+@click.command(cls=common.Command, epilog=EPILOG)
 @click.option(
     "--model", type=click.Choice(list(MODELS)), default="conditional-wgan", show_default=True
 )
@@ -32,8 +32,8 @@ Examples (installed from a wheel, the command is kerasaug-train-gan):
     type=click.Choice(list(GENERATOR_PRESETS)),
     default="default",
     show_default=True,
-    help="Sets steps, batch size, width and learning rate together: smoke only shows "
-    "that everything works, quick takes one to five minutes, default ten to twenty, paper hours.",
+    help="Sets steps, batch size, width and learning rate together. smoke only shows that "
+    "everything works, quick takes minutes, default half an hour, paper hours.",
 )
 @click.option("--steps", type=click.IntRange(1), show_default="preset's", help="Generator steps.")
 @click.option(
@@ -55,6 +55,7 @@ Examples (installed from a wheel, the command is kerasaug-train-gan):
     help="Whether a critic sees classes with under 1000 images shifted, deformed and cut out, and "
     "a conditional-vae all images rotated, shifted and scaled.",
 )
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @common.PRECISION
 @click.option(
     "--strategy",
@@ -64,139 +65,119 @@ Examples (installed from a wheel, the command is kerasaug-train-gan):
     help="Share every batch among all GPUs of this machine, or among the processes that TF_CONFIG "
     "lists, each started with the same command.",
 )
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
     show_default="saved_models/DATASET-MODEL",
-    help="The folder to fill.",
+    help="The folder to fill. The same command resumes a training that was stopped.",
 )
-@click.option(
-    "--resume/--fresh",
-    default=True,
-    show_default=True,
-    help="Go on with a half-finished folder, or begin anew even where one is finished.",
-)
+@click.option("--fresh", is_flag=True, help="Begin anew, even where a training is finished.")
 @common.DRY_RUN
-def train_gan(
-    data,
-    model,
-    preset,
-    steps,
-    batch_size,
-    latent_dim,
-    augment,
-    precision,
-    strategy,
-    seed,
-    output,
-    resume,
-    dry_run,
-):
+def train_gan(data, **options):
     """Trains a generative model on imbalanced image data.
 
     Leaves a folder with generator/ (a SavedModel that needs neither this package nor Keras),
     model.keras (to train on), run.json, history.csv, losses.png, samples/, and of models with an
     encoder latent/, and says how good the images are.
     """
+    _train(data, SimpleNamespace(**options))
+
+
+def _train(data, options):
     data.check()
-    common.check_output(output)
+    common.check_output(options.output)
     quiet_tensorflow()
-    from kerasaug import distribution, fitting, training
-    from kerasaug.cli.progress import Progress
-    from kerasaug.model_folder import ModelFolder
+    from kerasaug.progress import ProgressBar
+    from kerasaug.quality.evaluator import Evaluator
+    from kerasaug.saved.folder import ModelFolder
     from kerasaug.study.generators import STEP_COST
-    from kerasaug.study.judge import Judge
+    from kerasaug.training import distribution, fit, run
 
-    if strategy != "none":
-        with naming(f"--strategy {strategy}"):
-            distribution.check_model(model)
+    with naming(f"--strategy {options.strategy}"):
+        if options.strategy != "none":
+            distribution.check_model(options.model)
     # Before TensorFlow computes anything.
-    replicated = distribution.strategy(strategy)
+    strategy = distribution.strategy(options.strategy)
     loaded = data.load()
-    whole = loaded.dataset
-    output = output or Path("saved_models") / f"{loaded.title}-{model}"
-    reduced = whole.reduce(loaded.keep, seed)
-    chosen = GENERATOR_PRESETS[preset].of(model)
-    given = {"steps": steps, "batch_size": batch_size}
-    config = fitting.GeneratorConfig(
-        model=model,
-        dataset=loaded.name,
-        loading=loaded.loading,
-        keep=loaded.keep,
-        seed=seed,
-        precision=precision,
-        latent_dim=latent_dim,
-        augment=augment,
-        **{**chosen._asdict(), **{name: value for name, value in given.items() if value}},
-    )
-    with naming(f"--model {model}"):
-        fitting.learned_class(model, reduced)
+    full = loaded.dataset
+    reduced = full.reduce(loaded.keep, options.seed)
+    output = options.output or Path("saved_models") / f"{loaded.title}-{options.model}"
+    config = _config(loaded, options)
+    with naming(f"--model {options.model}"):
+        fit.learned_class(options.model, reduced)
     with naming(f"--batch-size {config.batch_size}"):
-        distribution.check_batch(replicated, config.batch_size)
+        distribution.check_batch(strategy, config.batch_size)
     with naming(f"--output {output}"):
-        config = training.check_folder(ModelFolder(output), config, reduced, fresh=not resume)
-    shown = {**config.__dict__, "precision": described(config.precision)}
+        config = run.check_folder(ModelFolder(output), config, reduced, options.fresh)
+    shown = {**config.__dict__, "precision": describe_precision(config.precision)}
     common.print_config({**shown, "class counts": reduced.class_counts, "output": output})
-    common.print_notes(whole)
-    if dry_run:
+    common.print_notes(full)
+    if options.dry_run:
         return
-    # Once, for the training and for the judge.
-    whole = whole.cache()
-    reduced = whole.reduce(loaded.keep, seed)
-    judging = config.judge_steps / STEP_COST
-    with Progress(config.steps + judging) as progress:
-
-        def measure(*arguments):
-            following = progress.following("training the judge", 1 / STEP_COST)
-            judge = Judge(whole, config.judge_steps, [following])
-            progress.describe("measuring the images")
-            return judge.measure(*arguments)
-
-        folder = training.train_generator(
+    # Once, for the training and for the evaluation classifier.
+    full = full.cache()
+    with ProgressBar(config.steps + config.evaluator_steps / STEP_COST) as progress:
+        folder = run.train_generator(
             config,
-            reduced,
+            full.reduce(loaded.keep, options.seed),
             output,
-            fresh=not resume,
-            callbacks=[progress.following(model)],
-            measure=measure,
-            tell=progress.say,
-            strategy=replicated,
+            fresh=options.fresh,
+            callbacks=[progress.callback(options.model)],
+            evaluator=Evaluator(full, config.evaluator_steps, progress, 1 / STEP_COST),
+            progress=progress,
+            strategy=strategy,
         )
-    if not distribution.is_chief(replicated):
+    if not distribution.is_chief(strategy):
         return
     _print_fidelity(folder.read_run()["fidelity"], reduced)
-    common.warn_of_short_trainings(preset, steps)
+    common.warn_of_smoke_test(options.preset, options.steps)
     click.echo(f"\nSavedModel: {folder.generator}\nLosses:     {folder.losses}")
     click.echo(f"Samples:    {folder.samples}")
     if folder.latent.exists():
         click.echo(f"Latent map: {folder.latent}")
 
 
+def _config(loaded, options):
+    preset = GENERATOR_PRESETS[options.preset].of(options.model)
+    changes = {"steps": options.steps, "batch_size": options.batch_size}
+    preset = preset._replace(**{name: value for name, value in changes.items() if value})
+    return GeneratorConfig(
+        model=options.model,
+        dataset=loaded.name,
+        loading=loaded.loading,
+        keep=loaded.keep,
+        seed=options.seed,
+        precision=options.precision,
+        latent_dim=options.latent_dim,
+        augment=options.augment,
+        **preset._asdict(),
+    )
+
+
 def _print_fidelity(measured, dataset):
     import rich.console
     import rich.markup
 
-    from kerasaug.study import fidelity
+    from kerasaug.quality import fidelity
 
     rare = {dataset.class_names[class_id] for class_id in dataset.rare_classes}
-    table = common.table("images against test images")
+    table = common.table("generated images compared with test images")
     table.add_column("images of", min_width=12)
     for name in SHOWN:
         table.add_column(fidelity.NAMES[name], justify="right", no_wrap=True)
     console = rich.console.Console()
-    # The rare classes and their yardsticks come last, where the eye is.
+    # The rare classes and their references come last, where the eye is.
     for class_name in sorted(dataset.class_names, key=rare.__contains__):
         rows, shown = fidelity.rows([measured], class_name), label(class_name)
         if class_name in rare and not rows:
             console.print(f"{shown} has too few images to be measured.", markup=False)
         for source, figures in rows.items():
             if source == "generated" or class_name in rare:
-                cells = [f"{figures[n]:.3f}" if n in figures else "" for n in SHOWN]
-                title = "generated" if source == "generated" else fidelity.SOURCES[source]
+                cells = [f"{figures[name]:.3f}" if name in figures else "" for name in SHOWN]
+                title = fidelity.REFERENCES.get(source, source)
                 table.add_row(rich.markup.escape(f"{shown}, {title}"), *cells)
         if fidelity.memorised([measured], class_name):
-            warning = f"The generator repeats its training images of {shown}."
+            warning = f"The generator copies its training images of {shown}."
             console.print(warning, markup=False)
     if table.rows:
         console.print(table)

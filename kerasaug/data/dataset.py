@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from kerasaug.data import imbalance, mixture, sampling, streams
-from kerasaug.data.held import Held, blocks, hold, hold_stream
+from kerasaug.data.memory import InMemory, blocks, load_images, load_stream
+from kerasaug.data.sampling import Part
 from kerasaug.errors import InputError
 
 MOST_CACHED = 2**30
@@ -18,10 +19,10 @@ SPLITS = ("train", "test")
 
 
 class Note(NamedTuple):
-    """Something that was found in reading a data set.
+    """Something that the user of a data set should know.
 
     Attributes:
-        text: In words, such as "3 files left out: unreadable".
+        text: Such as "3 files left out: unreadable".
         items: What it is true of, such as paths with reasons; may be empty.
     """
 
@@ -51,14 +52,13 @@ class ImageDataset:
         train_labels: int32 array (n,), the labels of `train` in its order.
         indices: int64 array (n,), where each image of `train` stands in the unreduced split.
         test_counts: Test images per class, in the order of the labels.
-        held: The images of `train` where they are in memory, in its order; splits and reductions of
-            one data set share that memory.
+        in_memory: The images of `train` in its order, if they are in memory, which splits and
+            reductions of one data set share.
         validation: Training images that were held out to choose by, as a stream like `train`; None
             if there are none.
-        named_rare: Indices of the classes that are to count as rare; None for those that do by
-            their size.
+        named_rare: Indices of the classes that count as rare; None for those that do by their size.
         decode: Makes an image of a record; None if the records are images.
-        notes: What was found in reading the data that their user should know.
+        notes: What the user of the data should know.
 
     Example:
         >>> from kerasaug import data
@@ -77,7 +77,7 @@ class ImageDataset:
     train_labels: np.ndarray
     indices: np.ndarray
     test_counts: tuple[int, ...] = ()
-    held: Held | None = None
+    in_memory: InMemory | None = None
     validation: tf.data.Dataset | None = None
     named_rare: tuple[int, ...] | None = None
     decode: Callable[[tf.Tensor], tf.Tensor] | None = None
@@ -100,29 +100,29 @@ class ImageDataset:
 
     @property
     def rare_classes(self) -> list[int]:
-        """The classes that have too few images: those named, or see `imbalance.rare_classes`."""
+        """The classes with too few images: `named_rare`, or see `imbalance.rare_classes`."""
         if self.named_rare is not None:
             return sorted(self.named_rare)
         return imbalance.rare_classes(self.class_counts)
 
     @property
     def fingerprint(self) -> str:
-        """A hash of content, labels and the images kept: equal for equal splits, in any order."""
+        """A hash of content, labels and indices: equal for equal splits, in any order."""
         order = np.argsort(self.indices)
-        kept = np.concatenate([self.train_labels[order], self.indices[order]])
-        digest = hashlib.sha256(self.content.encode() + kept.astype(np.int64).tobytes())
+        split = np.concatenate([self.train_labels[order], self.indices[order]])
+        digest = hashlib.sha256(self.content.encode() + split.astype(np.int64).tobytes())
         return digest.hexdigest()[:16]
 
     def reduce(self, keep: Mapping[Any, int | float], seed: int = 0) -> "ImageDataset":
-        """Cuts classes of the training split down; the test split stays as it is.
+        """Reduces classes of the training split; the test split stays as it is.
 
         Args:
-            keep: Class (index or name) to what is kept of it: a count (int) or a fraction
+            keep: By class (index or name), how many images stay: a count (int) or a fraction
                 (float).
             seed: Which images stay is a function of this and of the class.
 
         Returns:
-            A data set that streams the kept images only; `indices` tells which they are.
+            A data set that streams those images only; its `indices` tell which they are.
 
         Raises:
             InputError: If a class does not exist or is named twice, or an amount is out of range.
@@ -136,11 +136,10 @@ class ImageDataset:
         return self._keep(imbalance.keep_indices(self.train_labels, by_index, seed))
 
     def long_tail(self, ratio: float, seed: int = 0) -> "ImageDataset":
-        """Cuts the classes of the training split down so that their sizes fall exponentially.
+        """Reduces the classes of the training split so that their sizes fall exponentially.
 
         Args:
-            ratio: How many times more is kept of the first class than of the last; see
-                `imbalance.long_tail`.
+            ratio: Of the size of the first class to that of the last; see `imbalance.long_tail`.
             seed: See `reduce`.
 
         Returns:
@@ -152,7 +151,7 @@ class ImageDataset:
         return self.reduce(imbalance.long_tail(self.class_counts, ratio), seed)
 
     def naming_rare(self, names: Sequence[int | str]) -> "ImageDataset":
-        """Says which classes are to count as rare, whatever their size.
+        """Names the classes that count as rare, whatever their size.
 
         Args:
             names: Classes, by name or index.
@@ -183,14 +182,14 @@ class ImageDataset:
         """
         if not 0.0 < share < 1.0:
             raise InputError(f"`share` must be in (0, 1). Received: share={share}")
-        left = {
+        keep = {
             class_id: max(1, min(count - 1, round((1.0 - share) * count)))
             for class_id, count in enumerate(self.class_counts)
             if count > 0
         }
-        kept = imbalance.keep_indices(self.train_labels, left, seed)
-        held = np.setdiff1d(np.arange(len(self.train_labels)), kept)
-        return dataclasses.replace(self._keep(kept), validation=self._keep(held).train)
+        positions = imbalance.keep_indices(self.train_labels, keep, seed)
+        others = np.setdiff1d(np.arange(len(self.train_labels)), positions)
+        return dataclasses.replace(self._keep(positions), validation=self._keep(others).train)
 
     def split_test(self, share: float, seed: int = 0) -> "ImageDataset":
         """Makes a share of every class the test split, for data that have none.
@@ -205,43 +204,11 @@ class ImageDataset:
         Raises:
             InputError: If the share is out of range.
         """
-        parted = self.hold_out(share, seed)
-        counts = np.subtract(self.class_counts, parted.class_counts)
+        split = self.hold_out(share, seed)
+        counts = np.subtract(self.class_counts, split.class_counts)
         return dataclasses.replace(
-            parted, test=parted.validation, test_counts=tuple(counts.tolist()), validation=None
+            split, test=split.validation, test_counts=tuple(counts.tolist()), validation=None
         )
-
-    def _keep(self, positions: np.ndarray) -> "ImageDataset":
-        labels = self.train_labels[positions]
-        if self.held is None:
-            is_kept: np.ndarray = np.zeros(len(self.train_labels), dtype=bool)
-            is_kept[positions] = True
-            mask = tf.constant(is_kept)
-            kept = self.records.enumerate().filter(lambda position, _: mask[position])
-            # Ends with the last of them, and not with the file.
-            records = kept.map(lambda _, element: element).take(len(positions))
-            images = None
-        else:
-            images = self.held.at(positions)
-            records = images.stream(labels)
-        return dataclasses.replace(
-            self,
-            records=records,
-            held=images,
-            train_labels=labels,
-            indices=self.indices[positions],
-        )
-
-    def without(self, indices: np.ndarray) -> "ImageDataset":
-        """Takes images out of the training split.
-
-        Args:
-            indices: Where they stand in the unreduced split; those that are not there are ignored.
-
-        Returns:
-            A data set whose `train` lacks them.
-        """
-        return self._keep(np.flatnonzero(~np.isin(self.indices, indices)))
 
     def first_of_each(self, most: int) -> tuple[np.ndarray, np.ndarray]:
         """Reads the first training images of every class, and decodes no other.
@@ -252,16 +219,16 @@ class ImageDataset:
         Returns:
             uint8 images (n, height, width, channels) and int32 labels (n,), class by class.
         """
-        chosen = [np.flatnonzero(self.train_labels == c)[:most] for c in range(self.num_classes)]
-        few = self._keep(np.sort(np.concatenate(chosen)))
+        classes = range(self.num_classes)
+        positions = [np.flatnonzero(self.train_labels == c)[:most] for c in classes]
+        few = self._keep(np.sort(np.concatenate(positions)))
         return streams.first_of_each(few.train, most, self.num_classes)
 
     def cache(self, most_bytes: int = MOST_CACHED) -> "ImageDataset":
         """Reads all splits once and keeps the decoded images in memory, if they are not too large.
 
         Training then draws from memory instead of decoding again, at the price of one byte per
-        pixel and channel of both splits. What is made of the result by `reduce`, `hold_out` and the
-        like takes no more.
+        pixel and channel of both splits. `reduce`, `hold_out` and the like then take no more.
 
         Args:
             most_bytes: Of decoded images; a larger data set stays as it is.
@@ -270,21 +237,21 @@ class ImageDataset:
             The same data set in memory.
         """
         count = len(self.train_labels) + sum(self.test_counts)
-        if self.held is not None or count * np.prod(self.image_shape) > most_bytes:
+        if self.in_memory is not None or count * np.prod(self.image_shape) > most_bytes:
             return self
-        images, labels = hold_stream(self.train, len(self.train_labels), self.image_shape)
+        images, labels = load_stream(self.train, len(self.train_labels), self.image_shape)
         test, validation = self.test, self.validation
         if test is not None:
-            found, their_labels = hold_stream(test, sum(self.test_counts), self.image_shape)
-            test = found.stream(their_labels)
+            test_images, test_labels = load_stream(test, sum(self.test_counts), self.image_shape)
+            test = test_images.stream(test_labels)
         if validation is not None:
-            collected, their_labels = streams.collect(validation)
-            validation = hold(blocks(collected)).stream(their_labels)
+            pixels, validation_labels = streams.collect(validation)
+            validation = load_images(blocks(pixels)).stream(validation_labels)
         return dataclasses.replace(
             self,
             records=images.stream(labels),
             decode=None,
-            held=images,
+            in_memory=images,
             test=test,
             validation=validation,
         )
@@ -300,9 +267,36 @@ class ImageDataset:
             uint8 array (n, height, width, channels).
         """
         positions = np.flatnonzero(self.train_labels == class_id)[:most]
-        if self.held is not None:
-            return self.held.at(positions).read()
+        if self.in_memory is not None:
+            return self.in_memory.at(positions).read()
         return streams.collect(self._keep(positions).train)[0]
+
+    def class_part(self, class_id: int) -> Part:
+        """The training images of one class, as a part of a mixture.
+
+        Args:
+            class_id: Index of the class.
+
+        Returns:
+            The part, of weight 1.
+        """
+        positions = np.flatnonzero(self.train_labels == class_id)
+        if self.in_memory is not None:
+            return Part(self.in_memory.at(positions), len(positions), 1.0, class_id)
+        records = self.records.filter(lambda _, label: label == class_id)
+        return Part(records, len(positions), 1.0, decode=self.decode)
+
+    def balanced_parts(self) -> list[Part]:
+        """A mixture of every class equally often: one part per class, in index order."""
+        return [self.class_part(class_id) for class_id in range(self.num_classes)]
+
+    def natural_parts(self) -> list[Part]:
+        """A mixture of every image equally often; the weights sum to the number of images."""
+        if self.in_memory is None:
+            # Read from disk, one pass over the split is cheaper than one per class.
+            count = len(self.train_labels)
+            return [Part(self.records, count, float(count), decode=self.decode)]
+        return [part._replace(weight=float(part.size)) for part in self.balanced_parts()]
 
     def batches(
         self,
@@ -327,9 +321,9 @@ class ImageDataset:
             [-1, 1] and int32 `(batch_size,)`.
         """
         if class_id is not None:
-            parts = [mixture.of_class(self, class_id)]
+            parts = [self.class_part(class_id)]
         else:
-            parts = mixture.balanced(self) if balanced else mixture.natural(self)
+            parts = self.balanced_parts() if balanced else self.natural_parts()
         return mixture.batches(parts, batch_size, seed=seed, augment=augment)
 
     def test_batches(self, batch_size: int) -> tf.data.Dataset:
@@ -342,3 +336,24 @@ class ImageDataset:
             A stream of `(images, labels)` like that of `batches`.
         """
         return mixture.to_model_input(self.test.batch(batch_size))
+
+    def _keep(self, positions: np.ndarray) -> "ImageDataset":
+        labels = self.train_labels[positions]
+        if self.in_memory is None:
+            is_kept: np.ndarray = np.zeros(len(self.train_labels), dtype=bool)
+            is_kept[positions] = True
+            mask = tf.constant(is_kept)
+            numbered = self.records.enumerate().filter(lambda position, _: mask[position])
+            # Ends with the last of them, and not with the file.
+            records = numbered.map(lambda _, element: element).take(len(positions))
+            images = None
+        else:
+            images = self.in_memory.at(positions)
+            records = images.stream(labels)
+        return dataclasses.replace(
+            self,
+            records=records,
+            in_memory=images,
+            train_labels=labels,
+            indices=self.indices[positions],
+        )

@@ -10,14 +10,7 @@ RARE_SHARE = 0.1
 
 
 def class_index(name: int | str, class_names: Sequence[str]) -> int:
-    """Finds a class by its name or, failing that, by its index.
-
-    Args:
-        name: A class name, or an index in [0, len(class_names)) as int or digits.
-        class_names: The names, in index order.
-
-    Returns:
-        The index of the class.
+    """Finds the index of a class by its name or, failing that, by the index as int or digits.
 
     Raises:
         InputError: If there is no such class.
@@ -28,7 +21,8 @@ def class_index(name: int | str, class_names: Sequence[str]) -> int:
         return int(name)
     shown = ", ".join(class_names[:12]) + (", ..." if len(class_names) > 12 else "")
     raise InputError(
-        f"there is no class {name!r}; accepted: 0 to {len(class_names) - 1}, or a name of {shown}"
+        f"there is no class {name!r}; it must be an index from 0 to {len(class_names) - 1}, or one "
+        f"of {shown}"
     )
 
 
@@ -36,11 +30,9 @@ def kept_count(amount: int | float, available: int) -> int:
     """Turns an amount to keep into a number of images.
 
     Args:
-        amount: A count (int, at least 1) or a fraction (float in (0, 1]).
+        amount: A count (int, at least 1) or a fraction (float in (0, 1]), which is rounded and
+            gives at least 1.
         available: How many images the class has.
-
-    Returns:
-        The number of images to keep: fractions are rounded, and give at least 1.
 
     Raises:
         InputError: If the amount is out of range or more than there is.
@@ -63,10 +55,8 @@ def keep_indices(labels: np.ndarray, keep: Mapping[int, int | float], seed: int)
 
     Args:
         labels: int array (n,), the class of every image.
-        keep: Class index to what is kept of it: a count (int) or a fraction (float). Classes
-            that are not named stay whole.
-        seed: The choice is a function of the seed and the class alone, so cutting another class
-            as well leaves this one's choice as it was.
+        keep: Class index to an amount, see `kept_count`. Other classes stay whole.
+        seed: The choice depends on it and the class alone, whatever happens to other classes.
 
     Returns:
         int64 array of the positions to keep, ascending.
@@ -74,32 +64,31 @@ def keep_indices(labels: np.ndarray, keep: Mapping[int, int | float], seed: int)
     Raises:
         InputError: If an amount is out of range.
     """
-    kept: np.ndarray = np.ones(len(labels), dtype=bool)
+    stays: np.ndarray = np.ones(len(labels), dtype=bool)
     for class_id, amount in keep.items():
         positions = np.flatnonzero(labels == class_id)
         count = kept_count(amount, len(positions))
-        kept[positions] = False
-        chosen = np.random.default_rng([seed, class_id]).choice(positions, count, replace=False)
-        kept[chosen] = True
-    return np.flatnonzero(kept)
+        stays[positions] = False
+        generator = np.random.default_rng([seed, class_id])
+        stays[generator.choice(positions, count, replace=False)] = True
+    return np.flatnonzero(stays)
 
 
 def long_tail(class_counts: Sequence[int], ratio: float) -> dict[int, int]:
-    """What is kept of every class, so that sizes fall exponentially from the first to the last.
+    """How many images stay of every class so that sizes fall exponentially from first to last.
 
     Cui et al. 2019, "Class-Balanced Loss Based on Effective Number of Samples" (arXiv 1901.05555):
     of class i of K, its size times ratio^(-i / (K - 1)).
 
     Args:
-        class_counts: Images per class, in index order; a class without any is left out.
-        ratio: How many times more is kept of the first class than of the last, if they had the
-            same size; at least 1.
+        class_counts: Images per class, in index order.
+        ratio: Of the first class to the last, if both had the same size before; at least 1.
 
     Returns:
-        Class index to a count, at least 1.
+        Class index to a count, at least 1; classes without images are left out.
 
     Raises:
-        InputError: If the ratio is below 1.
+        InputError: If the ratio is below 1 or infinite.
     """
     if not 1.0 <= ratio < np.inf:
         raise InputError(f"a long tail's ratio must be at least 1, not {ratio:g}")
@@ -112,17 +101,13 @@ def long_tail(class_counts: Sequence[int], ratio: float) -> dict[int, int]:
 
 
 def rare_classes(class_counts: Sequence[int]) -> list[int]:
-    """Names the classes that have too few images.
-
-    A class is rare when it has less than a tenth (`RARE_SHARE`) of the images of the largest class.
-    Where no class is that small, the smallest one counts as rare. A class without any images is
-    none at all.
+    """The classes with less than a tenth (`RARE_SHARE`) of the largest class's images.
 
     Args:
-        class_counts: Images per class, in index order.
+        class_counts: Images per class, in index order. Classes without images are ignored.
 
     Returns:
-        Indices of the rare classes, ascending; at least one.
+        Their indices, ascending; that of the smallest class if none is so small.
     """
     counts = np.asarray(class_counts)
     rare = np.flatnonzero((counts > 0) & (counts < RARE_SHARE * counts.max()))

@@ -6,83 +6,31 @@ repeating a rare class and adding generated images are the same thing with other
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 
 from kerasaug.data import sampling
-from kerasaug.data.held import blocks, hold
+from kerasaug.data.memory import blocks, load_images
 from kerasaug.data.sampling import Augmentation, Part
 from kerasaug.images import to_float
 
-if TYPE_CHECKING:
-    from kerasaug.data.dataset import ImageDataset
-
-BLENDING_ALPHA = 0.2
-"""Both parameters of the beta distribution that mixup's weights are drawn from."""
+MIXUP_ALPHA = 0.2
+"""Both parameters of the beta distribution that the weights of mixup are drawn from."""
 
 
-def natural(dataset: "ImageDataset") -> list[Part]:
-    """Every training image equally often.
+def repeated(part: Part, count: int, augment: Augmentation | None = None) -> Part:
+    """Further copies of the images of one class, to be added to other parts.
 
     Args:
-        dataset: Where the training images come from.
-
-    Returns:
-        Parts whose weights sum to the number of training images.
-    """
-    if dataset.held is None:
-        # Read from disk, one pass over the split is cheaper than one per class.
-        count = len(dataset.train_labels)
-        return [Part(dataset.records, count, float(count), decode=dataset.decode)]
-    return [part._replace(weight=float(part.size)) for part in balanced(dataset)]
-
-
-def balanced(dataset: "ImageDataset") -> list[Part]:
-    """Every class equally often.
-
-    Args:
-        dataset: Where the training images come from.
-
-    Returns:
-        One part per class, in index order.
-    """
-    return [of_class(dataset, class_id) for class_id in range(dataset.num_classes)]
-
-
-def of_class(dataset: "ImageDataset", class_id: int) -> Part:
-    """The training images of one class.
-
-    Args:
-        dataset: Where the training images come from.
-        class_id: Index of the class.
-
-    Returns:
-        The part, of weight 1.
-    """
-    positions = np.flatnonzero(dataset.train_labels == class_id)
-    if dataset.held is not None:
-        return Part(dataset.held.at(positions), len(positions), 1.0, class_id)
-    records = dataset.records.filter(lambda _, label: label == class_id)
-    return Part(records, len(positions), 1.0, decode=dataset.decode)
-
-
-def repeated(
-    dataset: "ImageDataset", class_id: int, count: int, augment: Augmentation | None = None
-) -> Part:
-    """Further copies of the training images of one class, to be added to other parts.
-
-    Args:
-        dataset: Where the images come from.
-        class_id: The class that grows.
-        count: By how many images it grows; the weight of the part.
+        part: What `ImageDataset.class_part` returned.
+        count: By how many images the class grows; the weight of the part.
         augment: What is done to the copies, anew at every draw.
 
     Returns:
         The part to add.
     """
-    return of_class(dataset, class_id)._replace(weight=float(count), augment=augment)
+    return part._replace(weight=float(count), augment=augment)
 
 
 def added(images: np.ndarray, class_id: int) -> Part:
@@ -93,43 +41,46 @@ def added(images: np.ndarray, class_id: int) -> Part:
         class_id: Their label.
 
     Returns:
-        The part to add to those of `natural`.
+        The part to add to `ImageDataset.natural_parts`.
     """
-    return Part(hold(blocks(images)), len(images), float(len(images)), class_id)
+    return Part(load_images(blocks(images)), len(images), float(len(images)), class_id)
 
 
-def symmetric(dataset: "ImageDataset", generated: Sequence[np.ndarray], share: float) -> list[Part]:
-    """Every class equally often, and the same share of each class generated.
+def class_balanced(
+    real: Sequence[Part], synthetic: Sequence[np.ndarray], share: float
+) -> list[Part]:
+    """Every class equally often, with the same share of synthetic images in each class.
 
-    Whatever gives generated images away then says nothing about the class, so a classifier cannot
-    learn it in the place of the class.
+    Artefacts of synthetic images then do not correlate with the class, so a classifier cannot learn
+    them in the place of the class.
 
     Args:
-        dataset: Where the real images come from.
-        generated: Images of every class, in index order: uint8 arrays (n, height, width, channels).
-        share: Of generated images, in [0, 1].
+        real: What `ImageDataset.balanced_parts` returned.
+        synthetic: Images of every class, in index order: uint8 arrays (n, height, width, channels).
+        share: Of synthetic images, in [0, 1].
 
     Returns:
         Two parts per class.
     """
-    real = [part._replace(weight=1.0 - share) for part in balanced(dataset)]
-    made = [added(images, class_id) for class_id, images in enumerate(generated)]
-    return real + [part._replace(weight=share) for part in made]
+    parts = [part._replace(weight=1.0 - share) for part in real]
+    more = [added(images, class_id) for class_id, images in enumerate(synthetic)]
+    return parts + [part._replace(weight=share) for part in more]
 
 
-def blended(batched: tf.data.Dataset, num_classes: int, seed: int) -> tf.data.Dataset:
-    """Blends every image of a batch with the one before it, and their labels likewise: mixup.
-
-    Zhang et al. 2018, "mixup: Beyond Empirical Risk Minimization" (arXiv 1710.09412).
+def mixup(batched: tf.data.Dataset, num_classes: int, seed: int) -> tf.data.Dataset:
+    """Blends every image of a batch with the one before it, and their labels likewise.
 
     Args:
-        batched: What `batches` gives.
+        batched: What `batches` returned.
         num_classes: How many classes there are.
         seed: Same stream and seed, same result.
 
     Returns:
         A stream of `(images, labels)`: images like those of `batched` and float32 probabilities
         (batch_size, num_classes).
+
+    Reference:
+        Zhang et al. 2018, "mixup: Beyond Empirical Risk Minimization", arXiv 1710.09412.
     """
 
     def blend(number, element):
@@ -137,7 +88,8 @@ def blended(batched: tf.data.Dataset, num_classes: int, seed: int) -> tf.data.Da
         count = tf.shape(images)[0]
         seeds = tf.random.split(tf.stack([tf.constant(seed, tf.int64), number]), 2)
         first, second = (
-            tf.random.stateless_gamma((count,), each, BLENDING_ALPHA) for each in tf.unstack(seeds)
+            tf.random.stateless_gamma((count,), gamma_seed, MIXUP_ALPHA)
+            for gamma_seed in tf.unstack(seeds)
         )
         # Of so small an alpha both can round to 0.
         weight = tf.math.divide_no_nan(first, first + second)
@@ -166,7 +118,7 @@ def batches(
     memory bounded by `sampling.SHUFFLE_BUFFER` and not by the data.
 
     Args:
-        parts: The ingredients; those of weight 0 are left out.
+        parts: The mixture; parts of weight 0 are left out.
         batch_size: Images per batch.
         seed: Same parts and seed, and same `tf.random.set_seed` if that was called: same batches.
         augment: What is done to every image of every batch.

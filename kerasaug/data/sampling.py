@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasaug.data import streams
-from kerasaug.data.held import Held, beside, gatherer
+from kerasaug.data.memory import InMemory, beside, gatherer
 
 Augmentation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 """`(images uint8 (n, height, width, channels), seed int64 (2,)) -> images`, a pure function."""
@@ -16,13 +16,13 @@ AUGMENT_BATCH = 64
 SHUFFLE_BUFFER = 10_000
 """Images held back for shuffling, over all parts that are streams."""
 SHUFFLE_ROUNDS = 8
-"""Of the cipher that puts indices in another order; with 4, some seeds leave most in place."""
+"""Of the cipher that puts indices in another order; with 4, some seeds leave most in row."""
 LEAST_PASS = 4096
 """The cipher's cost grows as a pass gets shorter: it works on blocks of 65,536 indices."""
 
 
 class Part(NamedTuple):
-    """One ingredient of a mixture.
+    """One part of a mixture.
 
     Attributes:
         images: Finite stream of `(record, label int32)`; or images of one class in memory.
@@ -33,7 +33,7 @@ class Part(NamedTuple):
         decode: Makes a uint8 image of a record of a stream; None if the records are images.
     """
 
-    images: tf.data.Dataset | Held
+    images: tf.data.Dataset | InMemory
     size: int
     weight: float
     class_id: int | None = None
@@ -55,7 +55,7 @@ def from_memory(parts: Sequence[Part], batch_size: int, seed: int) -> tf.data.Da
     drawn like that.
 
     Args:
-        parts: The ingredients, all of them in memory, none of weight 0.
+        parts: The mixture, all of them in memory, none of weight 0.
         batch_size: Images per batch.
         seed: Same parts and seed, same batches.
 
@@ -64,7 +64,7 @@ def from_memory(parts: Sequence[Part], batch_size: int, seed: int) -> tf.data.Da
     """
     held = [part.images for part in parts]
     take = gatherer(held)
-    places = tf.constant(np.concatenate([part.images.places for part in parts]))
+    rows = tf.constant(np.concatenate([part.images.rows for part in parts]))
     labels = tf.constant([part.class_id for part in parts], tf.int32)
     counts = np.array([part.size for part in parts])
     first = tf.constant(np.cumsum(counts) - counts)
@@ -88,11 +88,11 @@ def from_memory(parts: Sequence[Part], batch_size: int, seed: int) -> tf.data.Da
             rounds=SHUFFLE_ROUNDS,
         )
         position = tf.gather(first, chosen) + shuffled % tf.gather(counts, chosen)
-        return drawn + tf.reduce_sum(marked, axis=0), (number, chosen, tf.gather(places, position))
+        return drawn + tf.reduce_sum(marked, axis=0), (number, chosen, tf.gather(rows, position))
 
     def gather(pixels, drawn):
-        number, chosen, place = drawn
-        batch = take(pixels, chosen, place)
+        number, chosen, row = drawn
+        batch = take(pixels, chosen, row)
         for index, augment in enumerate(augmentations):
             own = tf.gather(tf.constant([part.augment is augment for part in parts]), chosen)
             changed = _with_own_seed(augment, index)(batch, _seeds(seed, number))
@@ -112,7 +112,7 @@ def from_streams(parts: Sequence[Part], batch_size: int, seed: int) -> tf.data.D
     read only once. Larger ones are shuffled before they are decoded.
 
     Args:
-        parts: The ingredients, none of weight 0.
+        parts: The mixture, none of weight 0.
         batch_size: Images per batch.
         seed: Same parts and seed, and same `tf.random.set_seed` if that was called: same batches.
 

@@ -5,20 +5,20 @@ import importlib
 from kerasaug.models.registry import MODELS, Entry, create, load
 
 _HOMES = {
-    "GAN": "kerasaug.models.gan",
-    "ProgressiveWGAN": "kerasaug.models.progressive",
-    "VAE": "kerasaug.models.vae",
-    "VAEWGAN": "kerasaug.models.vae_wgan",
-    "WGAN": "kerasaug.models.wgan",
-    "AdversarialModel": "kerasaug.models.adversarial",
-    "EncodingModel": "kerasaug.models.encoding",
-    "GenerativeModel": "kerasaug.models.generative",
-    "build_classifier": "kerasaug.models.classifier",
+    "GAN": "gan",
+    "ProgressiveWGAN": "progressive",
+    "VAE": "vae",
+    "VAEWGAN": "vae_wgan",
+    "WGAN": "wgan",
+    "AdversarialModel": "adversarial",
+    "EncodingModel": "encoding",
+    "GenerativeModel": "generative",
+    "build_classifier": "classifier",
 }
 __all__ = ["MODELS", "Entry", "create", "load", *_HOMES]
 
 
 def __getattr__(name: str):
     if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'kerasaug.models' has no attribute {name!r}")
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

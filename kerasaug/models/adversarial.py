@@ -3,7 +3,6 @@
 import abc
 import functools
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import keras
 import tensorflow as tf
@@ -11,164 +10,59 @@ import tensorflow as tf
 from kerasaug.errors import InputError
 from kerasaug.models import averaging, differentiable_augmentation, networks
 from kerasaug.models.generative import GenerativeModel
-from kerasaug.models.schedule import at_stage, growing_progress, live_stage
 
 OPTIMIZERS = ("critic_optimizer", "generator_optimizer")
-
-
-class Stage(NamedTuple):
-    """The networks of one image size.
-
-    Attributes:
-        critic: From `[images, labels, progress]` to one float32 score each, (n, 1).
-        generator: From `[latents, labels, progress]` to float32 images in [-1, 1].
-    """
-
-    critic: keras.Model
-    generator: keras.Model
 
 
 class AdversarialModel(GenerativeModel):
     """A generator that learns from a critic, which learns to tell its images from real ones.
 
-    A train step takes one batch of real images and parts it into `n_critic` fresh batches: the
-    critic takes one step on each, then the generator takes one. A running average of the
-    generator's weights makes the images; it is what `decode`, `generate` and `export` use.
-
-    A model that grows has a stage for every image size, from coarse to fine, whose networks share
-    their layers; which one is trained follows from the steps taken. The others have one stage.
+    A train step splits one batch of real images into `n_critic` batches: the critic takes one step
+    on each, then the generator takes one. A running average of the generator's weights makes the
+    images; it is what `decode`, `generate` and `export` use.
 
     Args:
         image_shape: `(height, width, channels)`.
         num_classes: How many classes a conditional model knows; None for an unconditional one.
-        latent_dim: Length of the latent vectors.
         width: Feature maps of the networks at full resolution; they double at every halving.
         n_critic: Critic steps per generator step.
         ema_decay: How much of the averaged weights each step keeps, in [0, 1); see
-            `averaging.follow`.
-        augmented_classes: Classes with so few images that the critic could learn them by heart. It
-            sees their images, real and generated, through `differentiable_augmentation.augment`.
-        phase_steps: Steps per phase of a model that grows; see `schedule.growing_progress`.
-        seed: See `GenerativeModel`.
+            `averaging.update`.
+        augmented_classes: Classes with so few images that the critic could overfit. It sees their
+            images, real and generated, through `differentiable_augmentation.augment`.
+        **kwargs: See `GenerativeModel`.
 
     Example:
-        `examples/researcher.py` makes one of its own, with squared losses.
+        `examples/researcher.py` defines a subclass, with squared losses.
     """
 
     def __init__(
         self,
         image_shape: tuple[int, int, int],
         num_classes: int | None = None,
-        latent_dim: int = 64,
         width: int = 32,
         n_critic: int = 3,
         ema_decay: float = 0.995,
         augmented_classes: Sequence[int] = (),
-        phase_steps: int = 1,
-        seed: int = 0,
         **kwargs,
     ):
-        super().__init__(image_shape, num_classes, latent_dim, seed, **kwargs)
+        super().__init__(image_shape, num_classes, **kwargs)
         if n_critic < 1:
             raise InputError(f"`n_critic` must be >= 1. Received: n_critic={n_critic}")
-        if phase_steps < 1:
-            raise InputError(f"`phase_steps` must be >= 1. Received: phase_steps={phase_steps}")
         if not 0.0 <= ema_decay < 1.0:
             raise InputError(f"`ema_decay` must be in [0, 1). Received: ema_decay={ema_decay}")
         self.width = width
-        self.n_critic = n_critic
+        self.n_critic = self.batches_per_step = n_critic
         self.ema_decay = ema_decay
         self.augmented_classes = tuple(augmented_classes)
-        self.phase_steps = phase_steps
-        self._stages = self.build_stages()
-        self.critic, self.generator = self._stages[-1]
-        self.ema_generator = averaging.averaged(self.generator)
+        self.critic, self.generator = self.build_networks()
+        self.ema_generator = averaging.frozen_copy(self.generator)
         self.built = True
 
-    def build_stages(self) -> list[Stage]:
-        """Makes the networks, from the coarsest images to those of `image_shape`.
-
-        Returns:
-            One stage, of the networks that do not grow, unless a subclass makes more.
-        """
+    def build_networks(self) -> tuple[keras.Model, keras.Model]:
+        """Makes the critic and the generator; see `networks.build_critic` and `build_generator`."""
         options = (self.image_shape, self.num_classes, self.latent_dim, self.width)
-        return [Stage(networks.build_critic(*options), networks.build_generator(*options))]
-
-    @abc.abstractmethod
-    def critic_losses(
-        self,
-        critic: Callable[[tf.Tensor], tf.Tensor],
-        real_images: tf.Tensor,
-        fake_images: tf.Tensor,
-        seed: tf.Tensor,
-        number: int,
-    ) -> dict[str, tf.Tensor]:
-        """What the critic minimises, as `critic_loss`, and what it is made of.
-
-        Args:
-            critic: Maps images to scores (n, 1), given their labels.
-            real_images: float32 (n, height, width, channels) in [-1, 1].
-            fake_images: Generated images of the same shape.
-            seed: int64 (2,), for random numbers.
-            number: Which of the critic's steps of one train step this is, from 0.
-
-        Returns:
-            Scalars by name, `critic_loss` among them. What only some of the steps have is averaged
-            over those.
-        """
-
-    @abc.abstractmethod
-    def generator_loss(self, fake_scores: tf.Tensor) -> tf.Tensor:
-        """What the generator minimises, given the critic's scores (n, 1) of its images."""
-
-    def fake_latents(self, images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Draws what the images that the critic judges are made from: noise.
-
-        Args:
-            images: Real images, float32 (n, height, width, channels) in [-1, 1].
-            labels: Their classes and those of the images to make, int32 (n,).
-            seed: int64 (2,), for random numbers.
-
-        Returns:
-            float32 (n, latent_dim).
-        """
-        return self._draw_latents(tf.shape(images)[0], seed)
-
-    def further_losses(
-        self, images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor
-    ) -> dict[str, tuple[float, tf.Tensor]]:
-        """What the generator's step minimises beside the critic's judgement: nothing.
-
-        Args:
-            images: Real images, float32 (n, height, width, channels) in [-1, 1].
-            labels: Their classes, int32 (n,).
-            seed: int64 (2,), for random numbers.
-
-        Returns:
-            Weights and scalars by name.
-        """
-        return {}
-
-    def generator_variables(self, generator: keras.Model) -> list[keras.Variable]:
-        """What the generator's step changes: the weights of the generator.
-
-        Args:
-            generator: That of the stage in training.
-        """
-        return generator.trainable_variables
-
-    def update_averages(self) -> None:
-        """Lets the averaged weights follow a train step."""
-        averaging.follow(self.ema_generator, self.generator, self.ema_decay, self.step)
-
-    @property
-    def batches_per_step(self):
-        """See `GenerativeModel.batches_per_step`."""
-        return self.n_critic
-
-    def progress(self) -> tf.Tensor:
-        """How far the networks have grown: float32 scalar in [0, number of stages - 1]."""
-        return growing_progress(self.step.value, self.phase_steps, len(self._stages) - 1)
+        return networks.build_critic(*options), networks.build_generator(*options)
 
     def compile_for_training(self, learning_rate):
         """Compiles with Adam; see `GenerativeModel.compile_for_training`."""
@@ -182,12 +76,7 @@ class AdversarialModel(GenerativeModel):
         critic_optimizer: keras.optimizers.Optimizer,
         generator_optimizer: keras.optimizers.Optimizer,
     ) -> None:
-        """Sets the two optimizers.
-
-        Args:
-            critic_optimizer: Optimizer of the critic.
-            generator_optimizer: Optimizer of the generator.
-        """
+        """Sets the two optimizers."""
         # Keras would otherwise make an optimizer that nobody uses. On processors XLA is slower.
         super().compile(optimizer=None, jit_compile=False)
         self.critic_optimizer = critic_optimizer
@@ -203,7 +92,7 @@ class AdversarialModel(GenerativeModel):
         return {name: keras.optimizers.serialize(getattr(self, name)) for name in OPTIMIZERS}
 
     def compile_from_config(self, config):
-        """Compiles with what `get_compile_config` gave."""
+        """Compiles with what `get_compile_config` returned."""
         self.compile(**{name: keras.optimizers.deserialize(config[name]) for name in OPTIMIZERS})
 
     def train_step(self, data):
@@ -216,93 +105,139 @@ class AdversarialModel(GenerativeModel):
         Returns:
             Means of the losses so far in this epoch, by name.
         """
-        branches = [
-            functools.partial(self._train_stage, number, *data)
-            for number in range(len(self._stages))
-        ]
-        if len(branches) == 1:
-            losses = branches[0]()
-        else:
-            losses = tf.switch_case(live_stage(self.progress()), branches)
+        losses = self.train_networks(*data)
         self.update_averages()
         self.step.assign_add(1)
         return self._means(losses)
 
+    def train_networks(self, images: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Takes the optimizers' steps of one `train_step`; returns the losses by name."""
+        return self._train_pair(self.critic, self.generator, images, labels)
+
+    @abc.abstractmethod
+    def critic_losses(
+        self,
+        critic: Callable[[tf.Tensor], tf.Tensor],
+        real_images: tf.Tensor,
+        fake_images: tf.Tensor,
+        seed: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        """What the critic minimises, as `critic_loss`, and its parts.
+
+        Args:
+            critic: Maps images to scores (n, 1), given their labels.
+            real_images: float32 (n, height, width, channels) in [-1, 1].
+            fake_images: Generated images of the same shape.
+            seed: int64 (2,), for random numbers.
+
+        Returns:
+            Scalars by name, `critic_loss` among them.
+        """
+
+    @abc.abstractmethod
+    def generator_loss(self, fake_scores: tf.Tensor) -> tf.Tensor:
+        """What the generator minimises, given the critic's scores (n, 1) of its images."""
+
+    def extra_losses(
+        self, images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor
+    ) -> dict[str, tuple[float, tf.Tensor]]:
+        """What the generator's step minimises beside `generator_loss`: nothing.
+
+        Args:
+            images: Real images, float32 (n, height, width, channels) in [-1, 1].
+            labels: Their classes, int32 (n,).
+            seed: int64 (2,), for random numbers.
+
+        Returns:
+            Weights and scalars by name.
+        """
+        return {}
+
+    def fake_latents(self, images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Draws latents of images for the critic: noise, float32 (n, latent_dim).
+
+        Args:
+            images: Real images, float32 (n, height, width, channels) in [-1, 1].
+            labels: Their classes and those of the images to make, int32 (n,).
+            seed: int64 (2,), for random numbers.
+        """
+        return self._draw_latents(tf.shape(images)[0], seed)
+
+    def network_inputs(self, batch: tf.Tensor, labels: tf.Tensor) -> list[tf.Tensor]:
+        """The inputs of the critic, for a batch of images, or the generator, for latents."""
+        return [batch, labels]
+
+    def generator_variables(self, generator: keras.Model) -> list[keras.Variable]:
+        """What the generator's step changes: the weights of the generator in training."""
+        return generator.trainable_variables
+
+    def update_averages(self) -> None:
+        """Moves the averaged weights after a train step."""
+        averaging.update(self.ema_generator, self.generator, self.ema_decay, self.step)
+
     def decode(self, latents, labels):
         """Makes images with the averaged generator; see `GenerativeModel.decode`."""
-        inputs = [latents, labels, self._spread(self.progress(), latents)]
-        return self.ema_generator(inputs, training=False)
+        return self.ema_generator(self.network_inputs(latents, labels), training=False)
 
-    def _train_stage(self, number, images, labels):
-        stage, progress = self._stages[number], self.progress()
-        images = at_stage(images, number, len(self._stages), progress)
-        size = tf.maximum(tf.shape(images)[0] // self.n_critic, 1)
+    def _train_pair(self, critic, generator, images, labels):
+        """Takes the steps of one train step with images of the size of these networks."""
         *seeds, generator_seed = tf.unstack(tf.random.split(self._step_seed(), self.n_critic + 1))
         seeds = [tf.unstack(tf.random.split(seed, 4)) for seed in seeds]
-        parts = []
-        for part_number in range(self.n_critic):
-            # A batch smaller than n_critic gives its last image to the steps left over.
-            start = tf.minimum(part_number * size, tf.shape(images)[0] - size)
-            parts.append((images[start : start + size], labels[start : start + size]))
+        size = tf.maximum(tf.shape(images)[0] // self.n_critic, 1)
+        # A batch smaller than n_critic gives its last image to the steps left over.
+        starts = [tf.minimum(i * size, tf.shape(images)[0] - size) for i in range(self.n_critic)]
+        parts = [(images[i : i + size], labels[i : i + size]) for i in starts]
         # The generator does not change during the critic's steps: one pass makes all their images.
-        latents = [self.fake_latents(*part, own[0]) for part, own in zip(parts, seeds, strict=True)]
-        latents, classes = tf.concat(latents, 0), tf.concat([each for _, each in parts], 0)
-        inputs = [latents, classes, self._spread(progress, latents)]
-        fake_images = tf.split(stage.generator(inputs, training=True), self.n_critic)
-        critic_losses = [
-            self._critic_step(stage, *part, fakes, progress, own, part_number)
-            for part_number, (part, fakes, (_, *own)) in enumerate(
-                zip(parts, fake_images, seeds, strict=True)
-            )
+        latents = [
+            self.fake_latents(*part, seed) for part, (seed, *_) in zip(parts, seeds, strict=True)
         ]
-        generator_losses = self._generator_step(stage, *parts[0], progress, generator_seed)
-        means = {
-            name: tf.reduce_mean([losses[name] for losses in critic_losses if name in losses])
-            for name in critic_losses[0]
-        }
+        classes = tf.concat([part_labels for _, part_labels in parts], 0)
+        inputs = self.network_inputs(tf.concat(latents, 0), classes)
+        fake_images = tf.split(generator(inputs, training=True), self.n_critic)
+        losses = [
+            self._critic_step(critic, *part, fakes, loss_seeds)
+            for part, fakes, (_, *loss_seeds) in zip(parts, fake_images, seeds, strict=True)
+        ]
+        means = {name: tf.reduce_mean([step[name] for step in losses]) for name in losses[0]}
+        generator_losses = self._generator_step(critic, generator, *parts[0], generator_seed)
         return {**means, **generator_losses}
 
-    def _critic_step(self, stage, real_images, labels, fake_images, progress, seeds, number):
+    def _critic_step(self, critic, real_images, labels, fake_images, seeds):
         loss_seed, real_seed, fake_seed = seeds
-        progress = self._spread(progress, labels)
-        real_images = self._augmented(real_images, labels, real_seed)
-        fake_images = self._augmented(fake_images, labels, fake_seed)
+        real_images = self._augment(real_images, labels, real_seed)
+        fake_images = self._augment(fake_images, labels, fake_seed)
 
-        def critic(images):
-            return stage.critic([images, labels, progress], training=True)
+        def score(images):
+            return critic(self.network_inputs(images, labels), training=True)
 
         with tf.GradientTape() as tape:
-            losses = self.critic_losses(critic, real_images, fake_images, loss_seed, number)
-        variables = stage.critic.trainable_variables
+            losses = self.critic_losses(score, real_images, fake_images, loss_seed)
+        variables = critic.trainable_variables
         loss = self._descend(self.critic_optimizer, tape, losses["critic_loss"], variables)
         return {**losses, "critic_loss": loss}
 
-    def _generator_step(self, stage, real_images, labels, progress, seed):
-        latent_seed, augment_seed, further_seed = tf.unstack(tf.random.split(seed, 3))
+    def _generator_step(self, critic, generator, real_images, labels, seed):
+        latent_seed, augment_seed, extra_seed = tf.unstack(tf.random.split(seed, 3))
         # Outside the tape: what draws the latents does not learn to please the critic.
         latents = self.fake_latents(real_images, labels, latent_seed)
-        progress = self._spread(progress, latents)
-        variables = self.generator_variables(stage.generator)
+        variables = self.generator_variables(generator)
         with tf.GradientTape() as tape:
-            images = stage.generator([latents, labels, progress], training=True)
-            images = self._augmented(images, labels, augment_seed)
-            scores = stage.critic([images, labels, progress], training=True)
+            images = generator(self.network_inputs(latents, labels), training=True)
+            images = self._augment(images, labels, augment_seed)
+            scores = critic(self.network_inputs(images, labels), training=True)
             loss = self.generator_loss(scores)
-            further = self.further_losses(real_images, labels, further_seed)
-            total = loss + sum(weight * value for weight, value in further.values())
+            extra = self.extra_losses(real_images, labels, extra_seed)
+            total = loss + sum(weight * value for weight, value in extra.values())
         total = self._descend(self.generator_optimizer, tape, total, variables)
-        # A gradient that is not finite is told by this name, a loss that is not by its own.
-        parts = [loss, *(value for _, value in further.values())]
-        told = tf.reduce_all(tf.math.is_finite(parts)) & ~tf.math.is_finite(total)
-        loss = tf.where(told, total, loss)
-        return {"generator_loss": loss, **{name: value for name, (_, value) in further.items()}}
+        extra = {name: value for name, (_, value) in extra.items()}
+        # A gradient that is not finite shows as this loss, a loss that is not as itself.
+        finite = tf.reduce_all(tf.math.is_finite([loss, *extra.values()]))
+        loss = tf.where(finite & ~tf.math.is_finite(total), total, loss)
+        return {"generator_loss": loss, **extra}
 
-    def _augmented(self, images, labels, seed):
+    def _augment(self, images, labels, seed):
         if not self.augmented_classes:
             return images
-        chosen = tf.reduce_any(labels[:, None] == tf.constant(self.augmented_classes), axis=1)
-        changed = differentiable_augmentation.augment(images, seed)
-        return tf.where(chosen[:, None, None, None], changed, images)
-
-    def _spread(self, progress, batch):
-        return tf.fill((tf.shape(batch)[0],), progress)
+        few = tf.reduce_any(labels[:, None] == tf.constant(self.augmented_classes), axis=1)
+        augmented = differentiable_augmentation.augment(images, seed)
+        return tf.where(few[:, None, None, None], augmented, images)

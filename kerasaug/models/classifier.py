@@ -1,4 +1,4 @@
-"""The classifier whose failure on the rare class everything here is about."""
+"""The built-in classifier, and the adjustment of its logits to the size of the classes."""
 
 from collections.abc import Sequence
 
@@ -19,13 +19,13 @@ def build_classifier(
     """Makes a deep convolutional classifier, compiled for a training of fixed length.
 
     Three strided convolutions halve the side and double the feature maps, and a dense layer
-    follows; each is batch-normalised. There is no dropout: it makes a rare class rarer still. The
-    learning rate rises over the first fifth of the training and falls to 0 on a cosine (Smith and
-    Topin 2017, arXiv 1708.07120; Loshchilov and Hutter 2016, arXiv 1608.03983).
+    follows; each is batch-normalised. There is no dropout: it harms a rare class most. The learning
+    rate rises over the first fifth of the training and falls to 0 on a cosine (Smith and Topin
+    2017, arXiv 1708.07120; Loshchilov and Hutter 2016, arXiv 1608.03983).
 
     Args:
         image_shape: `(height, width, channels)`; sides from 8.
-        num_classes: How many classes it tells apart.
+        num_classes: How many classes there are.
         steps: Length of the training, in batches.
         width: Feature maps of the first convolution.
         learning_rate: The highest learning rate.
@@ -39,13 +39,10 @@ def build_classifier(
         >>> build_classifier((28, 28, 1), num_classes=10, steps=400).output_shape
         (None, 10)
     """
-    images = keras.Input(image_shape, name="images")
-    features = images
-    for kernel_size, maps in ((5, width), (3, 2 * width), (3, 4 * width)):
-        features = keras.layers.Conv2D(
-            maps, kernel_size, strides=2, padding="same", use_bias=False
-        )(features)
-        features = FusedBatchNormalization()(features)
+    images = features = keras.Input(image_shape, name="images")
+    for size, maps in ((5, width), (3, 2 * width), (3, 4 * width)):
+        convolution = keras.layers.Conv2D(maps, size, strides=2, padding="same", use_bias=False)
+        features = FusedBatchNormalization()(convolution(features))
         features = keras.layers.ReLU()(features)
     features = keras.layers.Flatten()(features)
     features = keras.layers.Dense(4 * width, use_bias=False)(features)
@@ -59,34 +56,31 @@ def build_classifier(
         warmup_steps=max(1, steps // 5),
         decay_steps=max(1, steps - steps // 5),
     )
-    sparse, soft = (
-        keras.losses.SparseCategoricalCrossentropy,
-        keras.losses.CategoricalCrossentropy,
-    )
+    kinds = keras.losses.SparseCategoricalCrossentropy, keras.losses.CategoricalCrossentropy
     classifier.compile(
         optimizer=keras.optimizers.Adam(schedule),
-        loss=(soft if soft_labels else sparse)(from_logits=True),
+        loss=kinds[soft_labels](from_logits=True),
         metrics=["accuracy"],
         jit_compile=False,
     )
     return classifier
 
 
-def adjusted_logits(logits: np.ndarray, class_counts: Sequence[int], strength: float) -> np.ndarray:
-    """Lowers the logit of every class by the logarithm of its size.
+def adjust_logits(logits: np.ndarray, class_counts: Sequence[int], tau: float) -> np.ndarray:
+    """Lowers the logit of every class by `tau` times the logarithm of its size.
 
     Args:
         logits: float array (n, num_classes), of a trained classifier.
-        class_counts: Training images of each class; one without any is taken to have one.
-        strength: What the logarithm is multiplied by. In theory, 1 for a classifier that drew the
-            classes as they are, and 0 for one that drew all equally often. But that one knows its
-            few images of a rare class by heart, and takes unseen ones for another class too often.
+        class_counts: Training images of each class; 0 counts as 1.
+        tau: In theory 1 for a classifier trained on the classes as they are, and 0 for one trained
+            on balanced batches. But the latter overfits the few images of a rare class, and
+            predicts that class too rarely.
 
     Returns:
         An array like `logits`.
 
     Reference:
-        Menon et al. 2021, "Long-tail learning via logit adjustment", arXiv 2007.07314: the form
-        that is applied after the training, whose tau is `strength`.
+        Menon et al. 2021, "Long-tail learning via logit adjustment", arXiv 2007.07314: the post
+        hoc form.
     """
-    return logits - strength * np.log(np.maximum(class_counts, 1))
+    return logits - tau * np.log(np.maximum(class_counts, 1))

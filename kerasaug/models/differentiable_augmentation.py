@@ -1,7 +1,7 @@
 """Augmentation inside adversarial training, for when there are few real images.
 
-The critic sees real and generated images through the same random changes, and gradients pass
-through them to the generator; so the critic cannot learn its few real images by heart, and the
+The critic sees real and generated images through random changes of the same kind, and gradients
+pass through them to the generator. So the critic cannot overfit its few real images, and the
 generator does not learn to make changed images. Zhao et al. 2020, "Differentiable Augmentation for
 Data-Efficient GAN Training" (arXiv 2006.10738).
 """
@@ -47,14 +47,14 @@ def affine(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 def cutout(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Blanks a square of a third of the side to mid-grey in half of the images; see `augment`."""
     count = tf.shape(images)[0]
-    place_seed, choice_seed = tf.unstack(tf.random.split(seed, 2))
-    centre = replicas.uniform((count, 2, 1), place_seed)
+    centre_seed, choice_seed = tf.unstack(tf.random.split(seed, 2))
+    centre = replicas.uniform((count, 2, 1), centre_seed)
     rows = (tf.range(images.shape[1], dtype=tf.float32) + 0.5) / images.shape[1]
     columns = (tf.range(images.shape[2], dtype=tf.float32) + 0.5) / images.shape[2]
     in_row = tf.abs(rows - centre[:, 0]) < CUTOUT_SIDE / 2.0
     in_column = tf.abs(columns - centre[:, 1]) < CUTOUT_SIDE / 2.0
-    chosen = replicas.uniform((count, 1, 1), choice_seed) < CUTOUT_PROBABILITY
-    blank = in_row[:, :, None] & in_column[:, None, :] & chosen
+    in_image = replicas.uniform((count, 1, 1), choice_seed) < CUTOUT_PROBABILITY
+    blank = in_row[:, :, None] & in_column[:, None, :] & in_image
     return tf.where(blank[..., None], 0.0, images)
 
 

@@ -1,4 +1,4 @@
-"""What models with an encoder can do: encode, reconstruct, transfer, vary."""
+"""`EncodingModel`: encode, decode, reconstruct, transfer, perturb."""
 
 import abc
 import functools
@@ -7,53 +7,48 @@ import numpy as np
 import tensorflow as tf
 
 from kerasaug.errors import InputError
-from kerasaug.images import for_each, in_chunks, make, to_float
+from kerasaug.images import broadcast_labels, decode_to_uint8, in_chunks, to_float
 from kerasaug.models.generative import GenerativeModel
 
 
-def reparameterized(mean: tf.Tensor, log_variance: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
-    """Draws from a diagonal normal distribution in a way that gradients pass through.
+def reparameterize(mean: tf.Tensor, log_variance: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+    """Makes draws from diagonal normal distributions of standard normal noise, all float32 (n, d).
 
-    Section 2.4 of Kingma and Welling 2014, "Auto-Encoding Variational Bayes" (arXiv 1312.6114).
-
-    Args:
-        mean: float32 (n, d).
-        log_variance: Natural logarithm of the variance, float32 (n, d).
-        noise: From the standard normal distribution, float32 (n, d).
-
-    Returns:
-        float32 (n, d).
+    Gradients pass through to the mean and the natural logarithm of the variance; section 2.4 of
+    Kingma and Welling 2014, "Auto-Encoding Variational Bayes" (arXiv 1312.6114).
     """
     return mean + tf.exp(0.5 * log_variance) * noise
 
 
 class EncodingModel(GenerativeModel):
-    """A generative model that also finds the codes of images; see `GenerativeModel`."""
+    """A generative model that also finds the latents of images; see `GenerativeModel`.
 
-    @property
-    @abc.abstractmethod
-    def codes_are_styles(self) -> bool:
-        """Whether the model is told the class on both sides, so that codes hold what is left."""
+    Attributes:
+        latents_are_styles: Whether encoder and decoder are conditional, so that latents hold the
+            style alone.
+    """
+
+    latents_are_styles: bool
 
     @abc.abstractmethod
     def encode_batch(self, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Finds the distribution of codes that belongs to each image.
+        """Finds the distribution of latents that belongs to each image.
 
         Args:
             images: float32 (n, height, width, channels) in [-1, 1].
-            labels: int32 (n,); a model that is told no classes ignores them.
+            labels: int32 (n,); an unconditional model ignores them.
 
         Returns:
             Mean and natural logarithm of the variance, float32 (n, latent_dim).
         """
 
     @abc.abstractmethod
-    def decode_batch(self, codes: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        """Makes images of codes.
+    def decode_batch(self, latents: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """Makes images from the encoder's latents.
 
         Args:
-            codes: float32 (n, latent_dim).
-            labels: int32 (n,); a model that is told no classes ignores them.
+            latents: float32 (n, latent_dim).
+            labels: int32 (n,); an unconditional model ignores them.
 
         Returns:
             float32 images (n, height, width, channels) in [-1, 1].
@@ -62,7 +57,7 @@ class EncodingModel(GenerativeModel):
     def encode(
         self, images: np.ndarray, labels: np.ndarray | int = 0
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Does the same as `encode_batch` for any number of images.
+        """Calls `encode_batch` for any number of images.
 
         Args:
             images: uint8 array (n, height, width, channels).
@@ -80,16 +75,16 @@ class EncodingModel(GenerativeModel):
             raise InputError(f"`images` must be uint8. Received: {images.dtype}")
         self.check_classes(labels)
         return in_chunks(
-            lambda some, classes: self._encode_compiled(to_float(some), classes),
+            lambda chunk, classes: self._encode_compiled(to_float(chunk), classes),
             images,
-            for_each(labels, len(images)),
+            broadcast_labels(labels, len(images)),
         )
 
-    def decode_codes(self, codes: np.ndarray, labels: np.ndarray | int = 0) -> np.ndarray:
-        """Does the same as `decode_batch` for any number of codes.
+    def decode_latents(self, latents: np.ndarray, labels: np.ndarray | int = 0) -> np.ndarray:
+        """Calls `decode_batch` for any number of latents.
 
         Args:
-            codes: float32 array (n, latent_dim).
+            latents: float32 array (n, latent_dim).
             labels: int array (n,), or one class for all.
 
         Returns:
@@ -99,10 +94,10 @@ class EncodingModel(GenerativeModel):
             InputError: If a class is out of range.
         """
         self.check_classes(labels)
-        return make(self._decode_compiled, np.asarray(codes, np.float32), labels)
+        return decode_to_uint8(self._decode_compiled, np.asarray(latents, np.float32), labels)
 
     def reconstruct(self, images: np.ndarray, labels: np.ndarray | int = 0) -> np.ndarray:
-        """Encodes images and decodes the means of their codes.
+        """Encodes images and decodes the means of their latents.
 
         Args:
             images: uint8 array (n, height, width, channels).
@@ -114,7 +109,7 @@ class EncodingModel(GenerativeModel):
         Raises:
             InputError: See `encode`.
         """
-        return self.decode_codes(self.encode(images, labels)[0], labels)
+        return self.decode_latents(self.encode(images, labels)[0], labels)
 
     def transfer(
         self, images: np.ndarray, class_ids: np.ndarray | int, to_class: int
@@ -130,35 +125,35 @@ class EncodingModel(GenerativeModel):
             uint8 array of the same shape.
 
         Raises:
-            InputError: If the model's codes are not styles, or see `encode`.
+            InputError: If the model's latents are not styles, or see `encode`.
         """
-        if not self.codes_are_styles:
-            raise InputError("`transfer` needs a model that is told the classes")
-        return self.decode_codes(self.encode(images, class_ids)[0], to_class)
+        if not self.latents_are_styles:
+            raise InputError("`transfer` needs a conditional model")
+        return self.decode_latents(self.encode(images, class_ids)[0], to_class)
 
-    def vary(
+    def perturb(
         self,
         images: np.ndarray,
         class_ids: np.ndarray | int,
         differences: np.ndarray,
-        strength: float,
-        which: np.ndarray | None = None,
+        scale: float,
+        rows: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Changes images as other images differ among themselves.
+        """Changes images as other images of one class differ among themselves.
 
-        A difference of codes, times `strength`, is added to an image's code. What that changes in
-        the decoded image is added to the image itself, which so keeps its class and all detail
+        A difference of latents, times `scale`, is added to an image's latent. The resulting change
+        of the decoded image is added to the image itself, which so keeps its class and all detail
         that the model cannot reproduce.
 
         Args:
             images: uint8 array (m, height, width, channels).
             class_ids: Their classes, int array (m,), or one class for all.
-            differences: float32 array (n, latent_dim), each between the codes of two images of one
-                class.
-            strength: 0 changes nothing, but for rounding; of 1, a change is as large as the
+            differences: float32 array (n, latent_dim), each between the latents of two images of
+                one class.
+            scale: 0 changes nothing, but for rounding; of 1, a change is as large as the
                 difference.
-            which: The image that each difference changes, int array (n,) in [0, m); None for each
-                its own.
+            rows: The image that each difference changes, int array (n,) in [0, m); None for image
+                i and difference i.
 
         Returns:
             uint8 array (n, height, width, channels).
@@ -170,14 +165,15 @@ class EncodingModel(GenerativeModel):
             Hariharan and Girshick 2017, "Low-shot Visual Recognition by Shrinking and
             Hallucinating Features", arXiv 1606.02819, and Schwartz et al. 2018, "Delta-encoder: an
             effective sample synthesis method for few-shot object recognition", arXiv 1806.04734,
-            which carry such differences over in the features of a classifier.
+            which transfer such differences between the features of a classifier.
         """
-        which = np.arange(len(images)) if which is None else which
-        codes, labels = self.encode(images, class_ids)[0], for_each(class_ids, len(images)).numpy()
-        lost = images.astype(np.int16) - self.decode_codes(codes, labels)
-        after = self.decode_codes(codes[which] + strength * differences, labels[which])
-        changed = lost[which] + after
-        return np.clip(changed, 0, 255).astype(np.uint8)
+        rows = np.arange(len(images)) if rows is None else rows
+        latents, _ = self.encode(images, class_ids)
+        labels = broadcast_labels(class_ids, len(images)).numpy()
+        detail = images.astype(np.int16) - self.decode_latents(latents, labels)
+        perturbed = latents[rows] + scale * differences
+        images = detail[rows] + self.decode_latents(perturbed, labels[rows])
+        return np.clip(images, 0, 255).astype(np.uint8)
 
     @functools.cached_property
     def _encode_compiled(self):
@@ -186,5 +182,5 @@ class EncodingModel(GenerativeModel):
 
     @functools.cached_property
     def _decode_compiled(self):
-        codes = tf.TensorSpec((None, self.latent_dim), tf.float32)
-        return tf.function(self.decode_batch, (codes, tf.TensorSpec((None,), tf.int32)))
+        latents = tf.TensorSpec((None, self.latent_dim), tf.float32)
+        return tf.function(self.decode_batch, (latents, tf.TensorSpec((None,), tf.int32)))

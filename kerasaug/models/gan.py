@@ -1,8 +1,8 @@
-"""The original GAN, so that one can see what the Wasserstein loss buys."""
+"""The original GAN, to compare the Wasserstein loss with."""
 
 import keras
+import tensorflow as tf
 
-from kerasaug.models import losses
 from kerasaug.models.adversarial import AdversarialModel
 
 
@@ -26,7 +26,7 @@ class GAN(AdversarialModel):
         Goodfellow et al. 2014, "Generative Adversarial Networks", arXiv 1406.2661.
     """
 
-    loss_names: tuple[str, ...] = ("critic_loss", "generator_loss")
+    loss_names = ("critic_loss", "generator_loss")
 
     def __init__(
         self,
@@ -37,11 +37,12 @@ class GAN(AdversarialModel):
     ):
         super().__init__(image_shape, num_classes, n_critic=n_critic, **kwargs)
 
-    def critic_losses(self, critic, real_images, fake_images, seed, number):
-        """See `AdversarialModel.critic_losses`."""
-        loss = losses.non_saturating_critic_loss(critic(real_images), critic(fake_images))
-        return {"critic_loss": loss}
+    def critic_losses(self, critic, real_images, fake_images, seed):
+        """Cross entropy (equation 1), where the sigmoid of a score is the probability of real."""
+        real_scores, fake_scores = critic(real_images), critic(fake_images)
+        real_loss = tf.reduce_mean(tf.nn.softplus(-real_scores))
+        return {"critic_loss": real_loss + tf.reduce_mean(tf.nn.softplus(fake_scores))}
 
     def generator_loss(self, fake_scores):
-        """See `AdversarialModel.generator_loss`."""
-        return losses.non_saturating_generator_loss(fake_scores)
+        """Cross entropy of taking the images for real, which does not saturate (section 3)."""
+        return tf.reduce_mean(tf.nn.softplus(-fake_scores))

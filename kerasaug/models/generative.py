@@ -1,4 +1,4 @@
-"""`GenerativeModel`: the contract that every generative model keeps."""
+"""`GenerativeModel`: what every generative model does."""
 
 import abc
 import inspect
@@ -11,54 +11,59 @@ import tensorflow as tf
 
 from kerasaug.errors import InputError
 from kerasaug.files import atomic
-from kerasaug.images import make, to_uint8
+from kerasaug.images import decode_to_uint8, to_uint8
 from kerasaug.limits import SMALLEST_SIDE
 from kerasaug.models import replicas
 
 
 class SavedMean(keras.metrics.Mean):
-    """A mean that is saved with its model, as Keras' own is not: it may span a stop."""
+    """A mean that is saved with its model, as Keras' own is not: an epoch may be interrupted."""
 
     def add_variable(self, shape, initializer, dtype=None, aggregation="mean", name=None):
-        """Makes a variable whose value all replicas have at all times.
+        """Makes a variable with the same value on all replicas.
 
         Keras' own are summed when they are read, for which all workers would have to read them.
         """
+        initializer = keras.initializers.get(initializer)
         variable = keras.Variable(
-            keras.initializers.get(initializer),
-            shape=shape,
-            dtype=dtype,
-            trainable=False,
-            aggregation="mean",
-            name=name,
+            initializer, shape, dtype, trainable=False, aggregation="mean", name=name
         )
         self._tracker.add_to_store("variables", variable)
         return variable
 
     def save_own_variables(self, store):
         """Writes the sum and the number of values."""
-        for number, variable in enumerate(self.variables):
-            store[str(number)] = variable.numpy()
+        for index, variable in enumerate(self.variables):
+            store[str(index)] = variable.numpy()
 
     def load_own_variables(self, store):
         """Reads what `save_own_variables` wrote."""
-        for number, variable in enumerate(self.variables):
-            variable.assign(store[str(number)])
+        for index, variable in enumerate(self.variables):
+            variable.assign(store[str(index)])
 
 
 class GenerativeModel(keras.Model, abc.ABC):
     """A model that makes images from latents and, if it is conditional, from class labels.
 
-    A subclass keeps every argument of its `__init__` in an attribute of the same name, by which it
-    is saved; what it keeps otherwise, its own `get_config` has to add.
+    A subclass keeps every argument of its `__init__` in an attribute of the same name, for
+    `get_config`; an argument that it keeps otherwise it adds to `get_config` itself.
 
     Args:
         image_shape: `(height, width, channels)`; sides from 8.
         num_classes: How many classes a conditional model knows; None for an unconditional one.
         latent_dim: Length of the latent vectors.
-        seed: Where the random numbers of training start. They are a function of this and of the
-            number of steps taken, so a model that is saved and loaded goes on as if never stopped.
+        seed: Of the random numbers of training, which are a function of it and of the number of
+            steps taken. A model that is saved and loaded is trained on as if never stopped.
+
+    Attributes:
+        loss_names: What a train step logs.
+        batches_per_step: How many batches of real images one train step takes, concatenated.
+        grows: Whether the networks grow, from small images to those of `image_shape`.
     """
+
+    loss_names: tuple[str, ...]
+    batches_per_step: int = 1
+    grows: bool = False
 
     def __init__(
         self,
@@ -95,25 +100,15 @@ class GenerativeModel(keras.Model, abc.ABC):
 
     @property
     def steps_taken(self) -> int:
-        """How many train steps the model has behind it."""
+        """How many train steps the model has taken."""
         return int(self.step.numpy())
-
-    @property
-    @abc.abstractmethod
-    def loss_names(self) -> tuple[str, ...]:
-        """What a train step logs."""
-
-    @property
-    @abc.abstractmethod
-    def batches_per_step(self) -> int:
-        """How many batches of real images one train step takes, joined in one."""
 
     @abc.abstractmethod
     def compile_for_training(self, learning_rate: float) -> None:
         """Compiles with the optimizers that suit the model.
 
         Args:
-            learning_rate: Of all of them.
+            learning_rate: Of all optimizers.
         """
 
     @abc.abstractmethod
@@ -129,7 +124,7 @@ class GenerativeModel(keras.Model, abc.ABC):
         """
 
     def call(self, latents, labels):
-        """The same as `decode`."""
+        """See `decode`."""
         return self.decode(latents, labels)
 
     def sample(self, labels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
@@ -149,7 +144,7 @@ class GenerativeModel(keras.Model, abc.ABC):
 
         Args:
             count: How many; at least 1.
-            class_id: Their class. An unconditional model makes what it was trained on.
+            class_id: Their class; an unconditional model ignores it.
             seed: Same count, class and seed, same images.
 
         Returns:
@@ -162,16 +157,16 @@ class GenerativeModel(keras.Model, abc.ABC):
             raise InputError(f"`count` must be >= 1. Received: count={count}")
         self.check_classes(class_id)
         latents = self._draw_latents(count, tf.constant([seed, 0]))
-        return make(self.decode, latents, class_id)
+        return decode_to_uint8(self.decode, latents, class_id)
 
     def check_classes(self, class_ids: np.ndarray | int) -> None:
-        """Refuses classes that the model does not know.
+        """Refuses classes that the model does not know; an unconditional one takes any.
 
         Args:
             class_ids: int array, or one class.
 
         Raises:
-            InputError: If one of them is out of range; an unconditional model takes any.
+            InputError: If a class is out of range.
         """
         for class_id in np.unique(class_ids):
             if self.num_classes is not None and not 0 <= class_id < self.num_classes:
@@ -204,15 +199,11 @@ class GenerativeModel(keras.Model, abc.ABC):
             archive.write_out(str(draft), verbose=False)
 
     def get_config(self):
-        """What `__init__` needs to make an equal, untrained model."""
-        classes = [each for each in type(self).__mro__ if issubclass(each, GenerativeModel)]
-        named = {
-            name: getattr(self, name)
-            for each in reversed(classes)
-            for name in inspect.signature(each.__init__).parameters
-            if hasattr(self, name)
-        }
-        return {**named, **super().get_config()}
+        """The arguments of `__init__`, for an equal, untrained model."""
+        classes = [c for c in reversed(type(self).__mro__) if issubclass(c, GenerativeModel)]
+        names = [name for c in classes for name in inspect.signature(c.__init__).parameters]
+        arguments = {name: getattr(self, name) for name in names if hasattr(self, name)}
+        return {**arguments, **super().get_config()}
 
     def _maybe_symbolic_build(self, *args, **kwargs):
         """Does nothing: under a strategy, Keras would build what is built, by a batch of images.
@@ -224,11 +215,10 @@ class GenerativeModel(keras.Model, abc.ABC):
         return replicas.normal((count, self.latent_dim), seed)
 
     def _descend(self, optimizer, tape, loss, variables):
-        """Takes a step of an optimizer; gives the loss, NaN where its gradient is not finite."""
-        gradients = replicas.to_be_summed(tape.gradient(loss, variables))
+        """Takes a step of an optimizer; returns the loss, NaN where its gradient is not finite."""
+        gradients = replicas.scale_gradients(tape.gradient(loss, variables))
         optimizer.apply(gradients, variables)
-        known = [gradient for gradient in gradients if gradient is not None]
-        finite = [tf.reduce_all(tf.math.is_finite(gradient)) for gradient in known]
+        finite = [tf.reduce_all(tf.math.is_finite(g)) for g in gradients if g is not None]
         return tf.where(tf.reduce_all(finite), loss, math.nan)
 
     def _step_seed(self):
@@ -237,9 +227,9 @@ class GenerativeModel(keras.Model, abc.ABC):
     def _means(self, losses):
         for name, tracker in self.loss_trackers.items():
             tracker.update_state(losses[name])
-        found = {name: tracker.result() for name, tracker in self.loss_trackers.items()}
+        means = {name: tracker.result() for name, tracker in self.loss_trackers.items()}
         if replicas.count() == 1:
-            return found
+            return means
         # Keras takes the mean over replicas along an axis, which scalars do not have (keras issue
         # 20585).
-        return {name: tf.reshape(value, (1,)) for name, value in found.items()}
+        return {name: tf.reshape(mean, (1,)) for name, mean in means.items()}

@@ -1,4 +1,4 @@
-"""Layers that several generative models share."""
+"""Layers that the models share."""
 
 import math
 
@@ -19,9 +19,7 @@ class PixelNormalization(keras.layers.Layer):
     does not depend on the images made beside it. Section 4.2 of Karras et al. 2018, "Progressive
     Growing of GANs" (arXiv 1710.10196).
 
-    Input shape: tensor of any rank, features last.
-
-    Output shape: that of the input.
+    Input and output shape: any, features last.
     """
 
     def call(self, inputs):
@@ -40,14 +38,12 @@ class LeakyReLU(keras.layers.Layer):
     layers before this one. TensorFlow's own operation leads back with zeros, at the price of two
     further passes through a critic.
 
-    Input shape: tensor of any shape.
-
-    Output shape: that of the input.
+    Input and output shape: any.
     """
 
     def call(self, inputs):
         """Multiplies by 1 or by the slope."""
-        one, slope = (tf.constant(each, inputs.dtype) for each in (1.0, NEGATIVE_SLOPE))
+        one, slope = tf.unstack(tf.constant([1.0, NEGATIVE_SLOPE], inputs.dtype))
         return inputs * tf.stop_gradient(tf.where(inputs > 0, one, slope))
 
 
@@ -56,31 +52,26 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     """Batch normalisation over the last axis by TensorFlow's fused operation.
 
     Keras composes it of single operations, which took half of the classifier's training on a CPU.
-    The fused operation also takes the bias out of the variance that it learns. It scales and
-    shifts always, over the last axis.
+    The fused operation also takes the bias out of the variance that it learns, and always scales
+    and shifts. Ioffe and Szegedy 2015, "Batch Normalization" (arXiv 1502.03167).
 
-    Input shape: tensor of any rank from 2, features last.
-
-    Output shape: that of the input.
-
-    Reference:
-        Ioffe and Szegedy 2015, "Batch Normalization", arXiv 1502.03167.
+    Input and output shape: rank from 2, features last.
     """
 
     def call(self, inputs, training=False):
-        """Normalises by the statistics of the batch in training, else by those learned."""
+        """Normalises by the statistics of the batch in training, else by the moving averages."""
         training = bool(training) and self.trainable
-        # The operation takes images; what lies before the features is averaged over alike. Images
-        # are given as they are, so that it can be fused with the convolution before it.
+        # The operation takes images; it averages over all axes but the last. Images pass unchanged,
+        # so that it can be fused with the convolution before it.
         images = inputs
         if inputs.shape.rank != 4:
             images = tf.reshape(inputs, (-1, 1, 1, inputs.shape[-1]))
-        learned = {} if training else {"mean": self.moving_mean, "variance": self.moving_variance}
+        moving = {} if training else {"mean": self.moving_mean, "variance": self.moving_variance}
         outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
             images,
             tf.convert_to_tensor(self.gamma),
             tf.convert_to_tensor(self.beta),
-            **{name: tf.convert_to_tensor(value) for name, value in learned.items()},
+            **{name: tf.convert_to_tensor(value) for name, value in moving.items()},
             epsilon=self.epsilon,
             is_training=training,
         )
@@ -101,9 +92,7 @@ class ClassProjection(keras.layers.Layer):
     Args:
         num_classes: How many classes there are.
 
-    Input shape: features (n, d) and int labels (n,).
-
-    Output shape: (n, 1).
+    Input shape: features (n, d) and int labels (n,). Output shape: (n, 1).
     """
 
     def __init__(self, num_classes: int, **kwargs):
@@ -134,9 +123,7 @@ class FadeIn(keras.layers.Layer):
         block: Number of the new block; the coarsest is 0 and is never faded in.
 
     Input shape: two tensors (n, height, width, maps), the coarser one first, and the progress of
-        every image, (n,).
-
-    Output shape: (n, height, width, maps).
+    every image, (n,). Output shape: (n, height, width, maps).
     """
 
     def __init__(self, block: int, **kwargs):
@@ -144,7 +131,7 @@ class FadeIn(keras.layers.Layer):
         self.block = block
 
     def call(self, coarse, fine, progress):
-        """Takes 1 - alpha of the coarse and alpha of the fine one."""
+        """Blends with weights 1 - alpha and alpha."""
         alpha = fade_in_alpha(keras.ops.cast(progress, "float32"), self.block)
         alpha = keras.ops.cast(alpha, self.compute_dtype)[:, None, None, None]
         return (1.0 - alpha) * coarse + alpha * fine
@@ -152,16 +139,15 @@ class FadeIn(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("kerasaug")
 class MinibatchStddev(keras.layers.Layer):
-    """Adds one map that tells a critic how much the images of a batch differ.
+    """Appends one map that shows a critic how much the images of a batch differ.
 
-    The standard deviation over groups of images, averaged over features and pixels; a generator
-    that makes the same image again and again gives itself away by it. Section 3 of Karras et al.
-    2018, "Progressive Growing of GANs" (arXiv 1710.10196). Groups are of 4; a batch that 4 does not
+    The standard deviation over groups of images, averaged over features and pixels; it exposes a
+    generator that makes the same image again and again. Section 3 of Karras et al. 2018,
+    "Progressive Growing of GANs" (arXiv 1710.10196). Groups are of 4; a batch that 4 does not
     divide is one group.
 
-    Input shape: (n, height, width, maps).
-
-    Output shape: (n, height, width, maps + 1); of a single image the added map is about 0.
+    Input shape: (n, height, width, maps). Output shape: (n, height, width, maps + 1); of a single
+    image the new map is about 0.
     """
 
     def call(self, inputs):
@@ -176,10 +162,6 @@ class MinibatchStddev(keras.layers.Layer):
         statistic = tf.tile(tf.reduce_mean(deviation, axis=[1, 2, 3]), (group,))
         plane = tf.ones((1, height, width, 1)) * statistic[:, None, None, None]
         return tf.concat([inputs, tf.cast(plane, inputs.dtype)], axis=-1)
-
-    def compute_output_shape(self, input_shape):
-        """One map more."""
-        return (*input_shape[:-1], input_shape[-1] + 1)
 
 
 @keras.saving.register_keras_serializable("kerasaug")
@@ -207,9 +189,9 @@ class Equalized(keras.layers.Wrapper):
         return self.layer(inputs * math.sqrt(self.gain / fan_in))
 
     def compute_output_shape(self, input_shape):
-        """That of the layer."""
+        """That of the layer; without it, Keras would trace `call`, which takes longer."""
         return self.layer.compute_output_shape(input_shape)
 
     def get_config(self):
-        """What `__init__` needs to make an equal layer."""
+        """See `keras.layers.Layer.get_config`."""
         return {**super().get_config(), "gain": self.gain}

@@ -1,7 +1,7 @@
 """The convolutional networks that several models share.
 
-A side is halved, rounding up, until the longer one is at most `COARSEST_SIDE`; going up, sides
-double and what is too much is cut off, so that any image shape is reached.
+Going down, sides are halved, rounding up, until the longer one is at most `COARSEST_SIDE`. Going
+up, sides are doubled and cropped, so that any image shape is reached.
 """
 
 import math
@@ -24,11 +24,11 @@ def sizes(image_shape: tuple[int, int, int]) -> list[tuple[int, int]]:
         `(height, width)` per level; (28, 28, 1) gives 7, 14 and 28.
     """
     height, width, _ = image_shape
-    found = [(height, width)]
+    levels = [(height, width)]
     while max(height, width) > COARSEST_SIDE:
         height, width = math.ceil(height / 2), math.ceil(width / 2)
-        found.insert(0, (height, width))
-    return found
+        levels.insert(0, (height, width))
+    return levels
 
 
 def channels(image_shape: tuple[int, int, int], width: int) -> list[int]:
@@ -45,19 +45,18 @@ def channels(image_shape: tuple[int, int, int], width: int) -> list[int]:
     return [min(width * 2**level, MAX_CHANNELS) for level in range(levels - 1, -1, -1)]
 
 
-def convolve_down(images, image_shape: tuple[int, int, int], width: int):
+def convolve_down(images, width: int):
     """Shrinks images to a vector of features by strided convolutions.
 
     Args:
         images: Keras tensor (n, height, width, channels).
-        image_shape: `(height, width, channels)`.
         width: Feature maps at full resolution.
 
     Returns:
         Keras tensor (n, features).
     """
     features = images
-    for maps in reversed(channels(image_shape, width)[:-1]):
+    for maps in reversed(channels(images.shape[1:], width)[:-1]):
         features = keras.layers.Conv2D(maps, 4, strides=2, padding="same")(features)
         features = LeakyReLU()(features)
     return keras.layers.Flatten()(features)
@@ -91,10 +90,7 @@ def crop_to(features, size: tuple[int, int]):
 
     Args:
         features: Keras tensor (n, height, width, maps).
-        size: The height and width wanted.
-
-    Returns:
-        Keras tensor (n, *size, maps).
+        size: Height and width of the result.
     """
     excess = (features.shape[1] - size[0], features.shape[2] - size[1])
     if not any(excess):
@@ -103,15 +99,12 @@ def crop_to(features, size: tuple[int, int]):
 
 
 def with_class(features, labels, num_classes: int | None):
-    """Puts an embedding of the class beside features, if there are classes.
+    """Appends an embedding of the class, of the same length, to features.
 
     Args:
         features: Keras tensor (n, d).
         labels: Keras tensor (n,), int.
         num_classes: How many classes there are; None leaves the features as they are.
-
-    Returns:
-        Keras tensor (n, 2 d) or (n, d).
     """
     if num_classes is None:
         return features
@@ -120,45 +113,47 @@ def with_class(features, labels, num_classes: int | None):
 
 
 def build_generator(
-    image_shape: tuple[int, int, int], num_classes: int | None, latent_dim: int, width: int
+    image_shape: tuple[int, int, int],
+    num_classes: int | None,
+    latent_dim: int,
+    width: int,
+    activation: str = "tanh",
+    name: str = "generator",
 ) -> keras.Model:
-    """Makes a network from `[latents, labels, progress]` to images; it does not grow.
+    """Makes a network from `[latents, labels]` to images.
 
     Args:
         image_shape: `(height, width, channels)`.
-        num_classes: How many classes it is told apart, or None.
+        num_classes: How many classes it is conditioned on, or None.
         latent_dim: Length of the latents.
         width: Feature maps at full resolution.
+        activation: Of the output; `tanh` makes images in [-1, 1].
+        name: Of the network.
 
     Returns:
-        A model with float32 images in [-1, 1] as output.
+        A model with float32 images as output.
     """
     latents = keras.Input((latent_dim,), name="latents")
     labels = keras.Input((), dtype="int32", name="labels")
     images = convolve_up(with_class(latents, labels, num_classes), image_shape, width)
-    images = keras.layers.Activation("tanh", dtype="float32")(images)
-    progress = keras.Input((), name="progress")
-    return keras.Model([latents, labels, progress], images, name="generator")
+    images = keras.layers.Activation(activation, dtype="float32")(images)
+    return keras.Model([latents, labels], images, name=name)
 
 
 def build_encoder(
     image_shape: tuple[int, int, int], num_classes: int | None, latent_dim: int, width: int
 ) -> keras.Model:
-    """Makes a network from `[images, labels]` to a diagonal normal distribution of codes.
+    """Makes a network from `[images, labels]` to a diagonal normal distribution of latents.
 
-    Args:
-        image_shape: `(height, width, channels)`.
-        num_classes: How many classes it is told apart, or None.
-        latent_dim: Length of the codes.
-        width: Feature maps at full resolution.
+    The arguments are those of `build_generator`.
 
     Returns:
-        A model with the mean and the natural logarithm of the variance, float32 (n, latent_dim)
-        each, as outputs.
+        A model with two outputs, float32 (n, latent_dim): the mean, and the natural logarithm of
+        the variance.
     """
     images = keras.Input(image_shape, name="images")
     labels = keras.Input((), dtype="int32", name="labels")
-    features = convolve_down(images, image_shape, width)
+    features = convolve_down(images, width)
     features = keras.layers.Dense(8 * width, activation="relu")(features)
     features = with_class(features, labels, num_classes)
     mean = keras.layers.Dense(latent_dim, dtype="float32", name="mean")(features)
@@ -169,27 +164,21 @@ def build_encoder(
 def build_critic(
     image_shape: tuple[int, int, int], num_classes: int | None, latent_dim: int, width: int
 ) -> keras.Model:
-    """Makes a network from `[images, labels, progress]` to scores: the generator's mirror image.
+    """Makes a network from `[images, labels]` to scores: the generator's mirror image.
 
-    If there are classes, a projection on the class is part of the score.
-
-    Args:
-        image_shape: `(height, width, channels)`.
-        num_classes: How many classes it is told apart, or None.
-        latent_dim: Length of the vectors that features and classes are compared in.
-        width: Feature maps at full resolution.
+    The arguments are those of `build_generator`. If there are classes, the score has a projection
+    on the class, in which features and classes are compared as vectors of length `latent_dim`.
 
     Returns:
         A model with one float32 score per image, (n, 1), as output.
     """
     images = keras.Input(image_shape, name="images")
     labels = keras.Input((), dtype="int32", name="labels")
-    features = convolve_down(images, image_shape, width)
+    features = convolve_down(images, width)
     # A constant added to every score changes no loss of a Wasserstein GAN: no bias.
     scores = keras.layers.Dense(1, use_bias=False)(features)
     if num_classes is not None:
         projected = keras.layers.Dense(latent_dim, use_bias=False)(features)
         scores += ClassProjection(num_classes)(projected, labels)
     scores = keras.layers.Activation("linear", dtype="float32")(scores)
-    progress = keras.Input((), name="progress")
-    return keras.Model([images, labels, progress], scores, name="critic")
+    return keras.Model([images, labels], scores, name="critic")

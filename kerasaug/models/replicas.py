@@ -17,43 +17,27 @@ def count() -> int:
 
 
 def normal(shape: Sequence, seed: tf.Tensor) -> tf.Tensor:
-    """Draws numbers from the standard normal distribution.
+    """Draws float32 numbers from the standard normal distribution.
 
     Args:
         shape: Of this replica's share; its first entry is a share of the batch.
         seed: int (2,).
-
-    Returns:
-        float32 tensor of that shape.
     """
-    return _own(lambda whole: tf.random.stateless_normal(whole, seed), shape)
+    return _share(lambda whole: tf.random.stateless_normal(whole, seed), shape)
 
 
 def uniform(
     shape: Sequence, seed: tf.Tensor, lowest: float = 0.0, highest: float = 1.0
 ) -> tf.Tensor:
-    """Draws numbers uniformly.
-
-    Args:
-        shape: See `normal`.
-        seed: int (2,).
-        lowest: Least number.
-        highest: Bound that is not reached.
-
-    Returns:
-        float32 tensor of that shape.
-    """
-    return _own(lambda whole: tf.random.stateless_uniform(whole, seed, lowest, highest), shape)
+    """Draws float32 numbers uniformly from [lowest, highest); see `normal`."""
+    return _share(lambda whole: tf.random.stateless_uniform(whole, seed, lowest, highest), shape)
 
 
-def to_be_summed(gradients: list[tf.Tensor | None]) -> list[tf.Tensor | None]:
-    """Makes gradients of means over a share of the batch parts of those over the whole.
+def scale_gradients(gradients: list[tf.Tensor | None]) -> list[tf.Tensor | None]:
+    """Divides gradients by the number of replicas, because optimizers add up those of all.
 
-    Args:
-        gradients: Which optimizers add up over all replicas; None for weights without one.
-
-    Returns:
-        The same, divided by the number of replicas.
+    So gradients of means over shares become those of the mean over the whole batch. They are None
+    for weights without one.
     """
     parts = count()
     if parts == 1:
@@ -61,7 +45,7 @@ def to_be_summed(gradients: list[tf.Tensor | None]) -> list[tf.Tensor | None]:
     return [g if g is None else tf.math.scalar_mul(1.0 / parts, g) for g in gradients]
 
 
-def _own(draw: Callable[[tuple], tf.Tensor], shape: Sequence) -> tf.Tensor:
+def _share(draw: Callable[[tuple], tf.Tensor], shape: Sequence) -> tf.Tensor:
     parts = count()
     if parts == 1:
         return draw(tuple(shape))

@@ -28,47 +28,34 @@ def growing_progress(step: tf.Tensor, phase_steps: int, last_block: int) -> tf.T
 
 
 def fade_in_alpha(progress: tf.Tensor, block: int) -> tf.Tensor:
-    """The share of a block in what leaves it.
-
-    Args:
-        progress: float tensor of any shape.
-        block: Number of the block.
-
-    Returns:
-        float tensor of the same shape in [0, 1].
-    """
+    """The share of a block, in [0, 1], beside the coarser ones; of the shape of `progress`."""
     return keras.ops.clip(progress - (block - 1.0), 0.0, 1.0)
 
 
 def live_stage(progress: tf.Tensor) -> tf.Tensor:
-    """The finest block that has a share.
-
-    Args:
-        progress: float scalar.
-
-    Returns:
-        int32 scalar.
-    """
+    """The finest block that has a share: an int32 scalar for a float scalar."""
     return tf.cast(tf.math.ceil(progress), tf.int32)
 
 
-def at_stage(images: tf.Tensor, number: int, stages: int, progress: tf.Tensor) -> tf.Tensor:
+def shrink_to_stage(
+    images: tf.Tensor, stage: int, stage_count: int, progress: tf.Tensor
+) -> tf.Tensor:
     """Shrinks real images to a stage's size, blurred as far as that stage is not yet faded in.
 
     Args:
         images: float32 (n, height, width, channels) at full size.
-        number: Number of the stage.
-        stages: How many there are.
+        stage: Number of the stage; the coarsest is 0.
+        stage_count: How many stages there are.
         progress: float scalar.
 
     Returns:
         float32 images at the size of the stage.
     """
-    for _ in range(stages - 1 - number):
+    for _ in range(stage_count - 1 - stage):
         images = _halve(images)
-    if number == 0:
+    if stage == 0:
         return images
-    alpha = fade_in_alpha(progress, number)
+    alpha = fade_in_alpha(progress, stage)
     coarse = tf.repeat(tf.repeat(_halve(images), 2, axis=1), 2, axis=2)
     coarse = coarse[:, : images.shape[1], : images.shape[2]]
     return alpha * images + (1.0 - alpha) * coarse

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from kerasaug.errors import InputError
 from kerasaug.models import averaging, losses, networks, replicas
-from kerasaug.models.encoding import EncodingModel, reparameterized
+from kerasaug.models.encoding import EncodingModel, reparameterize
 from kerasaug.models.wgan import WGAN
 
 
@@ -13,18 +13,19 @@ from kerasaug.models.wgan import WGAN
 class VAEWGAN(WGAN, EncodingModel):
     """Variational autoencoder whose decoder also has to please a Wasserstein critic.
 
-    Generator and encoder minimise how far a reconstruction is from its image and the divergence of
-    the codes from noise; the generator alone has to please the critic too. The critic judges images
-    of noise, and images of one real image's code decoded as the class of another, so `transfer` is
-    trained for and makes sharp images. The networks are those of `WGAN` and the encoder of `VAE`.
+    Generator and encoder minimise the distance of a reconstruction from its image and the
+    divergence of the latents from noise; the generator alone has to please the critic too. The
+    critic scores images made from noise, and images made from the latents of one real image and the
+    class of another, so `transfer` is trained for and makes sharp images. The networks are those of
+    `WGAN` and the encoder of `VAE`.
 
     Args:
         image_shape: `(height, width, channels)`; sides from 8.
         num_classes: How many classes a conditional model knows; None for an unconditional one.
         reconstruction_weight: Weight of `losses.reconstruction_distance`.
-        kl_weight: Weight of the divergence of the codes. More takes the class out of them, less
+        kl_weight: Weight of the divergence of the latents. More takes the class out of them, less
             keeps more of the style.
-        code_share: Share of the images that the critic judges which are made of real codes.
+        encoded_share: Share of the critic's generated images that are made from encoded latents.
         **kwargs: See `WGAN` and `AdversarialModel`.
 
     Example:
@@ -38,7 +39,7 @@ class VAEWGAN(WGAN, EncodingModel):
         "Improved Training of Wasserstein GANs", arXiv 1704.00028.
     """
 
-    loss_names: tuple[str, ...] = (*WGAN.loss_names, "reconstruction_loss", "kl_loss")
+    loss_names = (*WGAN.loss_names, "reconstruction_loss", "kl_loss")
 
     def __init__(
         self,
@@ -46,52 +47,45 @@ class VAEWGAN(WGAN, EncodingModel):
         num_classes: int | None = None,
         reconstruction_weight: float = 1.0,
         kl_weight: float = 0.2,
-        code_share: float = 0.5,
+        encoded_share: float = 0.5,
         **kwargs,
     ):
-        if not 0.0 <= code_share <= 1.0:
-            raise InputError(f"`code_share` must be in [0, 1]. Received: code_share={code_share}")
+        if not 0.0 <= encoded_share <= 1.0:
+            raise InputError(
+                f"`encoded_share` must be in [0, 1]. Received: encoded_share={encoded_share}"
+            )
         super().__init__(image_shape, num_classes, **kwargs)
         self.reconstruction_weight = reconstruction_weight
         self.kl_weight = kl_weight
-        self.code_share = code_share
+        self.encoded_share = encoded_share
+        self.latents_are_styles = num_classes is not None
         self.encoder = networks.build_encoder(
             self.image_shape, self.num_classes, self.latent_dim, self.width
         )
-        self.ema_encoder = averaging.averaged(self.encoder)
+        self.ema_encoder = averaging.frozen_copy(self.encoder)
 
-    @property
-    def codes_are_styles(self):
-        """See `EncodingModel.codes_are_styles`."""
-        return self.num_classes is not None
-
-    def fake_latents(self, images, labels, seed):
-        """See `AdversarialModel.fake_latents`: noise, or the code of the image before.
-
-        The encoder learns from its own losses, not to please the critic (section 3.2 of Larsen et
-        al. 2016).
-        """
-        noise_seed, code_seed, choice_seed = tf.unstack(tf.random.split(seed, 3))
-        count = tf.shape(images)[0]
-        noise = self._draw_latents(count, noise_seed)
-        mean, log_variance = self.encoder([images, labels], training=True)
-        codes = reparameterized(mean, log_variance, self._draw_latents(count, code_seed))
-        choice = replicas.uniform((count, 1), choice_seed)
-        return tf.where(choice < self.code_share, tf.roll(codes, 1, axis=0), noise)
-
-    def further_losses(self, images, labels, seed):
-        """See `AdversarialModel.further_losses`: those of an autoencoder."""
-        mean, log_variance = self.encoder([images, labels], training=True)
-        noise = self._draw_latents(tf.shape(images)[0], seed)
-        codes = reparameterized(mean, log_variance, noise)
-        progress = self._spread(self.progress(), codes)
-        rebuilt = self.generator([codes, labels, progress], training=True)
-        distance = tf.reduce_mean(losses.reconstruction_distance(images, rebuilt))
+    def extra_losses(self, images, labels, seed):
+        """See `AdversarialModel.extra_losses`: those of an autoencoder."""
+        mean, log_variance, latents = self._encode(images, labels, seed)
+        reconstructions = self.generator([latents, labels], training=True)
+        distance = tf.reduce_mean(losses.reconstruction_distance(images, reconstructions))
         divergence = tf.reduce_mean(losses.kl_divergence(mean, log_variance))
         return {
             "reconstruction_loss": (self.reconstruction_weight, distance),
             "kl_loss": (self.kl_weight, divergence),
         }
+
+    def fake_latents(self, images, labels, seed):
+        """See `AdversarialModel.fake_latents`: noise, or the latents of the image before.
+
+        The encoder learns from its own losses, not to please the critic (section 3.2 of Larsen et
+        al. 2016).
+        """
+        noise_seed, latent_seed, choice_seed = tf.unstack(tf.random.split(seed, 3))
+        noise = super().fake_latents(images, labels, noise_seed)
+        _, _, latents = self._encode(images, labels, latent_seed)
+        choice = replicas.uniform((tf.shape(images)[0], 1), choice_seed)
+        return tf.where(choice < self.encoded_share, tf.roll(latents, 1, axis=0), noise)
 
     def generator_variables(self, generator):
         """See `AdversarialModel.generator_variables`; those of the encoder too."""
@@ -100,12 +94,18 @@ class VAEWGAN(WGAN, EncodingModel):
     def update_averages(self):
         """See `AdversarialModel.update_averages`; that of the encoder too."""
         super().update_averages()
-        averaging.follow(self.ema_encoder, self.encoder, self.ema_decay, self.step)
+        averaging.update(self.ema_encoder, self.encoder, self.ema_decay, self.step)
 
     def encode_batch(self, images, labels):
         """See `EncodingModel.encode_batch`."""
         return self.ema_encoder([images, labels], training=False)
 
-    def decode_batch(self, codes, labels):
-        """See `EncodingModel.decode_batch`; codes are latents here."""
-        return self.decode(codes, labels)
+    def decode_batch(self, latents, labels):
+        """See `EncodingModel.decode_batch`."""
+        return self.decode(latents, labels)
+
+    def _encode(self, images, labels, seed):
+        """Mean and log variance of the latents in training, and latents drawn from them."""
+        mean, log_variance = self.encoder([images, labels], training=True)
+        noise = self._draw_latents(tf.shape(images)[0], seed)
+        return mean, log_variance, reparameterize(mean, log_variance, noise)

@@ -3,7 +3,6 @@
 import keras
 import tensorflow as tf
 
-from kerasaug.errors import InputError
 from kerasaug.models import losses, replicas
 from kerasaug.models.adversarial import AdversarialModel
 
@@ -23,10 +22,6 @@ class WGAN(AdversarialModel):
         gradient_penalty_weight: Weight of the penalty in the critic's loss; lambda in the paper.
         drift_weight: Weight of the mean square of the real scores in the critic's loss; see
             `ProgressiveWGAN`.
-        penalty_interval: The critic's steps of a train step are penalised at every so-many-th, with
-            a weight that is so many times larger; a divisor of `n_critic`. A penalised step takes
-            about as long as two others. "Lazy regularization" of appendix B of Karras et al. 2020,
-            "Analyzing and Improving the Image Quality of StyleGAN" (arXiv 1912.04958).
         **kwargs: See `AdversarialModel`.
 
     Example:
@@ -51,33 +46,18 @@ class WGAN(AdversarialModel):
         num_classes: int | None = None,
         gradient_penalty_weight: float = 10.0,
         drift_weight: float = 0.0,
-        penalty_interval: int = 1,
         **kwargs,
     ):
         super().__init__(image_shape, num_classes, **kwargs)
-        if penalty_interval < 1 or self.n_critic % penalty_interval:
-            raise InputError(
-                f"`penalty_interval` must divide n_critic={self.n_critic}. "
-                f"Received: penalty_interval={penalty_interval}"
-            )
-        self.penalty_interval = penalty_interval
         self.gradient_penalty_weight = gradient_penalty_weight
         self.drift_weight = drift_weight
 
-    def critic_losses(self, critic, real_images, fake_images, seed, number):
+    def critic_losses(self, critic, real_images, fake_images, seed):
         """See `AdversarialModel.critic_losses`."""
-        epsilon = None
-        if number % self.penalty_interval == 0:
-            epsilon = replicas.uniform((tf.shape(real_images)[0], 1, 1, 1), seed)
-        return losses.wasserstein_critic_losses(
-            critic,
-            real_images,
-            fake_images,
-            epsilon,
-            self.gradient_penalty_weight * self.penalty_interval,
-            self.drift_weight,
-        )
+        epsilon = replicas.uniform((tf.shape(real_images)[0], 1, 1, 1), seed)
+        weights = (self.gradient_penalty_weight, self.drift_weight)
+        return losses.wasserstein_critic_losses(critic, real_images, fake_images, epsilon, *weights)
 
     def generator_loss(self, fake_scores):
         """See `AdversarialModel.generator_loss`."""
-        return losses.wasserstein_generator_loss(fake_scores)
+        return -tf.reduce_mean(fake_scores)

@@ -2,11 +2,7 @@
 
 import importlib
 
-_HOMES = {
-    "Follower": "kerasaug.study.config",
-    "Study": "kerasaug.study.runner",
-    "StudyConfig": "kerasaug.study.config",
-}
+_HOMES = {"Study": "kerasaug.study.runner", "StudyConfig": "kerasaug.study.config"}
 __all__ = list(_HOMES)
 
 

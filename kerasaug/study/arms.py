@@ -1,6 +1,6 @@
 """The arms' grammar: what a classifier is trained on, in one word.
 
-An arm is a mixture, optionally with a number of images to add to every rare class or, of a model,
+An arm is a mixture, optionally with a number of images to add to every rare class or, for a model,
 a form, and optionally modifiers: `MIXTURE[:COUNT|:FORM][+MODIFIER...]`.
 """
 
@@ -10,41 +10,44 @@ import re
 from kerasaug.errors import InputError
 from kerasaug.models.registry import MODELS
 
-BASELINE, CEILING = "none", "full"
+BASELINE, FULL_DATA = "none", "full"
 MIXTURES = {
     BASELINE: "the imbalanced data as they are",
-    CEILING: "the data before any class was cut down: the ceiling",
-    "class-weight": "the imbalanced data, rare classes weighing more in the loss",
-    "mixup": "the imbalanced data, pairs of images and of labels blended",
+    FULL_DATA: "the data before any class was reduced: the upper bound",
+    "class-weight": "the imbalanced data, rare classes weighted more in the loss",
     "oversample": "copies of the rare class's images added",
     "crop-rotate": "copies of the rare class's images added, each cropped and rotated",
-    "smote": "blends of neighbouring images of the rare class added",
+    "smote": "interpolations between neighbouring images of the rare class added",
     "balanced": "every class drawn equally often",
 }
 COUNTED = {"oversample", "crop-rotate", "smote"}
-SYMMETRIC, VARIED = "symmetric", "varied"
+CLASS_BALANCED, LATENT_PERTURBATION = "class-balanced", "latent-perturbation"
 FORMS = {
-    SYMMETRIC: "a share generated; a model with an encoder makes a rare class in others' styles",
-    VARIED: "a share made of real images, each changed as two of a class that is not rare differ",
+    CLASS_BALANCED: "a quarter of each class synthetic; with an encoder, rare classes by style "
+    "transfer",
+    LATENT_PERTURBATION: "half of each class real images, each changed by the difference between "
+    "the latents of two images of one class",
 }
-"""What a model may do to every class alike, in batches that hold every class equally often."""
-SHARES = {SYMMETRIC: 0.25, VARIED: 0.5}
-"""How much of a batch is made by the model, unless another share is asked for."""
+"""How a model's images are mixed in where every class is drawn equally often."""
+SHARES = {CLASS_BALANCED: 0.25, LATENT_PERTURBATION: 0.5}
+"""Share of synthetic images in such a batch."""
 AUTO = "auto"
 AUGMENTATIONS = {
     "crop-rotate": "every image cropped and rotated by up to 10 degrees",
     "affine": "every image rotated, shifted and scaled",
     "shift": "every image shifted by up to a twentieth of the side",
-    "flip-shift": "and mirrored, left to right, at random",
-    AUTO: "every image changed by that of these, or none, which does best for others made as rare",
+    "flip-shift": "every image shifted, and half of them mirrored, left to right",
+    AUTO: "the one of these, or none, that does best on proxy classes",
 }
-BLENDING, FILTERING, ADJUSTING = "mixup", "teacher", "adjusted"
+MIXUP, LOGIT_ADJUSTED = "mixup", "logit-adjusted"
 MODIFIERS = {
     **AUGMENTATIONS,
-    BLENDING: "pairs of images and of labels blended",
-    FILTERING: "only those generated images whose label a classifier confirms",
-    ADJUSTING: "scores lowered after training, the larger the class the more; how far is chosen",
+    MIXUP: "pairs of images and of labels blended",
+    LOGIT_ADJUSTED: "after training, logits lowered by tau times the log of the class size; tau is "
+    "chosen on proxy classes",
 }
+ALIASES = {"symmetric": CLASS_BALANCED, "varied": LATENT_PERTURBATION, "adjusted": LOGIT_ADJUSTED}
+"""The names that forms and modifiers had in release 0.1."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,8 +57,7 @@ class Arm:
     Attributes:
         mixture: A key of `MIXTURES` or of `MODELS`.
         count: Images added to every rare class; None fills it up to the largest class.
-        form: A key of `FORMS`: a share of every batch is made by the model, of all classes alike,
-            and the rest are real images, also of all classes alike; or None.
+        form: A key of `FORMS`, or None: how a model's images are mixed in.
         modifiers: Keys of `MODIFIERS`, at most one of them in `AUGMENTATIONS`.
     """
 
@@ -75,19 +77,19 @@ class Arm:
         return next((name for name in self.modifiers if name in AUGMENTATIONS), None)
 
     @property
-    def blends(self) -> bool:
+    def uses_mixup(self) -> bool:
         """Whether pairs of images are blended."""
-        return BLENDING in (self.mixture, *self.modifiers)
+        return MIXUP in self.modifiers
 
     @property
-    def filters(self) -> bool:
-        """Whether generated images stay only if a teacher agrees with their label."""
-        return self.form == SYMMETRIC or FILTERING in self.modifiers
+    def filters_labels(self) -> bool:
+        """Whether generated images are used only if a label filter confirms their label."""
+        return self.form == CLASS_BALANCED
 
     @property
-    def adjusts(self) -> bool:
-        """Whether the classifier's scores are adjusted by the sizes of the classes."""
-        return ADJUSTING in self.modifiers
+    def adjusts_logits(self) -> bool:
+        """Whether the classifier's logits are adjusted by the sizes of the classes."""
+        return LOGIT_ADJUSTED in self.modifiers
 
     def without(self, modifier: str) -> "Arm":
         """The same arm without a modifier.
@@ -95,13 +97,30 @@ class Arm:
         Args:
             modifier: A key of `MODIFIERS`.
         """
-        left = tuple(name for name in self.modifiers if name != modifier)
-        return dataclasses.replace(self, modifiers=left)
+        modifiers = tuple(name for name in self.modifiers if name != modifier)
+        return dataclasses.replace(self, modifiers=modifiers)
 
     @property
     def file_name(self) -> str:
         """The arm as part of a file name."""
         return str(self).replace(":", "-")
+
+    @property
+    def description(self) -> str:
+        """What the arm trains on, in a few words."""
+        if self.model is None:
+            words = MIXTURES[self.mixture]
+            words += f" ({self.count} of them)" if self.count else ""
+        elif self.form:
+            words = f"every class drawn equally often, {FORMS[self.form]} ({self._kind})"
+        else:
+            amount = f"{self.count} " if self.count else ""
+            words = f"{amount}images of the rare class added, from a {self._kind}"
+        return "; ".join([words, *(MODIFIERS[modifier] for modifier in self.modifiers)])
+
+    @property
+    def _kind(self):
+        return MODELS[self.mixture].description
 
     def __str__(self) -> str:
         """The arm as it is written."""
@@ -109,17 +128,14 @@ class Arm:
         return "+".join([self.mixture + (f":{amount}" if amount else ""), *self.modifiers])
 
 
-def broken(name: str, by: str) -> str:
+def with_breaks(name: str, mark: str) -> str:
     """Marks where an arm's name may be broken: before its form and its modifiers, not in a word.
 
     Args:
         name: The arm as it is written.
-        by: What is put there, such as the end of a line.
-
-    Returns:
-        The name with the marks.
+        mark: What is inserted there, such as the end of a line.
     """
-    return re.sub("(?=[:+])", by, name)
+    return re.sub("(?=[:+])", mark, name)
 
 
 def parse(text: str) -> Arm:
@@ -127,75 +143,68 @@ def parse(text: str) -> Arm:
 
     Args:
         text: Such as `none`, `oversample`, `balanced+affine`, `conditional-wgan:4500` or
-            `conditional-vae:varied+affine`.
-
-    Returns:
-        The arm.
+            `conditional-vae:latent-perturbation+affine`; the names of `ALIASES` are read too.
 
     Raises:
         InputError: If the text is not an arm.
     """
     text = text.strip()
     first, *modifiers = text.split("+")
+    modifiers = [ALIASES.get(name, name) for name in modifiers]
     mixture, colon, amount = first.partition(":")
+    amount = ALIASES.get(amount, amount)
     if mixture not in MIXTURES and mixture not in MODELS:
-        known = ", ".join([*MIXTURES, *MODELS])
-        raise InputError(f"there is no arm {text!r}; accepted: {known}, see --help")
+        names = ", ".join([*MIXTURES, *MODELS])
+        raise InputError(f"there is no arm {text!r}; its first word must be one of {names}")
     if colon and mixture in MIXTURES and mixture not in COUNTED:
         raise InputError(f"arm {text!r}: {mixture!r} takes no count")
     form = amount if amount in FORMS and mixture in MODELS else None
     if form:
-        needed, lacks = {
-            SYMMETRIC: ("all_classes", "makes one class"),
-            VARIED: ("transfers", "has no encoder of styles"),
-        }[form]
-        able = [name for name, entry in MODELS.items() if getattr(entry, needed)]
-        if mixture not in able:
-            raise InputError(
-                f"arm {text!r}: {mixture!r} {lacks}; accepted before ':{form}': {', '.join(able)}"
-            )
+        _check_form(text, mixture, form)
     elif colon and not (amount.isdecimal() and int(amount) > 0):
-        also = "".join(f" or {name!r}" for name in FORMS) if mixture in MODELS else ""
-        raise InputError(f"arm {text!r}: after ':', accepted is a whole number from 1{also}")
-    _check_modifiers(text, mixture, form, modifiers)
+        forms = "".join(f" or {name!r}" for name in FORMS) if mixture in MODELS else ""
+        raise InputError(f"arm {text!r}: after ':' must stand a whole number from 1{forms}")
+    _check_modifiers(text, mixture, modifiers)
     count = int(amount) if colon and not form else None
     order = sorted(modifiers, key=list(MODIFIERS).index)
     return Arm(mixture, count, form, tuple(order))
 
 
-def parse_list(text: str) -> list[Arm]:
+def parse_list(text: str) -> tuple[Arm, ...]:
     """Reads arms separated by commas.
 
     Args:
         text: Such as `none,oversample,crop-rotate`.
 
-    Returns:
-        The arms, in the order given.
-
     Raises:
         InputError: If one of them is not an arm, or is named twice.
     """
-    arms = [parse(part) for part in text.split(",")]
+    arms = tuple(map(parse, text.split(",")))
     for number, arm in enumerate(arms):
         if arm in arms[:number]:
             raise InputError(f"arm {str(arm)!r} is named twice")
     return arms
 
 
-def _check_modifiers(text: str, mixture: str, form: str | None, modifiers: list[str]) -> None:
+def _check_form(text: str, mixture: str, form: str) -> None:
+    needed, lacks = {
+        CLASS_BALANCED: ("all_classes", "makes one class"),
+        LATENT_PERTURBATION: ("transfers", "has no encoder that is told the classes"),
+    }[form]
+    models = [name for name, entry in MODELS.items() if getattr(entry, needed)]
+    if mixture not in models:
+        raise InputError(
+            f"arm {text!r}: {mixture!r} {lacks}; before ':{form}' must stand one of "
+            f"{', '.join(models)}"
+        )
+
+
+def _check_modifiers(text: str, mixture: str, modifiers: list[str]) -> None:
     if not set(modifiers) <= set(MODIFIERS):
-        raise InputError(f"arm {text!r}: after '+', accepted is one of {', '.join(MODIFIERS)}")
+        raise InputError(f"arm {text!r}: after '+' must stand one of {', '.join(MODIFIERS)}")
     if len(set(modifiers) & set(AUGMENTATIONS)) > 1:
-        raise InputError(f"arm {text!r}: only one of {', '.join(AUGMENTATIONS)} is accepted")
-    named = [BLENDING] * (mixture == BLENDING) + modifiers
-    if len(set(named)) < len(named):
-        raise InputError(f"arm {text!r}: a modifier is accepted once")
-    if mixture == "class-weight" and BLENDING in modifiers:
-        raise InputError(f"arm {text!r}: a blended image has no one class to be weighed by")
-    if FILTERING in modifiers and (mixture not in MODELS or form):
-        reasons = {
-            None: f"{mixture!r} has no generated images",
-            SYMMETRIC: f"':{SYMMETRIC}' filters anyway",
-            VARIED: f"':{VARIED}' keeps the labels of real images",
-        }
-        raise InputError(f"arm {text!r}: {reasons[form]}; '+{FILTERING}' is not accepted")
+        raise InputError(f"arm {text!r}: only one of {', '.join(AUGMENTATIONS)} may be given")
+    if len(set(modifiers)) < len(modifiers):
+        raise InputError(f"arm {text!r}: a modifier may be given once")
+    if mixture == "class-weight" and MIXUP in modifiers:
+        raise InputError(f"arm {text!r}: a blended image has no one class to be weighted by")

@@ -1,60 +1,77 @@
-"""What a study is a function of, and whom it tells of its progress."""
+"""What a study is a function of, and its presets; free of TensorFlow."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import keras
-
 from kerasaug.errors import InputError
-from kerasaug.presets import GENERATOR_PRESETS, STUDY_PRESETS, GeneratorPreset
 from kerasaug.study.arms import Arm, parse, parse_list
+from kerasaug.training.config import GENERATOR_PRESETS, GeneratorPreset
 
 
-class Follower:
-    """What a study tells of its progress to; this one shows nothing."""
+class StudyPreset(NamedTuple):
+    """The arms and the length of a study; see `StudyConfig`.
 
-    def say(self, line: str) -> None:
-        """Shows a line.
+    Attributes:
+        arms: As `parse_list` reads them.
+        seeds: Repetitions.
+        steps: See `Length`, as for the next two.
+        batch_size: See there.
+        epochs: See there.
+        generator: A key of `GENERATOR_PRESETS`.
+    """
 
-        Args:
-            line: What was finished.
-        """
+    arms: str
+    seeds: int
+    steps: int
+    batch_size: int
+    epochs: int
+    generator: str
 
-    def advance(self, units: float) -> None:
-        """Counts work as done.
 
-        Args:
-            units: How much, in steps of a classifier.
-        """
-
-    def step(self, description: str, losses: Mapping[str, float], units: float) -> None:
-        """Counts one or several steps of a training.
-
-        Args:
-            description: What is being trained.
-            losses: Their means of late, by name; empty where they are not known.
-            units: See `advance`.
-        """
-        self.advance(units)
-
-    def following(self, description: str, units_per_step: float = 1.0) -> keras.callbacks.Callback:
-        """Makes a callback for `fit` that tells of every step of a training.
-
-        Args:
-            description: What is being trained.
-            units_per_step: Work per training step.
-        """
-
-        def begin(logs):
-            # Steps of a training that goes on.
-            self.advance(getattr(callback.model, "steps_taken", 0) * units_per_step)
-
-        callback = keras.callbacks.LambdaCallback(
-            on_train_begin=begin,
-            on_train_batch_end=lambda _, logs: self.step(description, logs, units_per_step),
-        )
-        return callback
+STUDY_PRESETS = {
+    "smoke": StudyPreset(
+        arms="none,balanced+affine,conditional-wgan",
+        seeds=2,
+        steps=20,
+        batch_size=64,
+        epochs=2,
+        generator="smoke",
+    ),
+    "quick": StudyPreset(
+        arms=(
+            "none,oversample,crop-rotate,balanced+affine,balanced+affine+logit-adjusted,"
+            "conditional-wgan,conditional-vae:latent-perturbation+affine,"
+            "conditional-vae:latent-perturbation+affine+logit-adjusted"
+        ),
+        seeds=3,
+        steps=400,
+        batch_size=256,
+        epochs=4,
+        generator="quick",
+    ),
+    "paper": StudyPreset(
+        arms=(
+            "none,none+logit-adjusted,oversample,crop-rotate,"
+            "balanced+auto,balanced+auto+logit-adjusted,"
+            "conditional-wgan:100,conditional-wgan:1000,conditional-wgan:2000,"
+            "conditional-wgan:4500,conditional-wgan:4500+logit-adjusted,"
+            "gan:100,gan:1000,gan:2000,gan:4500,gan:4500+logit-adjusted,"
+            "vae:4500,wgan:4500,progressive-wgan:4500,"
+            "conditional-vae:class-balanced+auto,"
+            "conditional-vae:class-balanced+auto+logit-adjusted,"
+            "conditional-vae-wgan:class-balanced+auto,"
+            "conditional-vae-wgan:class-balanced+auto+logit-adjusted,"
+            "conditional-vae:latent-perturbation+auto,"
+            "conditional-vae:latent-perturbation+auto+logit-adjusted,full+auto"
+        ),
+        seeds=5,
+        steps=1000,
+        batch_size=256,
+        epochs=10,
+        generator="quick",
+    ),
+}
 
 
 class Length(NamedTuple):
@@ -63,7 +80,7 @@ class Length(NamedTuple):
     Attributes:
         steps: Training steps in all, a multiple of `epochs`.
         batch_size: Images per step.
-        epochs: How many points the curves have.
+        epochs: How many points the learning curves have.
     """
 
     steps: int
@@ -73,32 +90,28 @@ class Length(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class StudyConfig:
-    """Everything that a study is a function of, beside the data set's content.
+    """Everything that a study is a function of, beside the content of the data set.
 
     Attributes:
         dataset: What `data.load` takes.
-        keep: Class to what is kept of it, as `ImageDataset.reduce` takes it; empty for all.
-        arms: The arms, as they are written.
-        seeds: Number of repetitions; each has its own split, generator and classifier.
-        steps: Steps of each classifier.
-        batch_size: Images per step.
-        epochs: Points on the learning curves.
+        keep: By class, how many of its images are used; see `ImageDataset.reduce`.
+        arms: What is compared.
+        seeds: Number of repetitions; each has its own split, generators and classifiers.
+        steps: See `Length`, as for the next two.
+        batch_size: See there.
+        epochs: See there.
         generator: How generators are trained.
         generator_folder: A trained generator that is used instead, or None. All repetitions then
             share the split that it was trained on.
-        precision: One of `precision.POLICIES`; None for what the study in the folder was begun
-            with, or else what is fastest here.
-        latent_map: Whether an autoencoder is trained that maps the data, for the report.
-        share: What models make in the batches of arms with a form; None for the form's own.
-        threshold: Least probability that a teacher must give to a generated image's label.
-        hold_out: Share of the training images of every class that each repetition holds out to
-            choose an amount by; 0 for none.
+        precision: One of `runtime.POLICIES`; None for that of the study that is resumed, or else
+            the fastest here.
+        latent_map: Whether to train the autoencoder that draws a map of the data for the report.
         loading: What `data.load` takes beside the name.
     """
 
     dataset: str
     keep: dict[str, int | float]
-    arms: tuple[str, ...]
+    arms: tuple[Arm, ...]
     seeds: int
     steps: int
     batch_size: int
@@ -107,20 +120,12 @@ class StudyConfig:
     generator_folder: str | None = None
     precision: str | None = None
     latent_map: bool = True
-    share: float | None = None
-    threshold: float = 0.5
-    hold_out: float = 0.0
     loading: dict[str, Any] = dataclasses.field(default_factory=dict)
-
-    @property
-    def parsed_arms(self) -> list[Arm]:
-        """The arms."""
-        return [parse(text) for text in self.arms]
 
     @property
     def models(self) -> list[str]:
         """The generative models that the arms need."""
-        return sorted({arm.model for arm in self.parsed_arms if arm.model is not None})
+        return sorted({arm.model for arm in self.arms if arm.model is not None})
 
     @property
     def length(self) -> Length:
@@ -134,18 +139,19 @@ class StudyConfig:
         dataset: str,
         keep: dict[str, int | float],
         *,
-        arms: str | None = None,
+        arms: str | Sequence[Arm] | None = None,
         seeds: int | None = None,
         steps: int | None = None,
         **others: Any,
     ) -> "StudyConfig":
-        """Makes a configuration of a preset.
+        """Makes a configuration from a preset.
 
         Args:
-            preset: A key of `presets.STUDY_PRESETS`.
-            dataset: See the class, as the following.
+            preset: A key of `STUDY_PRESETS`.
+            dataset: See the class, as for the following.
             keep: See the class.
-            arms: As `--arms` takes them; None for the preset's, as `seeds` and `steps`.
+            arms: Arms, or a text with commas between them; None for the preset's, as for `seeds`
+                and `steps`.
             seeds: See the class.
             steps: See the class.
             **others: Further arguments of the class.
@@ -158,11 +164,13 @@ class StudyConfig:
             Length(steps=400, batch_size=256, epochs=4)
         """
         if preset not in STUDY_PRESETS:
-            raise InputError(f"there is no preset {preset!r}; accepted: {', '.join(STUDY_PRESETS)}")
+            names = ", ".join(STUDY_PRESETS)
+            raise InputError(f"`preset` must be one of {names}. Received: preset={preset!r}")
         chosen = STUDY_PRESETS[preset]
+        arms = chosen.arms if arms is None else arms
         steps = steps or chosen.steps
         fields = {
-            "arms": tuple(map(str, parse_list(chosen.arms if arms is None else arms))),
+            "arms": parse_list(arms) if isinstance(arms, str) else tuple(arms),
             "seeds": seeds or chosen.seeds,
             "steps": steps,
             "batch_size": chosen.batch_size,
@@ -174,10 +182,13 @@ class StudyConfig:
 
     @classmethod
     def from_dict(cls, config: dict[str, Any]) -> "StudyConfig":
-        """Makes a configuration of what `as_dict` gave."""
+        """Makes a configuration from what `as_dict` returned."""
         generator = GeneratorPreset(**config["generator"])
-        return cls(**{**config, "arms": tuple(config["arms"]), "generator": generator})
+        arms = tuple(map(parse, config["arms"]))
+        return cls(**{**config, "arms": arms, "generator": generator})
 
     def as_dict(self) -> dict[str, Any]:
         """The configuration as JSON can hold it."""
-        return {**dataclasses.asdict(self), "generator": self.generator._asdict()}
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        arms = [str(arm) for arm in self.arms]
+        return {**fields, "arms": arms, "generator": self.generator._asdict()}

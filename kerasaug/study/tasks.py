@@ -1,63 +1,74 @@
-"""The pieces of work that a study consists of: what each needs, and what it leaves on disk.
+"""The tasks of a study: what each needs, and what it leaves on disk.
 
-A piece is a pure function of the study's configuration, so it may run in any process and on any
-machine that sees the study's folder, and one that is finished is never run again.
+A task is a pure function of the study's configuration, so it may run in any process and on any
+machine that sees the study's folder, and a finished one is never run again.
 """
 
 import functools
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
 
-from kerasaug import provenance
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import InputError, TrainingFailed
 from kerasaug.files import atomic, read_json, write_json
-from kerasaug.study import arms, stand_ins, trial
-from kerasaug.study.arms import Arm
-from kerasaug.study.choices import Choices
-from kerasaug.study.config import Follower, StudyConfig
+from kerasaug.progress import Progress
+from kerasaug.study import selection, trial
+from kerasaug.study.arms import SHARES, Arm, parse
+from kerasaug.study.config import StudyConfig
 from kerasaug.study.generators import LATENT_MAP, MAP_STEP_COST, STEP_COST, Generators
-from kerasaug.study.supply import Supply
+from kerasaug.study.synthesis import Synthesizer
+from kerasaug.training import provenance
 
-CANDIDATE, GENERATOR, TEACHER, TRIAL = "candidate", "generator", "teacher", "trial"
-MOST_POOLED = 5000
+PROXY, GENERATOR, LABEL_FILTER, TRIAL = "proxy", "generator", "label-filter", "trial"
+FOLDERS = {PROXY: "proxies", LABEL_FILTER: "label-filters", TRIAL: "trials"}
+"""Where results go, by kind of task; those of generators are folders of their own."""
+LARGEST_POOL = 5000
 HELD_OUT = 0.2
-"""Share of every class that is held out of the training images to choose by."""
-FORMAT = 4
-"""Of the files that tasks leave; those of an earlier one are not read."""
+"""Share of every class that is held out of the training images to score proxy classes by."""
+FORMAT = 5
+"""Of the files that tasks leave; those of another format are not read."""
 
 
 class Task(NamedTuple):
-    """One piece of work.
+    """One task of a study.
 
     Attributes:
-        kind: Which kind.
-        name: Of the arm or of the model.
+        kind: One of the kinds above.
+        subject: The arm to train; of a generator, the model.
         seed: Number of the repetition.
     """
 
     kind: str
-    name: str
+    subject: Arm | str
     seed: int = 0
 
     def __str__(self) -> str:
         """The task in words."""
         words = {
-            CANDIDATE: f"trying {self.name}",
-            GENERATOR: f"training {self.name}",
-            TEACHER: f"training the teacher {self.name}",
-            TRIAL: self.name,
+            PROXY: f"training {self.subject} on proxy classes",
+            GENERATOR: f"training {self.subject}",
+            LABEL_FILTER: f"training the label filter {self.subject}",
+            TRIAL: str(self.subject),
         }
         return f"{words[self.kind]}, seed {self.seed}"
 
+    def as_text(self) -> tuple[str, str, int]:
+        """The fields as another process can be sent them."""
+        return self.kind, str(self.subject), self.seed
+
+    @classmethod
+    def from_text(cls, kind: str, subject: str, seed: int) -> "Task":
+        """Makes a task from what `as_text` returned."""
+        return cls(kind, subject if kind == GENERATOR else parse(subject), seed)
+
 
 class Tasks:
-    """The work of one study.
+    """The tasks of one study.
 
     Args:
         config: The study.
@@ -72,177 +83,146 @@ class Tasks:
         self.config = config
         self.output = output
         self.generators = Generators(config, dataset, output / "generators")
-        # Of data too large to be held as a whole, those of a repetition are read once.
-        self._cached = functools.lru_cache(1)(lambda seed: self.generators.reduced(seed).cache())
-        self._full = functools.lru_cache(1)(lambda seed: self.generators.full(seed).cache())
-        self.choices = Choices(config.parsed_arms, lambda name: self._read(Task(CANDIDATE, name)))
+        # Where the whole data do not fit into memory, those of a repetition are read once.
+        self._reduced = functools.lru_cache(1)(lambda seed: self.generators.reduced(seed).cache())
+        self.selection = selection.Selection(config.arms, lambda arm: self._read(Task(PROXY, arm)))
 
     def stages(self) -> Iterator[list[Task]]:
-        """What is left to do, in groups; each needs those before it, and nothing of its own."""
-        yield self._missing(Task(CANDIDATE, name) for name in self.choices.for_augmentation())
-        yield self._missing(Task(CANDIDATE, name) for name in self.choices.for_strength())
+        """What is left to do, in groups whose tasks need only those of earlier groups."""
+        yield self._missing(Task(PROXY, arm) for arm in self.selection.augmentation_candidates())
+        yield self._missing(Task(PROXY, arm) for arm in self.selection.tau_candidates())
         trials = self._missing(
             dict.fromkeys(
-                Task(TRIAL, str(self.choices.training_of(arm)), seed)
+                Task(TRIAL, self.selection.trained_arm(arm), seed)
                 for seed in range(self.config.seeds)
-                for arm in self.config.parsed_arms
+                for arm in self.config.arms
             )
         )
-        missing = [(arms.parse(each.name), each.seed) for each in trials]
-        needed = [Task(GENERATOR, arm.model, seed) for arm, seed in missing if arm.model]
-        needed += [Task(TEACHER, _teacher(arm), seed) for arm, seed in missing if arm.filters]
+        pairs = [(task.subject, task.seed) for task in trials]
+        needed = [Task(GENERATOR, arm.model, seed) for arm, seed in pairs if arm.model]
+        needed += [
+            Task(LABEL_FILTER, _filter_arm(a), seed) for a, seed in pairs if a.filters_labels
+        ]
         needed += [Task(GENERATOR, LATENT_MAP)] * self.config.latent_map
         yield self._missing(dict.fromkeys(needed))
         yield trials
 
     def cost(self, task: Task) -> float:
-        """About how long a task takes, in steps of a classifier.
-
-        Args:
-            task: Any.
-        """
+        """About how long a task takes, in training steps of a classifier."""
         if task.kind != GENERATOR:
             return float(self.config.steps)
-        return self.config.generator.steps * (
-            MAP_STEP_COST if task.name == LATENT_MAP else STEP_COST
-        )
+        step_cost = MAP_STEP_COST if task.subject == LATENT_MAP else STEP_COST
+        return self.config.generator.steps * step_cost
 
-    def done(self, task: Task) -> bool:
-        """Whether a task was finished with the same options, data and versions.
-
-        Args:
-            task: Any.
-        """
+    def is_done(self, task: Task) -> bool:
+        """Whether a task was finished with the same options, data and versions."""
         if task.kind == GENERATOR:
-            return self.generators.ready(task.name, task.seed)
-        if task.kind == TEACHER and not self._network(task).exists():
+            return self.generators.is_ready(task.subject, task.seed)
+        if task.kind == LABEL_FILTER and not self._network(task).exists():
             return False
         return self._read(task) is not None
 
-    def perform(self, task: Task, follower: Follower) -> None:
-        """Does a task, and writes what it leaves.
-
-        Args:
-            task: One of `stages`, after those of earlier stages.
-            follower: Is told of the progress.
-        """
+    def perform(self, task: Task, progress: Progress) -> None:
+        """Does a task, and writes its result."""
         keras.config.set_dtype_policy(self.config.precision)
-        self.generators.hold()
+        self.generators.load_into_memory()
         perform = {
-            CANDIDATE: self._try_candidate,
+            PROXY: self._train_on_proxies,
             GENERATOR: self._train_generator,
-            TEACHER: self._train_teacher,
+            LABEL_FILTER: self._train_label_filter,
             TRIAL: self._run_trial,
         }
-        perform[task.kind](task, follower)
+        perform[task.kind](task, progress)
 
     def describe(self, task: Task) -> str:
-        """Says in a line what a finished task found.
-
-        Args:
-            task: A finished one.
-        """
-        if task.kind == CANDIDATE:
-            f1 = max(self._read(task).values())
-            return f"{task}: F1 {f1:.4f} of common classes made as rare"
+        """Says in a line what came of a finished task."""
+        if task.kind == PROXY:
+            return f"{task}: F1 {max(self._read(task).values()):.4f}"
         if task.kind != TRIAL:
             return f"{task}: done"
-        found = self._read(task)
-        scores = found["scores"][trial.UNADJUSTED]
+        result = self._read(task)
+        scores = result["scores"][trial.NO_ADJUSTMENT]
         return (
             f"{task}: recall {scores['rare_recall']:.3f}, precision {scores['rare_precision']:.3f} "
-            f"of the rare class, accuracy {scores['accuracy']:.4f} ({found['seconds']:.0f} s)"
+            f"of the rare class, accuracy {scores['accuracy']:.4f} ({result['seconds']:.0f} s)"
         )
 
     def result(self, arm: Arm, seed: int) -> dict[str, Any] | None:
-        """What a finished trial found; None if it was not finished.
-
-        Args:
-            arm: The arm.
-            seed: Number of the repetition.
-        """
-        found = self._read(Task(TRIAL, str(self.choices.training_of(arm)), seed))
-        strength = self.choices.strength(arm)
-        if found is None or strength is None:
+        """The result of a finished trial; None if it was not finished."""
+        result = self._read(Task(TRIAL, self.selection.trained_arm(arm), seed))
+        tau = self.selection.tau(arm)
+        if result is None or tau is None:
             return None
-        scores = found.pop("scores")
-        return {**scores[strength], **found, "arm": str(arm)}
+        scores = result.pop("scores")
+        return {**scores[tau], **result, "arm": str(arm)}
 
-    def _missing(self, tasks) -> list[Task]:
-        return [task for task in tasks if not self.done(task)]
+    def _missing(self, tasks: Iterable[Task]) -> list[Task]:
+        return [task for task in tasks if not self.is_done(task)]
 
-    def _train_generator(self, task, follower):
-        self.generators.train(task.name, task.seed, self._cached(task.seed), follower)
+    def _train_generator(self, task, progress):
+        self.generators.train(task.subject, task.seed, self._reduced(task.seed), progress)
 
-    def _try_candidate(self, task, follower):
-        held_out = self._cached(task.seed).hold_out(HELD_OUT)
-        arm, callbacks = arms.parse(task.name), [follower.following(str(task))]
-        f1 = stand_ins.mean_f1(arm, held_out, self.config.length, task.seed, callbacks)
+    def _train_on_proxies(self, task, progress):
+        dataset = self._reduced(task.seed).hold_out(HELD_OUT)
+        callbacks = [progress.callback(str(task))]
+        length = self.config.length
+        f1 = selection.proxy_f1(task.subject, dataset, length, task.seed, callbacks)
         self._write(task, f1)
 
-    def _train_teacher(self, task, follower):
-        callbacks = [follower.following(str(task))]
-        arm = self.choices.resolved(arms.parse(task.name))
-        given = self._given(self._cached(task.seed), task)
-        teacher, _, _ = trial.train(arm, given, self.config.length, task.seed, callbacks)
+    def _train_label_filter(self, task, progress):
+        callbacks = [progress.callback(str(task))]
+        arm = self.selection.resolve(task.subject)
+        inputs = trial.TrialInputs(self._reduced(task.seed))
+        network, _, _ = trial.train(arm, inputs, self.config.length, task.seed, callbacks)
         with atomic(self._network(task)) as draft:
-            teacher.save(draft)
+            network.save(draft)
         self._write(task, {"arm": str(arm)})
 
-    def _run_trial(self, task, follower):
-        arm = self.choices.resolved(arms.parse(task.name))
-        dataset = self._cached(task.seed)
-        supply = None if arm.model is None else self._supply(arm, dataset, task.seed)
+    def _run_trial(self, task, progress):
+        arm = self.selection.resolve(task.subject)
+        dataset = self._reduced(task.seed)
+        synthesizer = None if arm.model is None else self._synthesizer(arm, dataset, task.seed)
         file = self._file(task)
         file.parent.mkdir(parents=True, exist_ok=True)
-        found = trial.run_trial(
+        result = trial.run_trial(
             arm,
-            self._given(dataset, task, supply),
+            trial.TrialInputs(dataset, self.generators.full, synthesizer),
             self.config.length,
             seed=task.seed,
             csv_log=file.with_suffix(".csv"),
-            callbacks=[follower.following(str(task))],
+            callbacks=[progress.callback(str(task))],
         )
-        self._write(task, found)
+        self._write(task, result)
 
-    def _given(self, dataset, task, supply=None):
-        full = functools.partial(self._full, task.seed)
-        return trial.Ingredients(dataset, full, supply, self._share(arms.parse(task.name)))
-
-    def _share(self, arm: Arm) -> float:
-        own = arms.SHARES.get(arm.form, 0.0)
-        return own if self.config.share is None else self.config.share
-
-    def _supply(self, arm: Arm, dataset: ImageDataset, seed: int) -> Supply:
-        if not self.generators.ready(arm.model, seed):
+    def _synthesizer(self, arm: Arm, dataset: ImageDataset, seed: int) -> Synthesizer:
+        if not self.generators.is_ready(arm.model, seed):
             raise TrainingFailed("its generator was not trained")
-        teacher = Task(TEACHER, _teacher(arm), seed)
-        if arm.filters and not self.done(teacher):
-            raise TrainingFailed("its teacher was not trained")
+        filter_task = Task(LABEL_FILTER, _filter_arm(arm), seed)
+        if arm.filters_labels and not self.is_done(filter_task):
+            raise TrainingFailed("its label filter was not trained")
         # As many images of a class as an arm with a form draws, so that few are repeated.
-        drawn = self.config.steps * self.config.batch_size * self._share(arm)
-        return Supply(
+        drawn = self.config.steps * self.config.batch_size * SHARES.get(arm.form, 0.0)
+        return Synthesizer(
             dataset,
             self.generators.folder_of(arm.model, seed),
-            functools.cache(lambda: keras.models.load_model(self._network(teacher))),
-            min(MOST_POOLED, max(1, round(drawn / dataset.num_classes))),
-            self.config.threshold,
-            seed,
+            pool_size=min(LARGEST_POOL, max(1, round(drawn / dataset.num_classes))),
+            seed=seed,
+            label_filter=self._network(filter_task),
         )
 
     def _network(self, task: Task) -> Path:
         return self._file(task).with_suffix(".keras")
 
     def _file(self, task: Task) -> Path:
-        name = arms.parse(task.name).file_name
-        return self.output / f"{task.kind}s" / f"{name}-seed{task.seed}.json"
+        name = f"{task.subject.file_name}-seed{task.seed}.json"
+        return self.output / FOLDERS[task.kind] / name
 
     def _read(self, task: Task) -> dict[str, Any] | None:
         try:
-            kept = read_json(self._file(task))
+            content = read_json(self._file(task))
         except (FileNotFoundError, InputError):
             return None
-        return kept.get("result") if kept.get("key") == self._key(task) else None
+        return content.get("result") if content.get("key") == self._key(task) else None
 
     def _write(self, task: Task, result: dict[str, Any]) -> None:
         write_json(self._file(task), {"key": self._key(task), "result": result})
@@ -252,7 +232,7 @@ class Tasks:
         facts = [
             FORMAT,
             self.base_config,
-            task,
+            task.as_text(),
             self.generators.fingerprint(task.seed),
             provenance.versions(),
         ]
@@ -261,16 +241,14 @@ class Tasks:
     @functools.cached_property
     def base_config(self) -> dict[str, Any]:
         """What must agree for trials to be comparable: all but the choice of arms and seeds."""
-        given = self.generators.given
-        config = {
-            **self.config.as_dict(),
-            "generator_digest": None if given is None else given.digest(),
-        }
-        # Of a given generator its content counts, not its place.
+        trained = self.generators.trained
+        digest = None if trained is None else trained.digest()
+        config = {**self.config.as_dict(), "generator_digest": digest}
+        # Of a trained generator its content counts, not its place.
         free = ("arms", "seeds", "generator_folder")
         return {name: config[name] for name in config if name not in free}
 
 
-def _teacher(arm: Arm) -> str:
+def _filter_arm(arm: Arm) -> Arm:
     """The control that confirms an arm's generated images: balanced, with its augmentation."""
-    return str(Arm("balanced", modifiers=(arm.augmentation,) if arm.augmentation else ()))
+    return Arm("balanced", modifiers=(arm.augmentation,) if arm.augmentation else ())

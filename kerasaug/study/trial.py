@@ -9,88 +9,79 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasaug import graphs
 from kerasaug.data import augment, mixture
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.data.sampling import Part
 from kerasaug.errors import InputError
 from kerasaug.files import atomic
-from kerasaug.models.classifier import adjusted_logits, build_classifier
-from kerasaug.reproducibility import make_reproducible
-from kerasaug.study import metrics
-from kerasaug.study.arms import CEILING, VARIED, Arm
+from kerasaug.models.classifier import adjust_logits, build_classifier
+from kerasaug.runtime import make_reproducible, released_graphs
+from kerasaug.study import scores
+from kerasaug.study.arms import FULL_DATA, LATENT_PERTURBATION, SHARES, Arm
 from kerasaug.study.config import Length
-from kerasaug.study.supply import Supply
+from kerasaug.study.synthesis import Synthesizer
 
 TEST_BATCH = 250
 """Several are prepared ahead, in memory that larger ones would take with the test images."""
 SMOTE_NEIGHBOURS = 5
-UNADJUSTED = "0"
-STRENGTHS = ("0.5", "0.25", "0.75", UNADJUSTED, "1")
-"""What `+adjusted` chooses from; of equals, the first."""
+NO_ADJUSTMENT = "0"
+TAUS = ("0.5", "0.25", "0.75", NO_ADJUSTMENT, "1")
+"""What `+logit-adjusted` chooses from; of equals, the first."""
 
 
-class Ingredients(NamedTuple):
-    """What an arm may be made of.
+class TrialInputs(NamedTuple):
+    """What an arm may be trained on.
 
     Attributes:
         dataset: The imbalanced data, in memory.
-        full: Gives the data before they were reduced; only the arm `full` asks for them.
-        supply: Makes generated images, if the arm names a model.
-        share: What is made by the model in the batches of an arm with a form, in [0, 1].
+        full: Returns the data before they were reduced; only the arm `full` asks for them.
+        synthesizer: Makes synthetic images, if the arm names a model.
     """
 
     dataset: ImageDataset
     full: Callable[[], ImageDataset] | None = None
-    supply: Supply | None = None
-    share: float = 0.0
+    synthesizer: Synthesizer | None = None
 
 
-def parts(arm: Arm, given: Ingredients, seed: int = 0) -> list[Part]:
+def parts(arm: Arm, inputs: TrialInputs, seed: int = 0) -> list[Part]:
     """Turns an arm into the parts of its training stream.
 
     Args:
         arm: What to train on.
-        given: What to take it from.
-        seed: Of what is drawn here, which is `smote`.
+        inputs: Where the images come from.
+        seed: Of the images of `smote`.
 
     Returns:
         The parts, for `mixture.batches`.
 
     Raises:
         InputError: If there are too few images for the arm.
-        TrainingFailed: If a teacher lets no generated image pass.
+        TrainingFailed: If a label filter confirms no generated image.
     """
-    dataset = given.dataset
-    if arm.mixture == CEILING:
-        return mixture.natural(given.full())
+    dataset = inputs.dataset
+    if arm.mixture == FULL_DATA:
+        return inputs.full().natural_parts()
     if arm.mixture == "balanced":
-        return mixture.balanced(dataset)
+        return dataset.balanced_parts()
     if arm.form:
-        made = given.supply.varied() if arm.form == VARIED else given.supply.symmetric()
-        return mixture.symmetric(dataset, made, given.share)
-    found = mixture.natural(dataset)
-    if arm.mixture in ("none", "class-weight", "mixup"):
-        return found
+        is_perturbation = arm.form == LATENT_PERTURBATION
+        synthesizer = inputs.synthesizer
+        images = (
+            synthesizer.latent_perturbation() if is_perturbation else synthesizer.class_balanced()
+        )
+        return mixture.class_balanced(dataset.balanced_parts(), images, SHARES[arm.form])
+    natural = dataset.natural_parts()
+    if arm.mixture in ("none", "class-weight"):
+        return natural
     counts = dataset.class_counts
-    for class_id in dataset.rare_classes:
-        count = arm.count or max(counts) - counts[class_id]
-        if count == 0:
-            continue
-        if arm.model is not None:
-            images = given.supply.added(class_id, count, arm.filters)
-            found.append(mixture.added(images, class_id))
-        elif arm.mixture == "smote":
-            found.append(mixture.added(_smote(dataset, class_id, count, seed), class_id))
-        else:
-            change = augment.crop_rotate if arm.mixture == "crop-rotate" else None
-            found.append(mixture.repeated(dataset, class_id, count, change))
-    return found
+    missing = {c: arm.count or max(counts) - counts[c] for c in dataset.rare_classes}
+    added = [_added(arm, inputs, c, count, seed) for c, count in missing.items() if count]
+    return natural + added
 
 
 def train(
     arm: Arm,
-    given: Ingredients,
+    inputs: TrialInputs,
     length: Length,
     seed: int,
     callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -98,43 +89,43 @@ def train(
 ) -> tuple[keras.Model, dict[str, list[float]], int]:
     """Trains a classifier on an arm.
 
-    Every arm takes the same number of steps on batches of the same size. The weights kept are those
-    of the epoch with the lowest *training* loss.
+    Every arm takes the same number of steps on batches of the same size. The weights of the epoch
+    with the lowest *training* loss are restored.
 
     Args:
-        arm: What to train on; its augmentation is not `auto`. Whether it `adjusts` is not asked.
-        given: What to take it from.
+        arm: What to train on; its augmentation is not `auto`. `+logit-adjusted` is ignored.
+        inputs: Where the images come from.
         length: How long.
         seed: Of the initial weights and the order of the data.
         callbacks: Further Keras callbacks, for progress.
         validation: Batches whose curve is drawn, and which are used for nothing else.
 
     Returns:
-        The classifier, its curves by name, and the epoch whose weights were kept, from 1.
+        The classifier, its curves by name, and the epoch whose weights were restored, from 1.
 
     Raises:
         InputError: See `parts`, as for `TrainingFailed`.
         TrainingFailed: See there.
     """
-    found = parts(arm, given, seed)
+    stream_parts = parts(arm, inputs, seed)
     # After the parts: what makes them may use up random numbers.
     make_reproducible(seed)
-    dataset = given.dataset
+    dataset = inputs.dataset
     change = augment.AUGMENTATIONS[arm.augmentation] if arm.augmentation else None
-    stream = mixture.batches(found, length.batch_size, seed=seed, augment=change)
-    if arm.blends:
-        stream = mixture.blended(stream, dataset.num_classes, seed)
+    stream = mixture.batches(stream_parts, length.batch_size, seed=seed, augment=change)
+    if arm.uses_mixup:
+        stream = mixture.mixup(stream, dataset.num_classes, seed)
         validation = validation and validation.map(
             lambda images, labels: (images, tf.one_hot(labels, dataset.num_classes))
         )
     classifier = build_classifier(
-        dataset.image_shape, dataset.num_classes, length.steps, soft_labels=arm.blends
+        dataset.image_shape, dataset.num_classes, length.steps, soft_labels=arm.uses_mixup
     )
     # With as much patience as there are epochs this never stops early: the schedule is fixed.
     best_weights = keras.callbacks.EarlyStopping(
         monitor="loss", patience=length.epochs, restore_best_weights=True
     )
-    with graphs.released():
+    with released_graphs():
         history = classifier.fit(
             stream,
             epochs=length.epochs,
@@ -150,7 +141,7 @@ def train(
 
 def run_trial(
     arm: Arm,
-    given: Ingredients,
+    inputs: TrialInputs,
     length: Length,
     *,
     seed: int,
@@ -160,35 +151,30 @@ def run_trial(
     """Trains a classifier on an arm and scores it on the test split, which is only scored.
 
     Args:
-        arm: What to train on; see `train`.
-        given: What to take it from.
-        length: How long.
-        seed: Of the classifier's initial weights and the order of the data.
+        arm: What to train on; see `train`, as for the next two.
+        inputs: See there.
+        length: See there.
+        seed: See there.
         csv_log: Where the curves are written as CSV.
         callbacks: Further Keras callbacks, for progress.
 
     Returns:
-        `seed`, `scores` (by strength of the adjustment, one of `STRENGTHS`: those of
-        `metrics.score`, and as `validation` the same on images held out of the training split, or
-        None if there are none), `kept_shares` (share of generated images that the teacher let
-        pass, by class), `kept_epoch`, `history` (lists by curve) and `seconds`.
+        `seed`, `scores` (those of `scores.score` by tau, one of `TAUS`), `acceptance_rates` (see
+        `Synthesizer`), `best_epoch`, `history` (lists by curve) and `seconds`.
     """
     start = time.perf_counter()
-    dataset = given.dataset
+    dataset = inputs.dataset
     tests = dataset.test_batches(TEST_BATCH)
     with atomic(csv_log) as draft:
         callbacks = [keras.callbacks.CSVLogger(draft), *callbacks]
-        classifier, history, epoch = train(arm, given, length, seed, callbacks, tests)
-    scores = score(classifier, arm, given, dataset.test)
-    held_out = dataset.validation and score(classifier, arm, given, dataset.validation)
+        classifier, history, epoch = train(arm, inputs, length, seed, callbacks, tests)
+    by_tau = score(classifier, arm, inputs, dataset.test)
+    synthesizer = inputs.synthesizer
     return {
         "seed": seed,
-        "scores": {
-            strength: {**found, "validation": held_out and held_out[strength]}
-            for strength, found in scores.items()
-        },
-        "kept_shares": {} if given.supply is None else given.supply.kept_shares,
-        "kept_epoch": epoch,
+        "scores": by_tau,
+        "acceptance_rates": {} if synthesizer is None else synthesizer.acceptance_rates,
+        "best_epoch": epoch,
         "history": {
             "train_loss": history["loss"],
             "train_accuracy": history["accuracy"],
@@ -200,33 +186,43 @@ def run_trial(
 
 
 def score(
-    classifier: keras.Model, arm: Arm, given: Ingredients, images: tf.data.Dataset
+    classifier: keras.Model, arm: Arm, inputs: TrialInputs, images: tf.data.Dataset
 ) -> dict[str, dict[str, Any]]:
-    """Scores a classifier, once with every strength of the adjustment.
+    """Scores a classifier, once with every tau of the logit adjustment.
 
     Args:
         classifier: From float32 images in [-1, 1] to logits.
         arm: What it was trained on.
-        given: What that was taken from.
+        inputs: Where those images came from.
         images: Finite stream of `(image, label)`, uint8 and int32.
 
     Returns:
-        By one of `STRENGTHS`, what `metrics.score` gives.
+        By one of `TAUS`, what `scores.score` returns.
     """
-    dataset = given.dataset
-    learned = given.full() if arm.mixture == CEILING else dataset
+    dataset = inputs.dataset
+    counts = (inputs.full() if arm.mixture == FULL_DATA else dataset).class_counts
     batches = mixture.to_model_input(images.batch(TEST_BATCH))
-    pairs = [(classifier.predict_on_batch(some), labels) for some, labels in batches]
+    pairs = [(classifier.predict_on_batch(batch), labels) for batch, labels in batches]
     logits, labels = map(np.concatenate, zip(*pairs, strict=True))
     return {
-        strength: metrics.score(
+        tau: scores.score(
             labels,
-            adjusted_logits(logits, learned.class_counts, float(strength)).argmax(axis=1),
+            adjust_logits(logits, counts, float(tau)).argmax(axis=1),
             dataset.num_classes,
             dataset.rare_classes,
         )
-        for strength in STRENGTHS
+        for tau in TAUS
     }
+
+
+def _added(arm: Arm, inputs: TrialInputs, class_id: int, count: int, seed: int) -> Part:
+    """The images that an arm adds to a rare class."""
+    if arm.model is not None:
+        return mixture.added(inputs.synthesizer.draw(class_id, count), class_id)
+    if arm.mixture == "smote":
+        return mixture.added(_smote(inputs.dataset, class_id, count, seed), class_id)
+    change = augment.crop_rotate if arm.mixture == "crop-rotate" else None
+    return mixture.repeated(inputs.dataset.class_part(class_id), count, change)
 
 
 def _class_weights(dataset: ImageDataset) -> dict[int, float]:
@@ -237,14 +233,13 @@ def _class_weights(dataset: ImageDataset) -> dict[int, float]:
 
 
 def _smote(dataset: ImageDataset, class_id: int, count: int, seed: int) -> np.ndarray:
-    """Makes images between neighbours; Chawla et al. 2002 (arXiv 1106.1813)."""
+    """Interpolates between neighbouring images; Chawla et al. 2002 (arXiv 1106.1813)."""
     from imblearn.over_sampling import SMOTE
 
     real = dataset.class_images(class_id)
     if len(real) < 2:
-        raise InputError(
-            f"arm smote: class {dataset.class_names[class_id]} has one image; needed are 2"
-        )
+        name = dataset.class_names[class_id]
+        raise InputError(f"arm smote: class {name} must have 2 images or more; it has one")
     # SMOTE fills a class up to a size; the other class is there because it asks for two.
     pixels = np.concatenate([real, np.zeros_like(real)]).reshape(2 * len(real), -1)
     labels: np.ndarray = np.repeat([1, 0], len(real))
@@ -253,5 +248,6 @@ def _smote(dataset: ImageDataset, class_id: int, count: int, seed: int) -> np.nd
         k_neighbors=min(SMOTE_NEIGHBOURS, len(real) - 1),
         random_state=seed,
     )
-    made, _ = sampler.fit_resample(pixels.astype(np.float32), labels)
-    return np.rint(made[2 * len(real) :]).astype(np.uint8).reshape(count, *dataset.image_shape)
+    resampled, _ = sampler.fit_resample(pixels.astype(np.float32), labels)
+    images = np.rint(resampled[2 * len(real) :]).astype(np.uint8)
+    return images.reshape(count, *dataset.image_shape)

@@ -1,5 +1,6 @@
 """Where a worker process begins; free of TensorFlow, so that it can be silenced first."""
 
+import contextlib
 import json
 import os
 import signal
@@ -7,63 +8,99 @@ import subprocess
 import sys
 import threading
 import time
-from typing import Any
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from kerasaug.quiet import quiet_tensorflow
+from kerasaug.progress import Progress, WorkerProgress
+from kerasaug.runtime import limit_threads, quiet_tensorflow
 
-Outcome = tuple[tuple, tuple[str, str] | None]
-"""The task, and of one that failed the error and the traceback."""
+_studies: dict[str, Any] = {}
+"""The `Tasks` of the study that this process works for, whose data stay in memory."""
 
 
-def work(config: dict[str, Any], output: str, task: tuple, channel: Any) -> Outcome:
+class Failure(NamedTuple):
+    """Why a task did not end well.
+
+    Attributes:
+        error: What went wrong, in a line.
+        trace: The traceback.
+    """
+
+    error: str
+    trace: str = ""
+
+
+def attempt(perform: Callable[[], None]) -> Failure | None:
+    """Calls a function; one failed task must not take the hours of the others with it.
+
+    Args:
+        perform: Does a task.
+
+    Returns:
+        Why it failed; None if it did not.
+    """
+    try:
+        perform()
+    except Exception as error:
+        words = " ".join(str(error).split()) or "no message"
+        return Failure(f"{type(error).__name__}: {words}", traceback.format_exc())
+    return None
+
+
+def work(
+    config: dict[str, Any], output: str, task: tuple, channel: tuple[Any, bytes] | None
+) -> tuple[tuple, Failure | None]:
     """Does one task of a study in this process.
 
     Args:
-        config: What `StudyConfig.as_dict` gave.
+        config: What `StudyConfig.as_dict` returned.
         output: The study's folder.
-        task: The fields of a `Task`.
-        channel: Where to send progress: the address and key of a listener, or None.
+        task: What `Task.as_text` returned.
+        channel: Address and key for `WorkerProgress`; None for no progress.
 
     Returns:
-        What came of it.
+        The task, and why it failed, if it did.
     """
     quiet_tensorflow()
-    from kerasaug.study import parallel
 
-    return task, parallel.work_here(config, output, task, channel)
+    def perform():
+        from kerasaug.study.tasks import Task
+
+        with contextlib.ExitStack() as stack:
+            progress = Progress()
+            if channel is not None:
+                progress = stack.enter_context(contextlib.closing(WorkerProgress(*channel)))
+            _tasks(config, output).perform(Task.from_text(*task), progress)
+
+    return task, attempt(perform)
 
 
-def work_apart(config: dict[str, Any], output: str, task: tuple) -> Outcome:
+def work_apart(config: dict[str, Any], output: str, task: tuple) -> tuple[tuple, Failure | None]:
     """Does one task in a new process, for a Dask worker.
 
     The worker's own threads draw random numbers at any time, which would change the figures.
 
-    Args:
-        config: What `StudyConfig.as_dict` gave.
-        output: The study's folder.
-        task: The fields of a `Task`.
-
     Returns:
-        What came of it.
+        See `work`.
     """
     order = json.dumps([os.getpid(), config, output, task])
     command = [sys.executable, "-m", __name__]
-    done = subprocess.run(command, input=order, capture_output=True, text=True)
-    if done.returncode != 0:
-        return task, (f"its process ended with exit code {done.returncode}", done.stderr)
-    failure = json.loads(done.stdout.splitlines()[-1])
-    return task, failure and tuple(failure)
+    process = subprocess.run(command, input=order, capture_output=True, text=True)
+    if process.returncode != 0:
+        error = f"its process ended with exit code {process.returncode}"
+        return task, Failure(error, process.stderr)
+    failure = json.loads(process.stdout.splitlines()[-1])
+    return task, failure and Failure(*failure)
 
 
 def end_with(study: int) -> None:
     """Makes this process end with its study, which may be killed and must not be outlived.
 
-    A worker would otherwise go on writing into the study's folder, or wait for work for minutes.
-
-    Args:
-        study: The process that started this one.
+    A worker would otherwise go on writing into the study's folder, or wait for tasks for minutes.
     """
-    # Ctrl-C reaches workers too, but what to do about it is the study's to say.
+    # Ctrl-C reaches workers too, but what to do about it is for the study to decide.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch():
@@ -72,6 +109,21 @@ def end_with(study: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def _tasks(config, output):
+    key = f"{output} {config}"
+    if key not in _studies:
+        from kerasaug.data.load import load
+        from kerasaug.study.config import StudyConfig
+        from kerasaug.study.tasks import Tasks
+
+        limit_threads()
+        _studies.clear()
+        parsed = StudyConfig.from_dict(config)
+        dataset = load(parsed.dataset, **parsed.loading)
+        _studies[key] = Tasks(parsed, dataset, Path(output))
+    return _studies[key]
 
 
 if __name__ == "__main__":

@@ -5,27 +5,35 @@ import dataclasses
 import keras
 import pytest
 
-from kerasaug.presets import GeneratorPreset
-from kerasaug.study import choices, results
+from kerasaug.study import selection, verdict
+from kerasaug.study.arms import parse_list
 from kerasaug.study.config import StudyConfig
 from kerasaug.study.runner import Study
+from kerasaug.training.config import GeneratorPreset
 
 CONFIG = StudyConfig(
     dataset="tiny",
     keep={"bottom": 3},
-    arms=("none", "crop-rotate", "balanced+affine", "conditional-wgan:10+affine"),
+    arms=parse_list("none,crop-rotate,balanced+affine,conditional-wgan:10+affine"),
     seeds=2,
     steps=4,
     batch_size=8,
     epochs=2,
-    generator=GeneratorPreset(2, batch_size=4, width=4, learning_rate=1e-3, judge_steps=2),
+    generator=GeneratorPreset(2, batch_size=4, width=4, learning_rate=1e-3, evaluator_steps=2),
     precision="float32",
     latent_map=False,
 )
 
 
+def changed(**changes):
+    """The configuration with other values; arms as a text with commas."""
+    if "arms" in changes:
+        changes["arms"] = parse_list(changes["arms"])
+    return dataclasses.replace(CONFIG, **changes)
+
+
 def run(tiny, output, **changes):
-    return Study(dataclasses.replace(CONFIG, **changes), tiny, output).run()
+    return Study(changed(**changes), tiny, output).run()
 
 
 @pytest.fixture(scope="module")
@@ -33,15 +41,15 @@ def small():
     """Makes studies of the tiny data set fast, and its few test images enough for a verdict."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("fit", "predict"):
-            real = getattr(keras.Model, name)
+            method = getattr(keras.Model, name)
 
             # Trainings of a few steps are done long before their graph is traced.
-            def call(model, *arguments, real=real, **options):
+            def call(model, *arguments, method=method, **options):
                 model.run_eagerly = True
-                return real(model, *arguments, **options)
+                return method(model, *arguments, **options)
 
             patch.setattr(keras.Model, name, call)
-        patch.setattr(results, "FEW_TESTS", 20)
-        # Two say as much of how one is chosen as five.
-        patch.setattr(choices, "AUGMENTED", ["balanced", "balanced+affine"])
+        patch.setattr(verdict, "FEWEST_TEST_IMAGES", 20)
+        # Two test the selection as well as five.
+        patch.setattr(selection, "CANDIDATES", parse_list("balanced,balanced+affine"))
         yield

@@ -1,5 +1,6 @@
-"""Data and models from strangers: every command refuses them with one line, and writes nothing."""
+"""Untrusted data and models: every command refuses them with one line, and writes nothing."""
 
+import functools
 import gzip
 import json
 import os
@@ -17,7 +18,9 @@ from google.protobuf import text_format
 from PIL import Image
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
-from kerasaug import data, fitting, training
+from kerasaug import data
+from kerasaug.training.config import GeneratorConfig
+from kerasaug.training.run import train_generator
 
 ROOT = Path(__file__).parents[2]
 DIGITS = ROOT / "tests" / "digits"
@@ -41,7 +44,7 @@ def classes(folder, *names, count=5):
 
 
 def huge_png(path, width, height):
-    """Some bytes that claim to be very many pixels, and with zlib even are."""
+    """A small file whose header, and compressed content, claim very many pixels."""
     path.parent.mkdir(parents=True, exist_ok=True)
 
     def chunk(kind, content):
@@ -54,18 +57,18 @@ def huge_png(path, width, height):
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + content)
 
 
-def beside_a_good_class(make):
+def beside_a_good_class(fill):
     def build(folder):
         classes(folder, "five")
         (folder / "three").mkdir()
-        make(folder / "three")
+        fill(folder / "three")
         return folder
 
     build.leaves_a_good_class = True
     return build
 
 
-def written(name, content):
+def file_beside_a_good_class(name, content):
     return beside_a_good_class(lambda folder: (folder / name).write_bytes(content))
 
 
@@ -113,16 +116,16 @@ FOLDERS = {
     "an empty class": beside_a_good_class(lambda folder: None),
     "a class of hidden files": beside_a_good_class(lambda folder: png(folder / ".a.png")),
     "a cut PNG": beside_a_good_class(cut_png),
-    "text called PNG": written("a.png", b"hello"),
-    "an empty file called PNG": written("a.png", b""),
-    "a JPEG of a header": written("a.jpg", b"\xff\xd8\xff\xe0\x00\x10JFIF\x00"),
-    "a GIF of a header": written("a.gif", b"GIF89a\x09\x00\x09\x00\x00\x00\x00"),
-    "a WebP of a header": written("a.webp", b"RIFF\x24\x00\x00\x00WEBPVP8 "),
-    "a BMP of two billion pixels": written(
+    "text called PNG": file_beside_a_good_class("a.png", b"hello"),
+    "an empty file called PNG": file_beside_a_good_class("a.png", b""),
+    "a JPEG of a header": file_beside_a_good_class("a.jpg", b"\xff\xd8\xff\xe0\x00\x10JFIF\x00"),
+    "a GIF of a header": file_beside_a_good_class("a.gif", b"GIF89a\x09\x00\x09\x00\x00\x00\x00"),
+    "a WebP of a header": file_beside_a_good_class("a.webp", b"RIFF\x24\x00\x00\x00WEBPVP8 "),
+    "a BMP of two billion pixels": file_beside_a_good_class(
         "a.bmp", b"BM" + struct.pack("<IIIIiiHH", 60, 0, 54, 40, 1 << 16, 1 << 15, 1, 24)
     ),
-    "a TIFF called PNG": written("a.png", b"II*\x00\x08\x00\x00\x00\x00\x00"),
-    "PostScript called PNG": written("a.png", b"%!PS-Adobe-3.0 EPSF-3.0\n"),
+    "a TIFF called PNG": file_beside_a_good_class("a.png", b"II*\x00\x08\x00\x00\x00\x00\x00"),
+    "PostScript called PNG": file_beside_a_good_class("a.png", b"%!PS-Adobe-3.0 EPSF-3.0\n"),
     "a PNG of ten billion pixels": beside_a_good_class(
         lambda folder: huge_png(folder / "a.png", 100_000, 100_000)
     ),
@@ -145,10 +148,10 @@ FOLDERS = {
 }
 
 
-def npz(**arrays):
+def npz(**changes):
     def build(folder):
-        given = {"x": PIXELS, "y": LABELS, **arrays}
-        np.savez(folder / "d.npz", **{n: a for n, a in given.items() if a is not None})
+        arrays = {"x": PIXELS, "y": LABELS, **changes}
+        np.savez(folder / "d.npz", **{n: a for n, a in arrays.items() if a is not None})
         return folder / "d.npz"
 
     return build
@@ -317,10 +320,10 @@ def snapshot(folder):
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path_factory, monkeypatch):
     """A working directory in which nothing may be written."""
-    here = tmp_path_factory.mktemp("here")
-    monkeypatch.chdir(here)
+    directory = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.chdir(directory)
     yield
-    assert not list(here.iterdir())
+    assert not list(directory.iterdir())
 
 
 def assert_refused(call, capfd, tmp_path, words, *line):
@@ -339,13 +342,13 @@ def assert_refused(call, capfd, tmp_path, words, *line):
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """A small model that is whole."""
-    found = data.load(DIGITS)
+    """The folder of a small model, undamaged."""
     small = {"steps": 1, "batch_size": 4, "width": 4, "learning_rate": 1e-3, "latent_dim": 3}
-    config = fitting.GeneratorConfig(
+    config = GeneratorConfig(
         model="conditional-vae", dataset=str(DIGITS), precision="float32", **small
     )
-    return training.train_generator(config, found, tmp_path_factory.mktemp("good") / "model").path
+    folder = tmp_path_factory.mktemp("good") / "model"
+    return train_generator(config, data.load(DIGITS), folder).path
 
 
 def some(names):
@@ -360,17 +363,18 @@ def some(names):
 def test_bad_data_is_refused(name, call, capfd, tmp_path, model):
     (tmp_path / "in").mkdir()
     path, out = DATA[name](tmp_path / "in"), tmp_path / "out"
-    data_said, folder_said = "--dataset ", "--balance "
-    if name == "a name of 5000 letters":
-        data_said = folder_said = "File name too long"
+    is_long = name == "a name of 5000 letters"
+    data_words, folder_words = (
+        ["File name too long"] * 2 if is_long else ["--dataset ", "--balance "]
+    )
     for command in ("train-gan", "evaluate"):
         line = (command, "--dataset", path, "--output", out)
-        assert_refused(call, capfd, tmp_path, data_said, *line)
+        assert_refused(call, capfd, tmp_path, data_words, *line)
     line = ("generate", model, "--balance", path, "--output", out)
     if not getattr(DATA[name], "leaves_a_good_class", False):
-        assert_refused(call, capfd, tmp_path, folder_said, *line)
+        assert_refused(call, capfd, tmp_path, folder_words, *line)
         return
-    # There is a class to fill up beside what is left out, and that is said.
+    # There is a class to fill up beside what is left out, and a note names that.
     before = snapshot(tmp_path / "in")
     assert call(*line) == 0
     assert "left out" in capfd.readouterr().out
@@ -379,18 +383,16 @@ def test_bad_data_is_refused(name, call, capfd, tmp_path, model):
 
 
 def run_json(**changes):
-    """A change of `run.json`; two underscores lead one level down."""
+    """Changes values of `run.json`; two underscores lead one level down, None removes."""
 
     def damage(folder):
         run = json.loads((folder / "run.json").read_text())
         for name, value in changes.items():
-            *way, last = name.split("__")
-            place = run
-            for step in way:
-                place = place[step]
-            place[last] = value
+            *outer, last = name.split("__")
+            entries = functools.reduce(dict.__getitem__, outer, run)
+            entries[last] = value
             if value is None:
-                del place[last]
+                del entries[last]
         (folder / "run.json").write_text(json.dumps(run))
 
     return damage
@@ -420,16 +422,16 @@ def saved_instead(make):
 
 
 class Decoding(tf.Module):
-    """Has the signature of a generator, and does what it is given beside."""
+    """Has the signature of a generator, and calls a function besides."""
 
-    def __init__(self, deed, latent_dim=3, shape=(28, 28, 1), dtype=tf.int32):
+    def __init__(self, function, latent_dim=3, shape=(28, 28, 1), dtype=tf.int32):
         super().__init__()
 
         def decode(latents, labels):
-            return tf.zeros((tf.shape(latents)[0], *shape)) + deed()
+            return tf.zeros((tf.shape(latents)[0], *shape)) + function()
 
-        given = tf.TensorSpec((None, latent_dim)), tf.TensorSpec((None,), dtype)
-        self.decode = tf.function(decode, input_signature=given)
+        signature = tf.TensorSpec((None, latent_dim)), tf.TensorSpec((None,), dtype)
+        self.decode = tf.function(decode, input_signature=signature)
 
 
 def reading():
@@ -452,14 +454,14 @@ def saving():
 
 
 def mapping_memory():
-    place = "/etc/hostname"
-    return tf.raw_ops.ImmutableConst(dtype=tf.float32, shape=(1,), memory_region_name=place)
+    file = "/etc/hostname"
+    return tf.raw_ops.ImmutableConst(dtype=tf.float32, shape=(1,), memory_region_name=file)
 
 
 def reading_words():
     words = {"new_vocab_file": "/etc/hostname", "old_vocab_file": "/etc/hostname"}
-    found = tf.raw_ops.GenerateVocabRemapping(**words, new_vocab_offset=0, num_new_vocab=1)
-    return tf.cast(found.num_present, tf.float32)
+    remapping = tf.raw_ops.GenerateVocabRemapping(**words, new_vocab_offset=0, num_new_vocab=1)
+    return tf.cast(remapping.num_present, tf.float32)
 
 
 def ending_the_process():
@@ -471,12 +473,13 @@ def saving_in_disguise(folder):
     """Its function has the name of those that write a model's variables."""
     saved_instead(lambda: Decoding(saving))(folder)
     path = folder / "generator" / "saved_model.pb"
-    saved = text_format.MessageToString(SavedModel.FromString(path.read_bytes()))
-    named = re.sub("__inference_decode_", "__inference__traced_save_", saved)
-    assert named != saved
-    path.write_bytes(text_format.Parse(named, SavedModel()).SerializeToString())
+    text = text_format.MessageToString(SavedModel.FromString(path.read_bytes()))
+    disguised = re.sub("__inference_decode_", "__inference__traced_save_", text)
+    assert disguised != text
+    path.write_bytes(text_format.Parse(disguised, SavedModel()).SerializeToString())
 
 
+ARMS = "none,conditional-vae:latent-perturbation"
 VARIABLES = "generator/variables/variables.data-00000-of-00001"
 MODELS = {
     "no run.json": lambda folder: (folder / "run.json").unlink(),
@@ -485,7 +488,7 @@ MODELS = {
     "a list for run.json": file_of("run.json", b"[]"),
     "a run.json that is not UTF-8": file_of("run.json", b"\xff\xfe"),
     "a run.json without end": file_of("run.json", b"[" * 100_000),
-    "another schema": run_json(schema=2),
+    "a later schema": run_json(schema=3),
     "no schema": run_json(schema=None),
     "another status": run_json(status="baked"),
     "an unknown model": run_json(config__model="os.system"),
@@ -499,7 +502,7 @@ MODELS = {
     "no class names": run_json(dataset__class_names=[]),
     "texts for sides": run_json(dataset__image_shape=["28", 28, 1]),
     "a list of warnings": run_json(warnings=["a"]),
-    "lists for what is kept": run_json(config__keep={"five": [1]}),
+    "lists for counts to keep": run_json(config__keep={"five": [1]}),
     "a text for a seed": run_json(config__seed="0"),
     "numbers for class names": run_json(dataset__class_names=[1, 2]),
     "no length of the latents": run_json(latent_dim=None),
@@ -538,7 +541,7 @@ KERAS = {
 
 
 def other_keras(path):
-    """A Keras model that runs what its maker wrote, if one lets it."""
+    """A Keras model that runs code of its maker, if it is loaded as trusted."""
     import keras
 
     inputs = keras.Input((1,))
@@ -550,8 +553,7 @@ def test_a_bad_model_is_refused(name, call, capfd, tmp_path, model):
     folder, out = shutil.copytree(model, tmp_path / "model"), tmp_path / "out"
     {**MODELS, **SAVED, **KERAS}[name](folder)
     words = "run.json" if name in MODELS else "model.keras" if name in KERAS else "/generator "
-    arms = "none,conditional-vae:varied"
-    line = ("evaluate", "--dataset", DIGITS, "--arms", arms, "--generator", folder, "--output", out)
+    line = ("evaluate", "--dataset", DIGITS, "--arms", ARMS, "--generator", folder, "--output", out)
     assert_refused(call, capfd, tmp_path, words, *line)
     if name in MODELS:
         line = ("--model", "conditional-vae", "--dataset", DIGITS, "--fresh", "--output", folder)
@@ -564,5 +566,5 @@ def test_a_bad_model_is_refused(name, call, capfd, tmp_path, model):
 
 def test_the_good_model_is_accepted(call, capfd, tmp_path, model):
     assert call("generate", model, "--label", 0, "--count", 2, "--output", tmp_path / "out") == 0
-    line = ("--dataset", DIGITS, "--arms", "none,conditional-vae:varied", "--generator", model)
+    line = ("--dataset", DIGITS, "--arms", ARMS, "--generator", model)
     assert call("evaluate", *line, "--dry-run") == 0

@@ -1,4 +1,4 @@
-"""The commands, end to end: what they leave behind, and what they say to a user's mistake."""
+"""The commands, end to end: what they write, and how they answer a user's mistake."""
 
 import json
 import re
@@ -7,25 +7,29 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasaug.cli import train_gan
-from kerasaug.study.fidelity import NAMES
+from kerasaug.cli import common, evaluate, generate, train_gan
+from kerasaug.errors import InputError
+from kerasaug.quality.fidelity import NAMES
+from kerasaug.training.config import GENERATOR_PRESETS, GeneratorConfig
+from kerasaug.training.run import train_generator
 
 ROOT = Path(__file__).parents[2]
 FIVES, DIGITS = ROOT / "saved_models" / "fives", ROOT / "tests" / "digits"
-
-
+COMMANDS = {"evaluate": evaluate.evaluate, "generate": generate.generate}
+COMMANDS["train-gan"] = train_gan.train_gan
 MISTAKES = {
-    "evaluate --arms=": "--arms: there is no arm ''; accepted",
+    "evaluate --arms=": "--arms: there is no arm ''; its first word must be one of none, ",
     "train-gan --keep 5=0": "--keep 5=0: a count to keep must be from 1 to 5421",
     "train-gan --keep 12=3": "--keep 12=3: there is no class '12'",
     "train-gan --keep 5=6000": "--keep 5=6000: a count to keep must be",
     "train-gan --keep 5=0%": "--keep 5=0%: a share to keep must be above 0%",
     "train-gan --keep 5=150%": "--keep 5=150%: a share to keep must be",
-    "train-gan --keep five": "--keep five: accepted are CLASS=COUNT",
+    "train-gan --keep five": "--keep five: must be CLASS=COUNT",
     "train-gan --keep 5=many": "--keep 5=many: 'many' is neither",
     "train-gan --keep 5=1 --keep 5=2": "class 5 is named twice",
     "train-gan --keep none --keep 5=2": "--keep none: does not go together",
@@ -49,19 +53,17 @@ MISTAKES = {
     "evaluate --arms none,none": "--arms: arm 'none' is named twice",
     "evaluate --arms none:5": "--arms: arm 'none:5': 'none' takes no count",
     "evaluate --arms none,": "--arms: there is no arm ''",
-    "evaluate --arms none,wgan:symmetric": "arm 'wgan:symmetric': 'wgan' makes one class",
-    "evaluate --arms none,vae:varied": "'vae' has no encoder of styles; accepted before ':varied'",
-    "evaluate --arms none --sweep 10,20": "--sweep: no arm of a model without a count",
-    "evaluate --arms none,wgan --sweep 10": "--sweep 10: accepted are two or more numbers",
-    "evaluate --arms none,wgan --sweep 10,10": "--sweep 10,10: accepted are two or more numbers",
-    "evaluate --share nan": "--share nan: accepted is a number from 0 to 1",
-    "evaluate --threshold 1.5": "'--threshold': 1.5 is not in the range",
+    "evaluate --arms none,wgan:class-balanced": "'wgan' makes one class; before ':class-balanced'",
+    "evaluate --arms none,vae:varied": (
+        "arm 'vae:varied': 'vae' has no encoder that is told the classes; ",
+        "before ':latent-perturbation' must stand one of conditional-vae-wgan, conditional-vae\n",
+    ),
     "evaluate --jobs 0": "'--jobs': 0 is not in the range",
     "evaluate --jobs 2 --scheduler tcp://x:1": "--jobs 2: does not go together with --scheduler",
     "evaluate --arms smote --keep 5=1": "arm smote: class 5 has one image left",
     "evaluate --keep 5=0": "--keep 5=0: a count to keep must be",
     "train-gan --image-size 7": "--image-size 7: sides must be from 8 to 256",
-    "train-gan --image-size 64by64": "--image-size 64by64: accepted are SIDE and HEIGHTxWIDTH",
+    "train-gan --image-size 64by64": "--image-size 64by64: must be SIDE or HEIGHTxWIDTH",
     "train-gan --aspect stretch": "'--aspect': 'stretch' is not one of 'pad', 'crop'",
     "train-gan --rare 5 --rare eleven": "--rare 5, eleven: there is no class 'eleven'",
     "train-gan --test-split 0.5": "--dataset mnist: the data have a test split",
@@ -73,7 +75,7 @@ MISTAKES = {
     f"train-gan --dataset {DIGITS} --keep 5=54": "--keep 5=54: there is no class '5'",
     "generate": "Missing argument 'MODEL'",
     f"generate {FIVES} --label 5": "Missing option '--output'",
-    f"generate {FIVES} --output new": "accepted is either --label CLASS or --balance FOLDER",
+    f"generate {FIVES} --output new": "either --label CLASS or --balance FOLDER must be given",
     f"generate {FIVES} --label 5 --balance x --output new": "either --label CLASS or --balance",
     f"generate {FIVES} --label 5 --to 9 --output new": "--to 9: goes together with --balance",
     f"generate {FIVES} --label 5 --originals copy --output new": "--originals copy: goes together",
@@ -85,7 +87,7 @@ MISTAKES = {
     "generate nowhere --label 5 --output new": "MODEL nowhere: there is no such folder",
     f"generate {FIVES} --balance nowhere --output new": "--balance nowhere: there is no such",
     f"generate {FIVES} --balance {DIGITS} --output new": "the generator knows no class 'five'",
-    f"generate {FIVES} --label 5 --output {ROOT / 'setup.cfg'}": "setup.cfg is a file; accepted",
+    f"generate {FIVES} --label 5 --output {ROOT / 'setup.cfg'}": "setup.cfg is a file; it must be",
     "evaluate --arms none,wgan:5 --generator nowhere": "--generator nowhere: there is no finished",
 }
 
@@ -112,7 +114,9 @@ TRAINING = ("train-gan", "evaluate")
 def test_an_output_that_is_a_file_is_refused(command, below, call, capfd, tmp_path):
     (tmp_path / "file").write_text("mine")
     assert call(command, "--output", f"{tmp_path}/file{below}") == 2
-    assert "is a file; a folder is needed" in capfd.readouterr().err
+    err = capfd.readouterr().err
+    assert "is a file; it must be a folder" in err
+    assert err.startswith("Error: --output ")
     assert (tmp_path / "file").read_text() == "mine"
 
 
@@ -124,6 +128,33 @@ def test_a_folder_of_something_else_is_refused(command, call, capfd, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
+def test_a_command_writes_a_library_argument_as_its_flag(call, capfd, tmp_path, tiny):
+    """Such as what to do about a finished training."""
+    folder = shutil.copytree(FIVES, tmp_path / "fives")
+    config = GeneratorConfig(model="wgan", dataset="tiny", **GENERATOR_PRESETS["smoke"]._asdict())
+    with pytest.raises(InputError, match="`fresh` trains it anew, or give another `output`"):
+        train_generator(config, tiny, folder)
+    assert call("train-gan --output", folder) == 2
+    err = capfd.readouterr().err
+    assert "--fresh trains it anew, or give another --output" in err
+    assert "`" not in err
+    # The argument has another name than its flag.
+    assert call("evaluate --arms none,wgan --keep 5=9 --generator", folder) == 2
+    assert capfd.readouterr().err.startswith(f"Error: --generator {folder}: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("train-gan", "--seed, `count`, `jobs` and `alpha`"),
+        ("evaluate", "`seed`, `count`, --jobs and `alpha`"),
+        ("generate", "--seed, --count, `jobs` and `alpha`"),
+    ],
+)
+def test_a_name_in_backticks_that_is_no_option_of_the_command_stays(name, expected):
+    assert common._with_flags("`seed`, `count`, `jobs` and `alpha`", COMMANDS[name]) == expected
+
+
 def test_a_mistake_from_a_shell_is_one_line_too(script, tmp_path):
     done = script("train-gan", "--keep", "5=0", cwd=tmp_path)
     assert done.returncode == 2
@@ -133,13 +164,13 @@ def test_a_mistake_from_a_shell_is_one_line_too(script, tmp_path):
 
 
 def test_without_network_or_data_one_line_names_the_ways_out(call, monkeypatch, capfd, tmp_path):
-    from kerasaug.data import catalog
+    from kerasaug.data.readers import tfds
 
     def unreachable(*_):
         raise OSError
 
-    monkeypatch.setattr(catalog.socket, "getaddrinfo", unreachable)
-    monkeypatch.setattr(catalog.urllib.request, "getproxies", dict)
+    monkeypatch.setattr(tfds.socket, "getaddrinfo", unreachable)
+    monkeypatch.setattr(tfds.urllib.request, "getproxies", dict)
     monkeypatch.chdir(tmp_path)
     assert call("train-gan --dataset kmnist") == 2
     err = capfd.readouterr().err
@@ -149,7 +180,7 @@ def test_without_network_or_data_one_line_names_the_ways_out(call, monkeypatch, 
 
 
 @pytest.mark.parametrize("name", ["train-gan", "evaluate", "generate"])
-def test_help_is_there_at_once_and_shows_defaults_and_examples(name):
+def test_help_is_shown_without_tensorflow_and_has_defaults_and_examples(name):
     code = (
         f"import sys; sys.argv = ['{name}', '--help']; sys.path.insert(0, '{ROOT}')\n"
         f"from kerasaug.cli.{name.replace('-', '_')} import main\n"
@@ -162,6 +193,36 @@ def test_help_is_there_at_once_and_shows_defaults_and_examples(name):
     assert "Examples (" in done.stdout
     default = "[default: (symlink)]" if name == "generate" else "[default: mnist]"
     assert default in " ".join(done.stdout.split())
+
+
+HEADINGS = {
+    "evaluate": ["Data", "Comparison", "Training", "Machine", "Output"],
+    "generate": ["Images", "Output"],
+    "train-gan": ["Data", "Training", "Machine", "Output"],
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_shows_every_option_under_a_heading(name):
+    command = COMMANDS[name]
+    with click.Context(command, info_name=name, terminal_width=100) as context:
+        text, params = command.get_help(context), command.get_params(context)
+    parts = re.split(r"^(\w+):$", text.split("\n\n  Arms are ")[0], flags=re.MULTILINE)
+    rows = dict(zip(parts[1::2], parts[2::2], strict=True))
+    assert list(rows) == HEADINGS[name]
+    shown = {
+        flag: heading
+        for heading, text in rows.items()
+        for row in re.findall(r"^  (-.+)", text, flags=re.MULTILINE)
+        for flag in re.findall(r"--[a-z-]+", row.split("  ")[0])
+    }
+    options = [param for param in params if isinstance(param, click.Option)]
+    flags = [flag for option in options for flag in (*option.opts, *option.secondary_opts)]
+    assert sorted(shown) == sorted(flags)
+    # Versions of Click name the parameter of --help differently.
+    names = {option.opts[0]: option.name for option in options} | {"--help": "help"}
+    for flag, name_of_option in names.items():
+        assert name_of_option in common.HEADINGS[shown[flag]]
 
 
 def test_a_dry_run_prints_the_resolved_run_and_writes_nothing(call, monkeypatch, capfd, tmp_path):
@@ -186,11 +247,11 @@ def test_generate_notes_images_that_were_never_measured(call, capfd, tmp_path):
     run = json.loads((folder / "run.json").read_text())
     (folder / "run.json").write_text(json.dumps({**run, "fidelity": None}))
     assert call(line.format(folder)) == 0
-    assert "Note: how good its images of 5 are was never measured" in capfd.readouterr().out
+    assert "Note: the quality of its images of 5 was never measured" in capfd.readouterr().out
 
 
 def test_train_gan_leaves_a_saved_model_that_makes_images(script, call, capfd, tmp_path):
-    """The first bar of the main job, from a shell, on the real MNIST."""
+    """The main task of the package, from a shell, on the real MNIST."""
     folder = tmp_path / "g"
     arguments = ["--model", "wgan", "--keep", "5=54", "--preset", "smoke", "--output", folder]
     done = script("train-gan", *arguments)
@@ -211,17 +272,18 @@ def test_train_gan_leaves_a_saved_model_that_makes_images(script, call, capfd, t
     assert all(NAMES[name] in done.stdout for name in train_gan.SHOWN)
     assert len(run["dataset"]["kept_indices"]["5"]) == 54
     assert call("train-gan", *arguments) == 2
-    assert "holds a finished training; use --fresh" in capfd.readouterr().err
+    assert "holds a finished training; --fresh trains it anew" in capfd.readouterr().err
     assert call("evaluate --dry-run --generator", folder) == 0
-    assert "balanced+affine+adjusted, wgan, wgan+adjusted\n" in capfd.readouterr().out
+    out = capfd.readouterr().out
+    assert "balanced+affine+logit-adjusted, wgan, wgan+logit-adjusted\n" in out
 
 
 def test_ctrl_c_ends_with_130_and_says_how_to_go_on(call, monkeypatch, capfd, tmp_path):
-    from kerasaug import training
+    from kerasaug.training import run
 
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "train_generator", interrupted)
+    monkeypatch.setattr(run, "train_generator", interrupted)
     assert call("train-gan --preset smoke --output", tmp_path / "g") == 130
     assert "the same command goes on" in capfd.readouterr().err

@@ -16,21 +16,22 @@ import keras
 import numpy as np
 import pytest
 
-from kerasaug import fitting, training
-from kerasaug.callbacks import AtMilestones, read_history
 from kerasaug.files import atomic, locked
-from kerasaug.model_folder import ModelFolder
 from kerasaug.models import registry
+from kerasaug.saved.folder import ModelFolder
+from kerasaug.training.callbacks import AtMilestones, read_history
+from kerasaug.training.config import GeneratorConfig
+from kerasaug.training.run import train_generator
 
 ROOT = Path(__file__).parents[2]
 DIGITS, FIVES = ROOT / "tests" / "digits", ROOT / "saved_models" / "fives"
 SMALL = {"batch_size": 4, "width": 4, "learning_rate": 1e-3, "precision": "float32"}
-CONFIG = fitting.GeneratorConfig(model="vae", dataset="tiny", steps=12, **SMALL)
+CONFIG = GeneratorConfig(model="vae", dataset="tiny", steps=12, **SMALL)
 
 
 @contextlib.contextmanager
 def largest_file(size):
-    """As a full disk: what is longer than so many bytes cannot be written."""
+    """As a full disk: no longer file can be written."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
     try:
@@ -47,27 +48,27 @@ def contents(folder):
     }
 
 
-def assert_same_training(ours, theirs):
+def assert_same_training(path, expected):
     """Bitwise the same weights, optimizers, averages and history."""
-    ours, theirs = ModelFolder(ours), ModelFolder(theirs)
-    names = [folder.read_run()["config"]["model"] for folder in (ours, theirs)]
-    models = [registry.load(names[0], folder.model) for folder in (ours, theirs)]
+    folders = ModelFolder(path), ModelFolder(expected)
+    name = folders[1].read_run()["config"]["model"]
+    models = [registry.load(name, folder.model) for folder in folders]
     for a, b in zip(*(model.variables for model in models), strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
     for name in ("optimizer", "critic_optimizer", "generator_optimizer"):
         states = [getattr(getattr(model, name, None), "variables", []) for model in models]
         for a, b in zip(*states, strict=True):
             np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
-    assert read_history(ours.history) == read_history(theirs.history)
-    for folder in (ours, theirs):
-        assert not any(checkpoint.exists() for checkpoint in folder.checkpoints)
-    images = [each.load_generator().generate(20, class_id=0, seed=1) for each in (ours, theirs)]
+    histories = [read_history(folder.history) for folder in folders]
+    assert histories[0] == histories[1]
+    assert not any(path.exists() for folder in folders for path in folder.checkpoints)
+    images = [folder.load_generator().generate(20, class_id=0, seed=1) for folder in folders]
     np.testing.assert_array_equal(*images)
 
 
 @pytest.fixture(scope="module")
 def whole(tiny, tmp_path_factory):
-    return training.train_generator(CONFIG, tiny, tmp_path_factory.mktemp("whole") / "model").path
+    return train_generator(CONFIG, tiny, tmp_path_factory.mktemp("whole") / "model").path
 
 
 @pytest.mark.parametrize("size", [500, pytest.param(20_000, marks=pytest.mark.slow), 70_000])
@@ -76,14 +77,14 @@ def test_a_full_disk_keeps_what_was_there_and_the_training_goes_on(size, tiny, t
     largest = max(len(content) for content in contents(whole).values())
     assert size < largest
     with pytest.raises(OSError, match="File too large"), largest_file(size):
-        training.train_generator(CONFIG, tiny, folder.path)
+        train_generator(CONFIG, tiny, folder.path)
     for path in (folder.history, folder.run_file, *folder.checkpoints, folder.model):
         if path.suffix == ".keras" and path.exists():
             keras.models.load_model(path)
         elif path == folder.run_file and path.exists():
             assert json.loads(path.read_text())["status"] == "training"
     assert not list(tmp_path.rglob(".*"))
-    training.train_generator(CONFIG, tiny, folder.path)
+    train_generator(CONFIG, tiny, folder.path)
     assert_same_training(folder.path, whole)
 
 
@@ -93,7 +94,7 @@ def test_a_folder_that_is_removed_ends_the_training_and_is_not_made_anew(tiny, t
             shutil.rmtree(tmp_path / "model")
 
     with pytest.raises(OSError, match="removed while this run wrote into it"):
-        training.train_generator(CONFIG, tiny, tmp_path / "model", callbacks=[Remove(12, 2)])
+        train_generator(CONFIG, tiny, tmp_path / "model", callbacks=[Remove(12, 2)])
     assert not (tmp_path / "model").exists()
 
 
@@ -150,15 +151,15 @@ def test_a_command_on_a_full_disk_says_so_and_goes_on(name, size, script, tmp_pa
     command = [*LINES[name].split(), tmp_path / ("out.npz" if name == "generate" else "out")]
     limit = (size, resource.RLIM_INFINITY)
     full = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit)}
-    done = script(*command, **full)
-    assert done.returncode == 1, done.stderr
-    assert "File too large" in done.stderr
-    last = done.stderr.strip().splitlines()[-1]
+    process = script(*command, **full)
+    assert process.returncode == 1, process.stderr
+    assert "File too large" in process.stderr
+    last = process.stderr.strip().splitlines()[-1]
     # Where a single trial could not be written, the study says how to try it again.
     assert "goes on" in last or "tries them again" in last
-    assert "Traceback" not in done.stderr
-    done = script(*command)
-    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in process.stderr
+    process = script(*command)
+    assert process.returncode == 0, process.stderr
 
 
 @pytest.mark.slow
@@ -186,8 +187,8 @@ def wait_for_step(process, output):
         time.sleep(0.05)
 
 
-def saves(output):
-    """The checkpoints that are being written, or were when a process was killed."""
+def drafts(output):
+    """Of checkpoints that are being written, or were when a process was killed."""
     return set(output.glob(".checkpoint*"))
 
 
@@ -206,29 +207,29 @@ def test_twenty_kills_leave_the_weights_of_none(model, tmp_path):
     assert process.wait() == 0
     seconds = time.monotonic() - first
     chance = random.Random(0)
-    killed = inside = 0
-    while killed < KILLS:
-        left = saves(tmp_path / "killed")
+    kills = inside = 0
+    while kills < KILLS:
+        earlier = drafts(tmp_path / "killed")
         process = start(tmp_path / "killed", model, steps)
         # From before the first step to as far as brings the training to its end in time.
         wait = chance.uniform(0.5, first - began + 2 * seconds / KILLS)
         until = time.monotonic() + wait
         while process.poll() is None and time.monotonic() < until:
             time.sleep(0.01)
-        if killed % 4 == 0:
-            while process.poll() is None and not saves(tmp_path / "killed") - left:
+        if kills % 4 == 0:
+            while process.poll() is None and not drafts(tmp_path / "killed") - earlier:
                 time.sleep(0.0002)
         if process.poll() is not None:
-            # It came to its end before its time, but not to grief.
+            # It ended before the kill, and ended well.
             assert process.returncode == 0
             break
         process.kill()
         process.wait()
-        inside += bool(saves(tmp_path / "killed") - left)
-        killed += 1
+        inside += bool(drafts(tmp_path / "killed") - earlier)
+        kills += 1
     # The last kill may have come when all was written.
     if ModelFolder(tmp_path / "killed").read_run()["status"] != "finished":
         assert start(tmp_path / "killed", model, steps).wait() == 0
-    print(f"{model}: {killed} kills survived, {inside} of them in the middle of a save")
+    print(f"{model}: {kills} kills survived, {inside} of them in the middle of a save")
     assert_same_training(tmp_path / "killed", tmp_path / "whole")
-    assert killed > KILLS / 2
+    assert kills > KILLS / 2

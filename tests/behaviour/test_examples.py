@@ -1,4 +1,4 @@
-"""The programs of `examples/`, each as its first lines say, and shorter."""
+"""The programs of `examples/`, run as their first lines say, with a shorter preset."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ EXAMPLES = {
 }
 
 
-def test_every_example_is_tried():
+def test_every_example_has_a_test():
     assert {path.name for path in (ROOT / "examples").glob("*.py")} == set(EXAMPLES)
 
 
@@ -26,9 +26,9 @@ def test_a_model_of_ones_own_takes_less_than_40_lines():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_runs(name, tmp_path):
-    arguments, study, said = EXAMPLES[name]
+    arguments, study, words = EXAMPLES[name]
     command = [sys.executable, str(ROOT / "examples" / name), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert said in done.stdout
+    assert words in done.stdout
     assert (tmp_path / "runs" / study / "report.html").exists()

@@ -1,4 +1,4 @@
-"""Files that chance has damaged: whatever reads them answers with our own error or with content."""
+"""Randomly damaged files: their readers raise the package's own errors, or return content."""
 
 import gzip
 import io
@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from kerasaug.data import idx, npz, pictures
 from kerasaug.data.dataset import ImageDataset
-from kerasaug.drawn_images import read_manifest
+from kerasaug.data.readers import idx, image_files, npz
 from kerasaug.errors import InputError
-from kerasaug.model_folder import FIELDS, ModelFolder
+from kerasaug.saved.folder import SCHEMA, ModelFolder
+from kerasaug.saved.images import read_manifest
 
 RANDOM = np.random.default_rng(0)
 PIXELS = RANDOM.integers(0, 255, (12, 9, 9), np.uint8)
@@ -57,25 +57,21 @@ IMAGES = [
     image("WEBP", "RGB"),
 ]
 IDX = [idx_file(PIXELS), gzip.compress(idx_file(PIXELS))]
-RUN = {"schema": 1}
-GIVEN = {
-    "config.model": "vae",
+RUN = {
     "status": "finished",
-    "dataset.class_names": ["a", "b"],
-    "dataset.image_shape": [8, 8, 1],
+    "latent_dim": 8,
+    "makes": "images",
+    "config": {"model": "vae", "seed": 0, "keep": {"a": 5}, "dataset": "mnist"},
+    "dataset": {"class_names": ["a", "b"], "image_shape": [8, 8, 1], "fingerprint": "0"},
+    "fidelity": {"judge_accuracy": 1.0, "classes": {"a": {"generated": {"recognised": 0.5}}}},
 }
-for _place, _kind in FIELDS.items():
-    *_way, _last = _place.split(".")
-    _found = RUN
-    for _step in _way:
-        _found = _found.setdefault(_step, {})
-    _found[_last] = GIVEN.get(_place, _kind())
-TEXTS = [json.dumps(RUN).encode(), b"file,label,seed,number\na/a.png,a,0,1\n"]
+RUNS = [json.dumps({**RUN, "schema": schema}).encode() for schema in (1, SCHEMA)]
+MANIFEST = b"file,label,seed,number\na/a.png,a,0,1\n"
 
 
 @st.composite
 def damaged(draw, wholes):
-    """One of some files: bytes changed, cut out, doubled or put in, at up to six places."""
+    """A file with bytes changed, cut out, doubled or inserted, in up to six positions."""
     content = bytearray(draw(st.sampled_from(wholes)))
     for _ in range(draw(st.integers(1, 6))):
         # Headers, where most can go wrong, are at the beginning or at the end.
@@ -100,16 +96,16 @@ def damaged(draw, wholes):
 
 def read_npz(content, folder):
     (folder / "d.npz").write_bytes(content)
-    found = npz.read(folder / "d.npz")
-    assert isinstance(found, ImageDataset)
-    assert found.train_labels.min() >= 0
-    assert found.train_labels.max() < len(found.class_names)
+    dataset = npz.read(folder / "d.npz")
+    assert isinstance(dataset, ImageDataset)
+    assert dataset.train_labels.min() >= 0
+    assert dataset.train_labels.max() < len(dataset.class_names)
 
 
 def read_idx(content, folder):
     end = ".gz" if content[:1] == b"\x1f" else ""
-    for each in folder.iterdir():
-        each.unlink()
+    for path in folder.iterdir():
+        path.unlink()
     (folder / f"train-images-idx3-ubyte{end}").write_bytes(content)
     (folder / "train-labels-idx1-ubyte").write_bytes(idx_file(LABELS))
     assert isinstance(idx.read(folder), ImageDataset)
@@ -118,10 +114,10 @@ def read_idx(content, folder):
 def read_image(content, folder):
     (folder / "image").write_bytes(content)
     with warnings.catch_warnings():
-        # As folders.look has it; what else Pillow warns of does not reach a user.
+        # As in folders.scan; other warnings of Pillow do not reach a user.
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        pixels, _, _ = pictures.read(folder / "image")
+        pixels, _, _ = image_files.read(folder / "image")
     assert pixels.dtype == np.uint8
     assert pixels.ndim == 3
     assert pixels.shape[2] in (1, 3)
@@ -142,8 +138,8 @@ READERS = {
     "npz": (read_npz, NPZ),
     "idx": (read_idx, IDX),
     "image": (read_image, IMAGES),
-    "run.json": (read_run, TEXTS[:1]),
-    "manifest": (read_rows, TEXTS[1:]),
+    "run.json": (read_run, RUNS),
+    "manifest": (read_rows, [MANIFEST]),
 }
 
 
@@ -152,7 +148,7 @@ READERS = {
     [(name, 150) for name in READERS]
     + [pytest.param(name, 10_000, marks=pytest.mark.slow) for name in READERS],
 )
-def test_no_damage_but_ours_is_raised(name, times, tmp_path):
+def test_a_damaged_file_is_read_or_refused_in_one_line(name, times, tmp_path):
     read, wholes = READERS[name]
     for whole in wholes:
         read(whole, tmp_path)
@@ -170,7 +166,7 @@ def test_no_damage_but_ours_is_raised(name, times, tmp_path):
         try:
             read(content, tmp_path)
             outcomes["read"] += 1
-        except (InputError, pictures.UnreadableImage) as error:
+        except (InputError, image_files.UnreadableImage) as error:
             assert "\n" not in str(error)
             outcomes["refused"] += 1
 

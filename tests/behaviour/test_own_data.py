@@ -1,4 +1,4 @@
-"""Both commands, unchanged, on data of every kind, shape and number of classes."""
+"""Both commands on data of several kinds, shapes and numbers of classes."""
 
 import json
 import os
@@ -21,23 +21,23 @@ def stripes(folder, count, seed, size, suffix):
         image.save(folder / f"{number:03}.{suffix}")
 
 
-def grey(place):
+def grey(folder):
     for seed, (name, count) in enumerate({"good": 100, "bad": 12}.items()):
-        stripes(place / "grey" / name, count, seed, (25, 25, 1), "png")
-    return place / "grey"
+        stripes(folder / "grey" / name, count, seed, (25, 25, 1), "png")
+    return folder / "grey"
 
 
-def coloured(place):
+def coloured(folder):
     for seed, (name, count) in enumerate({"a": 300, "b": 300, "c": 20}.items()):
-        stripes(place / "coloured" / name, count, seed, (64, 64, 3), "jpg")
-    return place / "coloured"
+        stripes(folder / "coloured" / name, count, seed, (64, 64, 3), "jpg")
+    return folder / "coloured"
 
 
-def digits(place):
-    found = load_digits()
-    kept = (found.target != 3) | (np.cumsum(found.target == 3) <= 10)
-    np.savez(place / "digits.npz", x=found.images[kept], y=found.target[kept])
-    return place / "digits.npz"
+def digits(folder):
+    images, labels = load_digits().images, load_digits().target
+    stays = (labels != 3) | (np.cumsum(labels == 3) <= 10)
+    np.savez(folder / "digits.npz", x=images[stays], y=labels[stays])
+    return folder / "digits.npz"
 
 
 def clothes(_):
@@ -57,14 +57,14 @@ PRESET = os.environ.get("KERASAUG_PRESET", "smoke")
 @pytest.mark.slow
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.__name__)
 def test_both_commands_run_on_it_as_it_is(source, script, tmp_path):
-    place, (shape, rare) = source(tmp_path), SOURCES[source]
+    path, (shape, rare) = source(tmp_path), SOURCES[source]
     study, model = tmp_path / "study", tmp_path / "model"
-    done = script("evaluate", "--dataset", place, "--preset", PRESET, "--output", study)
+    done = script("evaluate", "--dataset", path, "--preset", PRESET, "--output", study)
     assert done.returncode == 0, done.stderr
     data = json.loads((study / "results.json").read_text())["data"]
     assert tuple(data["image_shape"]) == shape
     assert [data["class_names"][class_id] for class_id in data["rare_classes"]] == rare
     print(done.stdout)
-    done = script("train-gan", "--dataset", place, "--preset", "smoke", "--output", model)
+    done = script("train-gan", "--dataset", path, "--preset", "smoke", "--output", model)
     assert done.returncode == 0, done.stderr
     assert (model / "generator" / "saved_model.pb").exists()

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from kerasaug.cli import evaluate, generate, train_gan
+from kerasaug.cli import evaluate
+from kerasaug.cli import generate
+from kerasaug.cli import train_gan
 from kerasaug.models.registry import MODELS
-from kerasaug.presets import STUDY_PRESETS
-from kerasaug.study.arms import FORMS, MIXTURES, MODIFIERS
+from kerasaug.study.config import STUDY_PRESETS
+from kerasaug.study.arms import ALIASES, FORMS, MIXTURES, MODIFIERS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -52,14 +54,17 @@ def test_the_story_of_a_folder_runs(monkeypatch, tmp_path):
 
 
 def test_the_table_has_every_arm():
-    first_cells = re.findall(r"^\| (`[^|]+) \|", README, re.MULTILINE)
-    rows = {name for cell in first_cells for name in re.findall(r"`([a-z-]+)", cell)}
-    assert rows == {*MIXTURES, *MODELS}
-    modifiers = {name for cell in first_cells for name in re.findall(r"`\.\.\.\+([a-z-]+)", cell)}
-    assert modifiers == set(MODIFIERS)
-    any_first_cells = re.findall(r"^\| ([^|]+) \|", README, re.MULTILINE)
-    forms = {name for cell in any_first_cells for name in re.findall(r":([a-z]+)`", cell)}
-    assert forms == set(FORMS)
+    page = (ROOT / "docs" / "arms.md").read_text()
+    cells = " ".join(re.findall(r"^\| (`[^|]+) \|", page, re.MULTILINE))
+    assert set(re.findall(r"`([a-z-]+)", cells)) == {*MIXTURES, *MODELS}
+    assert set(re.findall(r"`\+([a-z-]+)", cells)) == set(MODIFIERS)
+    assert set(re.findall(r"`MODEL:([a-z-]+)`", cells)) == set(FORMS)
+    assert all(f"`:{old}`" in page or f"`+{old}`" in page for old in ALIASES)
+
+
+def test_the_readme_is_short_and_names_every_model():
+    assert len(README.splitlines()) <= 150
+    assert all(f"`{name}`" in README for name in MODELS)
 
 
 def test_every_linked_file_and_section_exists():

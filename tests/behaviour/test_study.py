@@ -5,19 +5,24 @@ import dataclasses
 import json
 import queue
 import re
+import secrets
 import shutil
 
 import numpy as np
 import pytest
-from small_study import CONFIG, run, small  # noqa: F401
+from small_study import CONFIG, changed, run, small  # noqa: F401
 
-from kerasaug import drawn_images, training
 from kerasaug.cli import evaluate, train_gan
 from kerasaug.errors import InputError, TrainingFailed
-from kerasaug.study import generators, metrics, parallel, report, tasks, trial
-from kerasaug.study.config import Follower
+from kerasaug.progress import Progress, WorkerProgress, listen
+from kerasaug.quality.fidelity import REFERENCES
+from kerasaug.saved import images
+from kerasaug.study import generators, report, tasks, trial
+from kerasaug.study.arms import BASELINE, Arm
 from kerasaug.study.runner import Study
 from kerasaug.study.tasks import TRIAL, Task
+from kerasaug.study.verdict import verdict
+from kerasaug.training import latent_map
 
 pytestmark = pytest.mark.usefixtures("small")
 
@@ -25,8 +30,8 @@ pytestmark = pytest.mark.usefixtures("small")
 def without_seconds(results):
     results = json.loads(json.dumps(results))
     for arm in results["arms"].values():
-        for found in arm["trials"]:
-            del found["seconds"]
+        for trial_result in arm["trials"]:
+            del trial_result["seconds"]
     return results
 
 
@@ -39,18 +44,18 @@ def finished(tiny, tmp_path_factory):
 def test_results_hold_every_trial(finished):
     output, results = finished
     assert json.loads((output / "results.json").read_text()) == json.loads(json.dumps(results))
-    assert list(results["arms"]) == list(CONFIG.arms)
+    assert list(results["arms"]) == list(map(str, CONFIG.arms))
     for name, arm in results["arms"].items():
-        assert [each["seed"] for each in arm["trials"]] == [0, 1]
-        for each in arm["trials"]:
-            matrix = np.array(each["confusion_matrix"])
+        assert [result["seed"] for result in arm["trials"]] == [0, 1]
+        for result in arm["trials"]:
+            matrix = np.array(result["confusion_matrix"])
             assert matrix.sum(axis=1).tolist() == [20, 20, 20]
-            assert each["accuracy"] == pytest.approx(np.trace(matrix) / 60)
-            assert all(len(curve) == CONFIG.epochs for curve in each["history"].values())
+            assert result["accuracy"] == pytest.approx(np.trace(matrix) / 60)
+            assert all(len(curve) == CONFIG.epochs for curve in result["history"].values())
         assert arm["summary"]["accuracy"]["mean"] == pytest.approx(
-            np.mean([each["accuracy"] for each in arm["trials"]])
+            np.mean([result["accuracy"] for result in arm["trials"]])
         )
-        assert (arm["verdict"] is None) == (name == "none")
+        assert (arm["verdict"] is None) == (name == BASELINE)
     generative = results["arms"]["conditional-wgan:10+affine"]
     assert list(generative["versus"]) == ["none", "crop-rotate", "balanced+affine"]
 
@@ -65,13 +70,16 @@ def test_pictures_and_a_page_that_needs_no_other_file(finished):
     for image in page.split("<img")[1:]:
         assert 'alt="' in image.split(">")[0]
     assert page.index('class="verdict"') < page.index("<table")
-    assert page.split('class="verdict">')[1].strip().startswith("<p>Trainings of 4 steps are too")
+    first = page.split('class="verdict">')[1].strip()
+    assert first.startswith("<p>This is a smoke test: after trainings of 4 steps, the scores are ")
     assert "conditional-wgan:10+affine" in page.split("Further comparisons")[1].split("<table")[0]
-    # With F1 and balanced accuracy comes what they say together.
-    arms = [arm for name, arm in results["arms"].items() if name != "none"]
+    # Beside F1 and balanced accuracy stands the verdict that follows from them.
+    arms = [arm for name, arm in results["arms"].items() if name != BASELINE]
     pairs = [pair for arm in arms for pair in arm["versus"].values()]
-    verdicts = re.findall(r'<td><span class="[\w-]+">([^<]+)<', page.split("Arm against arm")[1])
-    assert verdicts == [metrics.verdict(pair) for pair in pairs]
+    spans = re.findall(r'<td><span class="([\w-]+)">([^<]+)<', page.split("Arm against arm")[1])
+    verdicts = list(map(verdict, pairs))
+    assert spans == [(text.replace(" ", "-"), text) for text in verdicts]
+    assert all(f".{name} {{" in page for name in ("helps", "hurts", "not-significant"))
 
 
 def test_the_report_says_how_good_the_images_are(finished):
@@ -95,57 +103,60 @@ def test_a_study_without_its_generators_is_still_put_together(finished, tiny, tm
 
 
 def test_the_page_has_fidelity_and_a_map_of_the_data(tiny, tmp_path):
-    options = {"keep": {"bottom": 7}, "arms": ("none", "vae:5"), "seeds": 1, "latent_map": True}
+    options = {"keep": {"bottom": 7}, "arms": "none,vae:5", "seeds": 1, "latent_map": True}
     results = run(tiny, tmp_path, **options)
     coverage = results["fidelity"]["vae"][0]["classes"]["bottom"]["generated"]["coverage"]
     page = (tmp_path / "report.html").read_text()
     table = page.split("How good the generated images are")[1]
     assert f"<td>{coverage:.3f}</td>" in table
-    assert table.index("vae") < table.index("the kept images, repeated")
+    assert table.index("vae") < table.index(REFERENCES["repeated"])
+    assert "copies its training images" not in page
     results["fidelity"]["vae"][0]["classes"]["bottom"]["generated"]["copied"] = 0.5
     report.write(results, tmp_path)
-    assert "repeats its training images" in (tmp_path / "report.html").read_text()
-    for name in report.LATENT_PICTURES:
+    assert "copies its training images" in (tmp_path / "report.html").read_text()
+    for name in latent_map.PICTURES:
         assert (tmp_path / "figures" / f"latent-{name}").exists()
     assert "The data on a map" in page
-    assert Study(dataclasses.replace(CONFIG, **options), tiny, tmp_path).units() == 0
+    assert Study(changed(**options), tiny, tmp_path).units() == 0
 
 
 def test_a_finished_trial_is_not_run_again(finished, tiny, monkeypatch):
     output, results = finished
     monkeypatch.setattr(trial, "run_trial", None)
     assert run(tiny, output) == results
-    kept = output / "trials" / "none-seed1.json"
-    good = kept.read_text()
+    file = output / "trials" / "none-seed1.json"
+    good = file.read_text()
     for damage in ("", "[]", good[:40], good.replace('"key": "', '"key": "0')):
-        kept.write_text(damage)
-        (missing,) = [
-            each for stage in Study(CONFIG, tiny, output).tasks.stages() for each in stage
-        ]
-        assert missing == Task(TRIAL, "none", seed=1)
-    kept.write_text(good)
+        file.write_text(damage)
+        stages = Study(CONFIG, tiny, output).tasks.stages()
+        (missing,) = [task for stage in stages for task in stage]
+        assert missing == Task(TRIAL, Arm("none"), seed=1)
+    file.write_text(good)
     monkeypatch.setattr(tasks, "FORMAT", tasks.FORMAT - 1)
     assert Study(CONFIG, tiny, output).units() > 0
 
 
 def test_a_trial_that_fails_does_not_stop_the_others(tiny, tmp_path, monkeypatch):
-    real = trial.run_trial
+    run_trial = trial.run_trial
 
     def fails(arm, *arguments, seed, **options):
         if str(arm) == "oversample" and seed == 1:
             raise ValueError("out of luck\nin two lines")
-        return real(arm, *arguments, seed=seed, **options)
+        return run_trial(arm, *arguments, seed=seed, **options)
 
     monkeypatch.setattr(trial, "run_trial", fails)
-    arms = ("none", "oversample", "balanced")
+    arms = "none,oversample,balanced"
     results = run(tiny, tmp_path, arms=arms)
     failure = {"task": "oversample, seed 1", "error": "ValueError: out of luck in two lines"}
     assert results["failures"] == [failure]
     assert [len(arm["trials"]) for arm in results["arms"].values()] == [2, 1, 2]
-    assert results["arms"]["oversample"]["verdict"] == "no evidence"
-    intervals = [results["arms"][arm]["versus"]["none"]["rare_f1"]["low"] for arm in arms[1:]]
-    assert intervals[0] is None
-    assert intervals[1] is not None
+    assert results["arms"]["oversample"]["verdict"] == "not significant"
+    lows = {
+        name: results["arms"][name]["versus"]["none"]["rare_f1"]["low"]
+        for name in ("oversample", "balanced")
+    }
+    assert lows["oversample"] is None
+    assert lows["balanced"] is not None
     assert "oversample, seed 1" in (tmp_path / "report.html").read_text()
     assert "Traceback" in (tmp_path / "failures.txt").read_text()
     monkeypatch.undo()
@@ -154,33 +165,34 @@ def test_a_trial_that_fails_does_not_stop_the_others(tiny, tmp_path, monkeypatch
 
 
 def test_what_a_worker_does_and_how_far_it_is_reaches_the_study():
-    told = queue.Queue()
+    steps = queue.Queue()
 
-    class Listening(Follower):
+    class Listening(Progress):
         def step(self, *step):
-            told.put(step)
+            steps.put(step)
 
-    with parallel._progress_channel(Listening(), scheduler=None) as channel:
-        with contextlib.closing(parallel._Remote(*channel)) as remote:
+    key = secrets.token_bytes(32)
+    with listen(Listening(), key) as address:
+        with contextlib.closing(WorkerProgress(address, key)) as remote:
             for number in range(7):
                 remote.step("none, seed 0", {"loss": np.float32(number)}, 2.5)
-        # At once what it begins with, and from then on now and then.
+        # Its first step is sent at once, the others now and then.
         for loss, units in ((0.0, 2.5), (4.0, 10.0), (6.0, 5.0)):
-            assert told.get(timeout=60) == ("none, seed 0", {"loss": loss}, units)
+            assert steps.get(timeout=60) == ("none, seed 0", {"loss": loss}, units)
 
 
 def test_a_study_without_any_result_says_why(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(trial, "run_trial", None)
     with pytest.raises(TrainingFailed, match="no trial ended well; none, seed 0: TypeError"):
-        run(tiny, tmp_path, arms=("none",))
+        run(tiny, tmp_path, arms="none")
 
 
 def test_arms_that_need_a_generator_that_failed_are_named(tiny, tmp_path, monkeypatch):
     def fails(*arguments, **options):
         raise TrainingFailed("critic_loss is nan")
 
-    monkeypatch.setattr(training, "train_generator", fails)
-    results = run(tiny, tmp_path, arms=("none", "wgan:5"), seeds=1)
+    monkeypatch.setattr(generators, "train_generator", fails)
+    results = run(tiny, tmp_path, arms="none,wgan:5", seeds=1)
     assert [failure["task"] for failure in results["failures"]] == [
         "training wgan, seed 0",
         "wgan:5, seed 0",
@@ -194,8 +206,7 @@ def test_the_work_left_is_what_is_not_finished(finished, tiny, tmp_path):
     assert Study(CONFIG, tiny, output).units() == 0
     one = 4 * CONFIG.steps + 2 * generators.STEP_COST
     assert Study(CONFIG, tiny, tmp_path / "new").units() == 2 * one
-    more = dataclasses.replace(CONFIG, seeds=3)
-    assert Study(more, tiny, output).units() == one
+    assert Study(changed(seeds=3), tiny, output).units() == one
 
 
 def test_a_damaged_run_file_is_refused(tiny, tmp_path):
@@ -209,14 +220,14 @@ def test_same_command_same_numbers_and_a_stopped_study_goes_on(
     finished, tiny, tmp_path, monkeypatch
 ):
     _, results = finished
-    done = []
-    real = trial.run_trial
+    trials = []
+    run_trial = trial.run_trial
 
     def dies(arm, *arguments, **options):
-        done.append(arm)
-        if len(done) == 7:
+        trials.append(arm)
+        if len(trials) == 7:
             raise KeyboardInterrupt
-        return real(arm, *arguments, **options)
+        return run_trial(arm, *arguments, **options)
 
     monkeypatch.setattr(trial, "run_trial", dies)
     with pytest.raises(KeyboardInterrupt):
@@ -232,8 +243,8 @@ def test_another_study_in_the_folder_is_refused(finished, tiny):
 
 
 def test_more_arms_and_seeds_add_to_a_study(tiny, tmp_path):
-    first = run(tiny, tmp_path, arms=("none",), seeds=1)
-    more = run(tiny, tmp_path, arms=("none", "oversample"), seeds=2)
+    first = run(tiny, tmp_path, arms="none", seeds=1)
+    more = run(tiny, tmp_path, arms="none,oversample", seeds=2)
     assert more["arms"]["none"]["trials"][0] == first["arms"]["none"]["trials"][0]
     assert first["arms"]["none"]["summary"]["accuracy"]["low"] is None
     assert (tmp_path / "report.html").exists()
@@ -245,16 +256,16 @@ NAMES = ("<script>alert(1)</script>", "../../[bold]\n\x1b[31m$x_$😀", "long " 
 def test_names_from_strangers_do_no_harm(finished, tiny, tmp_path, capfd):
     results = json.loads(json.dumps(finished[1]))
     results["data"]["class_names"] = list(NAMES)
-    for found in results["fidelity"].values():
-        for measured in found:
+    for repetitions in results["fidelity"].values():
+        for measured in repetitions:
             measured["classes"] = dict(zip(NAMES, measured["classes"].values(), strict=False))
     output = tmp_path / "here" / "out"
     report.write(results, output)
     page = (output / "report.html").read_text()
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
-    drawn = drawn_images.Drawn(np.zeros((2, 8, 8, 1), np.uint8), NAMES[1], 1, 0)
-    drawn_images.write(drawn, tmp_path / "here" / "drawn", NAMES)
+    drawn = images.DrawnImages(np.zeros((2, 8, 8, 1), np.uint8), NAMES[1], 1, 0)
+    images.write(drawn, tmp_path / "here" / "drawn", NAMES)
     assert len(list((tmp_path / "here" / "drawn").glob("*/*.png"))) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["here"]
     assert {path.name for path in (tmp_path / "here").iterdir()} == {"out", "drawn"}

@@ -1,4 +1,4 @@
-"""Which images the trainings of a study see, and what they are chosen by."""
+"""Which images the trainings of a study see, and what choices depend on."""
 
 import dataclasses
 import json
@@ -7,144 +7,133 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from small_study import CONFIG, run, small  # noqa: F401
+from small_study import CONFIG, changed, run, small  # noqa: F401
 
-from kerasaug import fitting, training
 from kerasaug.data.streams import collect
 from kerasaug.errors import InputError
-from kerasaug.study import arms, choices, stand_ins, supply, trial
-from kerasaug.study.config import Follower
+from kerasaug.progress import Progress
+from kerasaug.study import selection, synthesis, trial
 from kerasaug.study.runner import Study
 from kerasaug.study.tasks import TRIAL, Task
+from kerasaug.training.config import GeneratorConfig
+from kerasaug.training.run import train_generator
 
 pytestmark = pytest.mark.usefixtures("small")
 
 
-def test_a_form_has_a_share_of_its_own_unless_another_is_asked_for(tiny, tmp_path):
-    for share, expected in ((None, [0.25, 0.5]), (0.1, [0.1, 0.1])):
-        tasks = Study(dataclasses.replace(CONFIG, share=share), tiny, tmp_path / "new").tasks
-        forms = [arms.parse(f"conditional-vae:{form}") for form in ("symmetric", "varied")]
-        assert [tasks._share(arm) for arm in forms] == expected
-
-
 def test_nothing_that_trains_or_chooses_sees_the_test_split(tiny, tmp_path, monkeypatch):
-    """Poisoned test images change the scores, and nothing else: not what is trained, nor chosen."""
+    """Poisoned test images change the scores and nothing else, neither trainings nor choices."""
     verdicts = []
-    real = supply.Supply._agrees
+    confirmed = synthesis.Synthesizer._confirmed
 
-    def agrees(self, images, class_id):
-        # What these short trainings make is hardly ever confirmed, so all of it may pass.
-        verdicts.append(real(self, images, class_id))
+    def confirm_all(self, images, class_id):
+        # Hardly any image of these short trainings is confirmed, so all are used.
+        verdicts.append(confirmed(self, images, class_id))
         return np.ones(len(images), bool)
 
-    monkeypatch.setattr(supply.Supply, "_agrees", agrees)
+    monkeypatch.setattr(synthesis.Synthesizer, "_confirmed", confirm_all)
     images, labels = collect(tiny.test)
     poisoned = tf.data.Dataset.from_tensor_slices((255 - images, labels[::-1].copy()))
     model = "conditional-vae"
-    options = {
-        "arms": ("none+adjusted", f"{model}:symmetric+auto", f"{model}:4", f"{model}:9"),
-        "seeds": 1,
-        "hold_out": 0.2,
-        "keep": {"bottom": 6},
-    }
+    names = ["none+logit-adjusted", f"{model}:class-balanced+auto", f"{model}:4", f"{model}:9"]
+    options = {"arms": ",".join(names), "seeds": 1, "keep": {"bottom": 6}}
     clean = run(tiny, tmp_path / "clean", **options)
     other = run(dataclasses.replace(tiny, test=poisoned), tmp_path / "poisoned", **options)
-    (teacher,) = (tmp_path / "clean" / "teachers").glob("*.keras")
-    for path in (f"generators/{model}-seed0/model.keras", f"teachers/{teacher.name}"):
-        ours, theirs = (
+    (label_filter,) = (tmp_path / "clean" / "label-filters").glob("*.keras")
+    for path in (f"generators/{model}-seed0/model.keras", f"label-filters/{label_filter.name}"):
+        networks = (
             keras.models.load_model(tmp_path / name / path) for name in ("clean", "poisoned")
         )
-        for a, b in zip(ours.variables, theirs.variables, strict=True):
+        for a, b in zip(*(network.variables for network in networks), strict=True):
             np.testing.assert_array_equal(a.numpy(), b.numpy())
     middle = len(verdicts) // 2
     assert middle > 0
     np.testing.assert_array_equal(verdicts[:middle], verdicts[middle:])
-    for chosen in ("augmentation", "adjustment"):
-        assert clean[chosen] == other[chosen] != {}
-    assert clean["amounts"] == other["amounts"]
-    assert clean["amounts"][model]["chosen"] in (4, 9)
+    for choice in ("augmentation", "logit_adjustment"):
+        assert clean[choice] == other[choice] != {}
     scored_differently = False
-    for name in options["arms"]:
-        (a,), (b,) = (found["arms"][name]["trials"] for found in (clean, other))
-        assert a["history"]["train_loss"] == b["history"]["train_loss"]
-        for choice in ("kept_epoch", "kept_shares", "validation"):
-            assert a[choice] == b[choice]
+    for name in names:
+        (a,), (b,) = (results["arms"][name]["trials"] for results in (clean, other))
+        for curve in ("train_loss", "train_accuracy"):
+            assert a["history"][curve] == b["history"][curve]
+        for fact in ("best_epoch", "acceptance_rates"):
+            assert a[fact] == b[fact]
         scored_differently |= a["confusion_matrix"] != b["confusion_matrix"]
     assert scored_differently
     page = (tmp_path / "clean" / "report.html").read_text()
-    assert "How many to add" in page
-    assert "Which augmentation" in page
-    assert "What the teacher let pass" in page
+    for heading in (
+        "How many to add",
+        "Which augmentation",
+        "Logit adjustment",
+        "The label filter",
+    ):
+        assert f"<h2>{heading}</h2>" in page
 
 
 def test_every_repetition_has_a_split_of_its_own_that_all_arms_share(tiny, tmp_path, monkeypatch):
-    seen = {}
+    fingerprints = {}
 
-    def record(arm, given, *arguments, seed, **options):
-        seen.setdefault(seed, set()).add(given.dataset.fingerprint)
+    def record(arm, inputs, *arguments, seed, **options):
+        fingerprints.setdefault(seed, set()).add(inputs.dataset.fingerprint)
         raise StopIteration
 
     monkeypatch.setattr(trial, "run_trial", record)
-    study = Study(dataclasses.replace(CONFIG, arms=("none", "oversample")), tiny, tmp_path)
+    study = Study(changed(arms="none,oversample"), tiny, tmp_path)
     for seed in range(3):
         for arm in study.config.arms:
             with pytest.raises(StopIteration):
-                study.tasks.perform(Task(TRIAL, arm, seed), Follower())
-    assert all(len(prints) == 1 for prints in seen.values())
-    assert len(set.union(*seen.values())) == 3
+                study.tasks.perform(Task(TRIAL, arm, seed), Progress())
+    assert all(len(of_repetition) == 1 for of_repetition in fingerprints.values())
+    assert len(set.union(*fingerprints.values())) == 3
 
 
 def test_arms_of_one_training_are_trained_once(tiny, tmp_path, monkeypatch):
-    trained = []
-    real = trial.run_trial
+    trainings = []
+    run_trial = trial.run_trial
 
     def record(arm, *arguments, **options):
-        trained.append(str(arm))
-        return real(arm, *arguments, **options)
+        trainings.append(str(arm))
+        return run_trial(arm, *arguments, **options)
 
     monkeypatch.setattr(trial, "run_trial", record)
-    of_one = ("balanced+auto", "balanced+auto+adjusted", "balanced+adjusted")
-    wanted = (*choices.AUGMENTED, *of_one)
-    found = run(tiny, tmp_path, arms=wanted, seeds=1, hold_out=0.2)
-    assert sorted(trained) == sorted(choices.AUGMENTED)
-    chosen = next(iter(found["augmentation"]))
-    (auto,), (same,), (adjusted,), (plain,), (raised,) = (
-        found["arms"][name]["trials"]
-        for name in ("balanced+auto", chosen, "balanced+auto+adjusted")
-        + ("balanced", "balanced+adjusted")
-    )
-    assert {**auto, "arm": chosen} == same
-    assert adjusted["history"] == auto["history"]
-    assert raised["history"] == plain["history"]
-    assert list(found["arms"]) == list(wanted)
+    candidates = list(map(str, selection.CANDIDATES))
+    auto = ["balanced+auto", "balanced+auto+logit-adjusted"]
+    names = [*candidates, *auto, "balanced+logit-adjusted"]
+    results = run(tiny, tmp_path, arms=",".join(names), seeds=1)
+    assert sorted(trainings) == sorted(candidates)
+    assert list(results["arms"]) == names
+    chosen = next(iter(results["augmentation"]))
+    trials = {name: arm["trials"][0] for name, arm in results["arms"].items()}
+    assert {**trials["balanced+auto"], "arm": chosen} == trials[chosen]
+    for first, second in (auto, ("balanced", "balanced+logit-adjusted")):
+        assert trials[first]["history"] == trials[second]["history"]
 
 
-def test_scores_are_adjusted_by_the_chosen_strength_and_what_an_arm_learned_from(
+def test_logits_are_adjusted_by_the_chosen_tau_and_the_class_sizes_of_the_training(
     tiny, tmp_path, monkeypatch
 ):
     counts = []
 
-    def adjusted_logits(logits, class_counts, strength):
+    def adjust_logits(logits, class_counts, tau):
         counts.append(class_counts)
-        return logits + 1e6 * np.eye(3)[{0.0: 0, 1.0: 2}.get(strength, 1)]
+        return logits + 1e6 * np.eye(3)[{0.0: 0, 1.0: 2}.get(tau, 1)]
 
-    monkeypatch.setattr(trial, "adjusted_logits", adjusted_logits)
-    scores = {**dict.fromkeys(trial.STRENGTHS, 0.5), "1": 0.9}
-    monkeypatch.setattr(stand_ins, "mean_f1", lambda *_: scores)
-    wanted = ("none", "none+adjusted", "full", "full+adjusted")
-    found = run(tiny, tmp_path, arms=wanted, seeds=1, hold_out=0.2)
-    for arm, said in zip(wanted, (0, 2, 0, 2), strict=True):
-        (each,) = found["arms"][arm]["trials"]
-        for scored in (each, each["validation"]):
-            matrix = np.array(scored["confusion_matrix"])
-            assert matrix[:, said].sum() == matrix.sum()
-    assert {made["chosen"] for made in found["adjustment"].values()} == {1.0}
-    once = 2 * len(trial.STRENGTHS)  # For the test images, and for those held out.
-    assert counts == once * [[32, 32, 2]] + once * [[32, 32, 11]]
+    monkeypatch.setattr(trial, "adjust_logits", adjust_logits)
+    proxy_f1 = {**dict.fromkeys(trial.TAUS, 0.5), "1": 0.9}
+    monkeypatch.setattr(selection, "proxy_f1", lambda *_: proxy_f1)
+    predicted = {"none": 0, "none+logit-adjusted": 2, "full": 0, "full+logit-adjusted": 2}
+    results = run(tiny, tmp_path, arms=",".join(predicted), seeds=1)
+    for name, class_id in predicted.items():
+        (result,) = results["arms"][name]["trials"]
+        matrix = np.array(result["confusion_matrix"])
+        assert matrix[:, class_id].sum() == matrix.sum() == 60
+    assert {choice["tau"] for choice in results["logit_adjustment"].values()} == {1.0}
+    times = len(trial.TAUS)
+    assert counts == times * [[40, 40, 3]] + times * [[40, 40, 12]]
 
 
-def trained(tiny, output, seed=5, **changes):
-    config = fitting.GeneratorConfig(
+def train(tiny, output, seed=5, **changes):
+    config = GeneratorConfig(
         model="conditional-wgan",
         dataset="tiny",
         keep={"bottom": 3},
@@ -152,79 +141,65 @@ def trained(tiny, output, seed=5, **changes):
         precision="float32",
         **{**CONFIG.generator._asdict(), **changes},
     )
-    return training.train_generator(config, tiny.reduce({"bottom": 3}, seed), output)
+    return train_generator(config, tiny.reduce({"bottom": 3}, seed), output)
 
 
 def test_the_folder_of_a_generator_is_no_study(tiny, tmp_path):
-    folder = trained(tiny, tmp_path)
+    folder = train(tiny, tmp_path)
     with pytest.raises(InputError, match="holds a training of train-gan"):
         run(tiny, folder.path)
 
 
-def test_a_given_generator_is_used_on_the_split_it_saw(tiny, tmp_path):
-    folder = trained(tiny, tmp_path / "generator")
-    arms = ("none", "conditional-wgan:10")
-    options = {"arms": arms, "generator_folder": str(folder.path)}
-    study = Study(dataclasses.replace(CONFIG, **options), tiny, tmp_path / "out")
+def test_a_trained_generator_is_used_on_the_split_that_it_saw(tiny, tmp_path):
+    folder = train(tiny, tmp_path / "generator")
+    options = {"arms": "none,conditional-wgan:10", "generator_folder": str(folder.path)}
+    study = Study(changed(**options), tiny, tmp_path / "out")
     assert {study.generators.reduced(seed).fingerprint for seed in range(3)} == {
         tiny.reduce({"bottom": 3}, seed=5).fingerprint
     }
     results = study.run()
     assert "saw only the imbalanced split of seed 5" in results["config"]["generator_note"]
     assert not (tmp_path / "out" / "generators").exists()
-    again = training.train_generator(
-        fitting.GeneratorConfig(
-            **{**json.loads(folder.run_file.read_text())["config"], "steps": 3}
-        ),
-        tiny.reduce({"bottom": 3}, 5),
-        folder.path,
-        fresh=True,
+    digest = folder.digest()
+    config = {**json.loads(folder.run_file.read_text())["config"], "steps": 3}
+    train_generator(
+        GeneratorConfig(**config), tiny.reduce({"bottom": 3}, 5), folder.path, fresh=True
     )
-    assert again.digest() != results["config"].get("generator_digest")
+    assert folder.digest() != digest
     with pytest.raises(InputError, match="generator_digest"):
         run(tiny, tmp_path / "out", **options)
     assert "split of seed 5" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_a_generator_that_saw_other_images_is_refused(tiny, tmp_path):
-    folder = trained(tiny, tmp_path / "generator")
-    given = {"generator_folder": str(folder.path), "arms": ("conditional-wgan:5",)}
-    with pytest.raises(InputError, match="trained on other images"):
-        run(tiny, tmp_path / "out", keep={"bottom": 4}, **given)
+    folder = train(tiny, tmp_path / "generator")
+    options = {"generator_folder": str(folder.path), "arms": "conditional-wgan:5"}
+    with pytest.raises(InputError, match="trained on other images.* `keep` bottom=3"):
+        run(tiny, tmp_path / "out", keep={"bottom": 4}, **options)
     with pytest.raises(InputError, match="is a conditional-wgan, but the arms need: wgan"):
-        run(tiny, tmp_path / "out", **{**given, "arms": ("wgan:5",)})
+        run(tiny, tmp_path / "out", **{**options, "arms": "wgan:5"})
     assert not (tmp_path / "out").exists()
-
-
-def test_full_has_no_image_that_is_held_out(tiny, tmp_path):
-    study = Study(dataclasses.replace(CONFIG, keep={"bottom": 5}, hold_out=0.2), tiny, tmp_path)
-    held_out, _ = collect(study.generators.reduced(1).validation)
-    full, labels = collect(study.generators.full(1).train)
-    assert not {x.tobytes() for x in held_out} & {x.tobytes() for x in full}
-    assert np.bincount(labels).tolist() == [32, 32, 11]
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"hold_out": 0.2}, "--sweep: class bottom has one image left"),
-        ({"arms": ("none", "smote")}, "arm smote: class bottom has one image left"),
+        ({"arms": "none,smote"}, "arm smote: class bottom has one image left"),
         (
-            {"arms": ("smote+adjusted",), "keep": {"bottom": 2}},
-            "arm smote.adjusted: class bottom has one image left",
+            {"arms": "smote+logit-adjusted", "keep": {"bottom": 2}},
+            "arm smote.logit-adjusted: class bottom has one image left",
         ),
     ],
 )
 def test_too_few_images_are_refused_before_anything_is_trained(tiny, tmp_path, changes, message):
-    config = dataclasses.replace(CONFIG, **{"keep": {"bottom": 1}, **changes})
     with pytest.raises(InputError, match=message):
-        Study(config, tiny, tmp_path / "out")
+        Study(changed(**{"keep": {"bottom": 1}, **changes}), tiny, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_choices_are_made_also_where_a_single_image_is_left(tiny, tmp_path):
-    wanted = ("balanced+auto", "none+adjusted")
-    found = run(tiny, tmp_path, keep={"bottom": 1}, arms=wanted, seeds=1)
-    assert set(found["augmentation"]) >= {"balanced", "balanced+affine"}
-    assert set(found["adjustment"]) == {"none+adjusted"}
-    assert not found["failures"]
+    arms = "balanced+auto,none+logit-adjusted"
+    results = run(tiny, tmp_path, keep={"bottom": 1}, arms=arms, seeds=1)
+    assert set(results["augmentation"]) == {"balanced", "balanced+affine"}
+    assert set(results["logit_adjustment"]) == {"none+logit-adjusted"}
+    assert not results["failures"]

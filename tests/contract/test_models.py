@@ -10,23 +10,24 @@ import pytest
 import tensorflow as tf
 
 from kerasaug.errors import InputError
-from kerasaug.models import MODELS, create
-from kerasaug.reproducibility import make_reproducible
+from kerasaug.models import MODELS, AdversarialModel, create
+from kerasaug.models.registry import model_class
+from kerasaug.runtime import make_reproducible
 
 pytestmark = pytest.mark.parametrize("name", MODELS)
-
 SHAPE = (8, 8, 1)
 CLASSES = 3
 
 
 def make(name, image_shape=SHAPE, **options):
     make_reproducible(0)
-    entry = MODELS[name]
     small = {"width": 4, "latent_dim": 4}
-    # A growing model's graph holds every stage: one critic step each keeps it small.
-    small |= {"n_critic": 1 if entry.grows else 2} if entry.adversarial else {}
-    # Long enough a phase to stop in the middle of a fade, short enough to reach the last stage.
-    small |= {"phase_steps": 2} if entry.grows else {}
+    if model_class(name).grows:
+        # Its graph holds every stage: one critic step each keeps it small. A phase is long enough
+        # to stop in the middle of a fade, and short enough to reach the last stage.
+        small |= {"n_critic": 1, "phase_steps": 2}
+    elif issubclass(model_class(name), AdversarialModel):
+        small |= {"n_critic": 2}
     model = create(name, image_shape, CLASSES, **{**small, **options})
     model.compile_for_training(1e-3)
     return model
@@ -38,13 +39,11 @@ def optimizer_states(model):
     return [v.numpy() for optimizer in optimizers if optimizer for v in optimizer.variables]
 
 
-def followers(model):
-    """What follows the trained variables: averaged networks, and the statistics of codes."""
-    networks = ("ema_generator", "ema_encoder")
-    found = [
-        v for network in networks for v in getattr(getattr(model, network, None), "weights", [])
-    ]
-    return found + [v for v in model.non_trainable_variables if "code_" in v.path]
+def averages(model):
+    """What follows the trained variables: averaged networks, and the statistics of latents."""
+    networks = [getattr(model, name, None) for name in ("ema_generator", "ema_encoder")]
+    weights = [v for network in networks if network for v in network.weights]
+    return weights + [v for v in model.non_trainable_variables if "latent_" in v.path]
 
 
 def batches(tiny, size=12):
@@ -52,7 +51,7 @@ def batches(tiny, size=12):
 
 
 def train(model, tiny, steps=2, skip=0, eagerly=False):
-    # A few steps of a model with many stages are done long before its graph is traced.
+    # A few steps of a model with many stages end long before its graph is traced.
     model.run_eagerly = eagerly
     stream = batches(tiny).skip(skip)
     return model.fit(stream, steps_per_epoch=steps, shuffle=False, verbose=0).history
@@ -62,8 +61,8 @@ def weights(model):
     return [variable.numpy() for variable in model.variables]
 
 
-def assert_equal(ours, theirs):
-    for a, b in zip(ours, theirs, strict=True):
+def assert_equal(arrays, expected):
+    for a, b in zip(arrays, expected, strict=True):
         np.testing.assert_array_equal(a, b)
 
 
@@ -82,17 +81,14 @@ def test_images_have_the_shape_type_and_range_asked_for(name, image_shape):
 
 
 def test_the_finest_networks_hold_every_variable(name):
-    """What they do not hold would be neither saved nor known to an optimizer."""
+    """A variable that they do not hold would be neither saved nor trained."""
     model = make(name, (16, 16, 1))
-    held = {id(v) for v in model.variables}
+    known = {id(v) for v in model.variables}
     for stage in getattr(model, "_stages", []):
-        for network in stage:
-            assert {id(v) for v in network.variables} <= held
-    if MODELS[name].adversarial:
-        for stage in model._stages:
-            for ours, finest in zip(stage, model._stages[-1], strict=True):
-                known = {id(v) for v in finest.trainable_variables}
-                assert {id(v) for v in ours.trainable_variables} <= known
+        for network, finest in zip(stage, (model.critic, model.generator), strict=True):
+            assert {id(v) for v in network.variables} <= known
+            trained = {id(v) for v in finest.trainable_variables}
+            assert {id(v) for v in network.trainable_variables} <= trained
 
 
 def test_same_seed_same_images(name):
@@ -123,18 +119,17 @@ def test_arguments_out_of_range_are_refused(name):
 def test_training_moves_every_trained_variable_and_the_average(name, tiny):
     model = make(name)
     before = {v.path: v.numpy() for v in model.trainable_variables}
-    followed = followers(model)
-    averaged = [v.numpy() for v in followed]
-    steps = 6 if MODELS[name].grows else 1
+    averages_before = [v.numpy() for v in averages(model)]
+    steps = 6 if model.grows else 1
     history = train(model, tiny, steps)
     assert model.steps_taken == steps
     assert set(history) == set(model.loss_names)
     assert np.isfinite([value for values in history.values() for value in values]).all()
     still = [v.path for v in model.trainable_variables if np.array_equal(before[v.path], v.numpy())]
     assert not still
-    changed = [not np.array_equal(a, b) for a, b in zip(averaged, followed, strict=True)]
-    assert all(changed)
-    assert bool(changed) == (name != "conditional-vae")
+    pairs = zip(averages_before, averages(model), strict=True)
+    assert all(not np.array_equal(a, b) for a, b in pairs)
+    assert bool(averages_before) == (name != "conditional-vae")
 
 
 @pytest.mark.parametrize("size", [1, 2, 7])
@@ -147,24 +142,24 @@ def test_an_odd_batch_trains(name, tiny, size):
 
 def test_config_round_trip(name):
     model = make(name, seed=5)
-    again = type(model).from_config(model.get_config())
-    assert again.get_config() == model.get_config()
-    assert [v.shape for v in again.variables] == [v.shape for v in model.variables]
+    copy = type(model).from_config(model.get_config())
+    assert copy.get_config() == model.get_config()
+    assert [v.shape for v in copy.variables] == [v.shape for v in model.variables]
 
 
 @pytest.mark.parametrize("eagerly", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_saved_model_goes_on_as_if_it_had_not_been(name, tiny, tmp_path, eagerly):
     """For a model that grows, step 3 is in the middle of a fade."""
-    through = make(name)
-    train(through, tiny, steps=5, eagerly=eagerly)
+    uninterrupted = make(name)
+    train(uninterrupted, tiny, steps=5, eagerly=eagerly)
     stopped = make(name)
     train(stopped, tiny, steps=3, eagerly=eagerly)
     stopped.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert_equal(weights(loaded), weights(stopped))
     train(loaded, tiny, steps=2, skip=3, eagerly=eagerly)
-    assert_equal(weights(loaded), weights(through))
-    assert_equal(optimizer_states(loaded), optimizer_states(through))
+    assert_equal(weights(loaded), weights(uninterrupted))
+    assert_equal(optimizer_states(loaded), optimizer_states(uninterrupted))
 
 
 PLAIN = """
@@ -186,11 +181,10 @@ PLAIN = """
 
 @pytest.fixture(scope="module")
 def plain_tensorflow(tmp_path_factory):
-    """A process without this package and without Keras, that draws from the folders it is told."""
+    """A process without this package and without Keras, that draws from folders."""
     command = [sys.executable, "-c", textwrap.dedent(PLAIN)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    place = tmp_path_factory.mktemp("elsewhere")
-    with subprocess.Popen(command, cwd=place, **pipes) as process:
+    with subprocess.Popen(command, cwd=tmp_path_factory.mktemp("cwd"), **pipes) as process:
 
         def draw(folder):
             print(folder, file=process.stdin, flush=True)
@@ -213,8 +207,8 @@ def test_the_export_runs_without_this_package(name, tmp_path, plain_tensorflow):
     np.testing.assert_array_equal(out["nine"], expected)
     np.testing.assert_array_equal(out["again"], expected)
     assert not np.array_equal(out["ten"], expected)
-    ours = model.decode(tf.constant(latents), tf.constant([0, 1, 2]))
-    np.testing.assert_allclose(out["decoded"], ours, atol=1e-5)
+    decoded = model.decode(tf.constant(latents), tf.constant([0, 1, 2]))
+    np.testing.assert_allclose(out["decoded"], decoded, atol=1e-5)
 
 
 def test_training_in_bfloat16_keeps_images_and_losses_in_float32(name, tiny):

@@ -1,4 +1,4 @@
-"""Imports point down the floors, never up."""
+"""What may import what: data flows down the list of rooms, imports point up it."""
 
 import ast
 import re
@@ -8,61 +8,130 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "kerasaug"
-FLOORS = [
-    ["errors"],
-    ["files", "graphs", "images", "limits", "precision", "quiet", "reproducibility", "wording"],
-    ["plots"],
-    ["data", "models", "exported"],
-    ["presets", "callbacks", "health", "latent_map", "model_folder", "drawn_images", "provenance"],
-    ["checkpoints", "distribution"],
-    ["fitting", "saved_generator"],
-    ["training"],
-    ["study", "oversampler", "balancing"],
-    ["cli"],
-]
-FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
-MODULES = [path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem in FLOOR]
+ROOMS = {
+    "errors": "",
+    "limits": "",
+    "wording": "",
+    "runtime": "",
+    "files": "errors",
+    "images": "",
+    "progress": "wording",
+    "plots": "files wording",
+    "data": "errors limits wording images",
+    "models": "errors limits files images",
+    "saved": "errors files images wording runtime data models",
+    "quality": "images runtime progress data models",
+    "training": "errors files images plots progress runtime data models saved quality",
+    "study": "errors files images plots progress runtime wording data models saved quality training",
+    "oversampler": "runtime data models training",
+    "cli": "errors limits progress runtime wording data models saved quality training study",
+}
+"""Every room and module of the root, and what it may import."""
+MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
-def home(parts):
-    return parts[1] if len(parts) > 1 else parts[0]
+def name_of(path):
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_point_down(path):
-    own = home(path.relative_to(ROOT).with_suffix("").parts)
-    imported = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("kerasaug"):
-            names = [alias.name for alias in node.names] if node.module == "kerasaug" else [""]
-            imported |= {home([*node.module.split("."), *filter(None, [name])]) for name in names}
+NAMES = {name_of(path) for path in MODULES}
+
+
+def imports(path):
+    """The modules of this package that a module imports, also inside functions; not for types."""
+    tree = ast.parse(path.read_text())
+    types = [
+        child
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
+        for child in ast.walk(node)
+    ]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node not in types and node.module:
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                yield full if full in NAMES else node.module
         if isinstance(node, ast.Import):
-            imported |= {home(a.name.split(".")) for a in node.names if "kerasaug" in a.name}
-    for other in imported - {own, "kerasaug"}:
-        assert FLOOR[other] < FLOOR[own], f"{path.name} imports {other}"
+            yield from (alias.name for alias in node.names)
 
 
-def test_every_module_has_a_floor():
-    known = {
-        path.stem
-        for path in PACKAGE.iterdir()
-        if path.suffix == ".py" or (path / "__init__.py").exists()
-    }
-    assert known - {"__init__"} == set(FLOOR)
+GRAPH = {
+    name_of(path): {module for module in imports(path) if module in NAMES} - {"kerasaug"}
+    for path in MODULES
+}
+
+
+def room(module):
+    return module.split(".")[1]
+
+
+@pytest.mark.parametrize("module", sorted(NAMES - {"kerasaug"}))
+def test_imports_point_up_the_list(module):
+    allowed = {room(module), *ROOMS[room(module)].split()}
+    assert {room(other) for other in GRAPH[module]} <= allowed
+
+
+def test_the_list_has_no_way_down_and_every_room():
+    order = list(ROOMS)
+    for name, allowed in ROOMS.items():
+        assert all(order.index(other) < order.index(name) for other in allowed.split())
+    assert {room(module) for module in NAMES - {"kerasaug"}} == set(ROOMS)
+    assert len(list(PACKAGE.glob("*.py"))) <= 11, "ten modules at the root, and __init__"
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    done, path = set(), []
+
+    def visit(module):
+        assert module not in path, " -> ".join([*path[path.index(module) :], module])
+        if module not in done:
+            path.append(module)
+            for other in sorted(GRAPH[module]):
+                visit(other)
+            path.pop()
+            done.add(module)
+
+    for module in sorted(NAMES):
+        visit(module)
+
+
+def test_data_and_models_know_nothing_of_each_other():
+    assert "models" not in ROOMS["data"].split()
+    assert "data" not in ROOMS["models"].split()
+
+
+def test_only_commands_and_the_progress_bar_print_or_exit():
+    for path in MODULES:
+        called = {
+            node.func.id
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        }
+        # A worker hands its result over on its standard output.
+        assert "print" not in called or path.stem == "worker", path
+        assert "sys.exit" not in path.read_text() or path.parent.stem == "cli", path
+
+
+def test_the_library_names_arguments_and_never_flags():
+    for path in MODULES:
+        if path.parent.stem != "cli":
+            flags = re.findall(r"[\s`\"'(]--[a-z][a-z-]+", path.read_text())
+            assert flags == [], path
 
 
 def test_the_tour_names_every_module_and_what_it_names_exists():
     text = (ROOT / "docs" / "architecture.md").read_text()
     tree = text.split("```text")[1].split("```")[0]
-    told = {name for name in re.findall(r"\b(\w+)\.py\b", tree)}
-    assert told == {path.stem for path in PACKAGE.rglob("*.py")} - {"__init__"}
-    tour = text.split("## The path of a batch")[1].split("## ")[0]
-    named = set(re.findall(r"`(\w+)\.(\w+)`", tour))
-    assert len(named) > 40
-    known = set()
-    for path in PACKAGE.rglob("*.py"):
-        for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.ClassDef | ast.FunctionDef):
-                known.add((path.stem, node.name))
-                known |= {(node.name, each.name) for each in node.body if hasattr(each, "name")}
-    assert named - known == set()
+    named = {name for name in re.findall(r"\b(\w+)\.py\b", tree)}
+    assert named == {path.stem for path in PACKAGE.rglob("*.py")} - {"__init__"}
+    for title in ("## The path of a batch", "## The path of a generator's configuration"):
+        tour = text.split(title)[1].split("\n## ")[0]
+        functions = set(re.findall(r"`(\w+)\.(\w+)`", tour))
+        assert len(functions) > 15, title
+        known = set()
+        for path in PACKAGE.rglob("*.py"):
+            for node in ast.parse(path.read_text()).body:
+                if isinstance(node, ast.ClassDef | ast.FunctionDef):
+                    known.add((path.stem, node.name))
+                    known |= {(node.name, item.name) for item in node.body if hasattr(item, "name")}
+        assert functions - known == set()

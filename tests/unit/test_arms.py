@@ -13,10 +13,16 @@ from kerasaug.study import arms, trial
         ("crop-rotate", ("crop-rotate", None, None, ())),
         ("balanced+affine", ("balanced", None, None, ("affine",))),
         ("conditional-wgan:4500+crop-rotate", ("conditional-wgan", 4500, None, ("crop-rotate",))),
-        ("conditional-vae:symmetric+auto", ("conditional-vae", None, "symmetric", ("auto",))),
-        ("conditional-vae:varied+affine", ("conditional-vae", None, "varied", ("affine",))),
-        ("wgan:7+affine+mixup+teacher", ("wgan", 7, None, ("affine", "mixup", "teacher"))),
-        ("balanced+affine+adjusted", ("balanced", None, None, ("affine", "adjusted"))),
+        (
+            "conditional-vae:class-balanced+auto",
+            ("conditional-vae", None, "class-balanced", ("auto",)),
+        ),
+        (
+            "conditional-vae:latent-perturbation+affine",
+            ("conditional-vae", None, "latent-perturbation", ("affine",)),
+        ),
+        ("wgan:7+affine+mixup", ("wgan", 7, None, ("affine", "mixup"))),
+        ("balanced+affine+logit-adjusted", ("balanced", None, None, ("affine", "logit-adjusted"))),
     ],
 )
 def test_arms_are_read_and_written(text, expected):
@@ -25,38 +31,66 @@ def test_arms_are_read_and_written(text, expected):
     assert str(arm) == text
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("conditional-wgan:symmetric+auto", "conditional-wgan:class-balanced+auto"),
+        (
+            "conditional-vae:varied+affine+adjusted",
+            "conditional-vae:latent-perturbation+affine+logit-adjusted",
+        ),
+        ("none+adjusted+mixup", "none+mixup+logit-adjusted"),
+    ],
+)
+def test_the_names_of_release_0_1_are_read_and_shown_under_the_present_ones(old, new):
+    assert arms.parse(old) == arms.parse(new)
+    assert str(arms.parse(old)) == new
+    with pytest.raises(InputError, match=rf"'{new.replace('+', '.')}' is named twice"):
+        arms.parse_list(f"{new},{old}")
+
+
+def test_a_refusal_shows_the_present_names():
+    with pytest.raises(InputError, match="before ':latent-perturbation' must stand one of "):
+        arms.parse("vae:varied")
+    with pytest.raises(InputError, match="before ':class-balanced' must stand one of "):
+        arms.parse("wgan:symmetric")
+
+
 def test_the_order_of_modifiers_does_not_matter():
-    assert arms.parse("wgan:7+teacher+affine") == arms.parse("wgan:7+affine+teacher")
+    assert arms.parse("wgan:7+mixup+affine") == arms.parse("wgan:7+affine+mixup")
 
 
 def test_a_modifier_can_be_left_out():
-    arm = arms.parse("balanced+affine+adjusted")
-    assert (arm.adjusts, str(arm.without("adjusted"))) == (True, "balanced+affine")
-    assert not arm.without("adjusted").adjusts
+    arm = arms.parse("balanced+affine+logit-adjusted")
+    assert (arm.adjusts_logits, str(arm.without("logit-adjusted"))) == (True, "balanced+affine")
+    assert not arm.without("logit-adjusted").adjusts_logits
 
 
 @pytest.mark.parametrize(
-    ("text", "blends", "filters"),
+    ("text", "uses_mixup", "filters_labels"),
     [
-        ("mixup", True, False),
+        ("none+mixup", True, False),
         ("balanced+mixup", True, False),
-        ("wgan+teacher", False, True),
-        ("conditional-wgan:symmetric", False, True),
-        ("conditional-vae:varied", False, False),
+        ("wgan", False, False),
+        ("conditional-wgan:class-balanced", False, True),
+        ("conditional-vae:latent-perturbation", False, False),
         ("conditional-wgan:5", False, False),
     ],
 )
-def test_what_an_arm_needs(text, blends, filters):
-    assert (arms.parse(text).blends, arms.parse(text).filters) == (blends, filters)
+def test_what_an_arm_needs(text, uses_mixup, filters_labels):
+    arm = arms.parse(text)
+    assert (arm.uses_mixup, arm.filters_labels) == (uses_mixup, filters_labels)
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "nothing", "none:5", "full:5", "balanced:5", "oversample:", "oversample:0", "mixup+mixup"]
+    ["", "nothing", "none:5", "full:5", "balanced:5", "oversample:", "oversample:0", "mixup"]
     + ["oversample:-3", "oversample:1.5", "none+", "none+blur", "none+affine+affine", "+affine"]
-    + ["none+affine+shift", "wgan:x", "wgan:symmetric", "oversample:symmetric", "none+teacher"]
-    + ["conditional-wgan:symmetric+teacher", "balanced+mixup+mixup", "class-weight+mixup"]
-    + ["conditional-wgan:varied", "vae:varied", "none:varied", "conditional-vae:varied+teacher"],
+    + ["none+affine+shift", "wgan:x", "wgan:class-balanced", "oversample:class-balanced"]
+    + ["none+class-balanced", "wgan:logit-adjusted", "conditional-wgan:class-balanced:5"]
+    + ["balanced+mixup+mixup", "class-weight+mixup", "wgan+teacher", "none+teacher"]
+    + ["none+logit-adjusted+adjusted", "conditional-wgan:latent-perturbation"]
+    + ["vae:latent-perturbation", "none:latent-perturbation", "conditional-vae:varied+symmetric"],
 )
 def test_what_is_not_an_arm_is_refused_by_name(text):
     with pytest.raises(InputError, match="arm"):
@@ -68,28 +102,36 @@ def test_an_arm_named_twice_is_refused():
         arms.parse_list("none, oversample,none")
 
 
-class Black:
-    """A supply of black images that notes what it is asked for."""
+def test_a_name_breaks_before_its_form_and_modifiers_and_in_no_word():
+    name = "conditional-vae:latent-perturbation+logit-adjusted"
+    broken = arms.with_breaks(name, "\n")
+    assert broken.split("\n") == ["conditional-vae", ":latent-perturbation", "+logit-adjusted"]
 
-    kept_shares = {}
+
+class Black:
+    """A synthesizer of black images; `draws` are the arguments of `draw`."""
+
+    acceptance_rates = {}
 
     def __init__(self, classes):
-        self.asked = []
+        self.draws = []
         self.classes = classes
 
-    def added(self, class_id, count, filtered):
-        self.asked.append((class_id, count, filtered))
+    def draw(self, class_id, count):
+        self.draws.append((class_id, count))
         return np.zeros((count, 8, 8, 1), np.uint8)
 
-    def symmetric(self):
+    def class_balanced(self):
         return [np.zeros((6, 8, 8, 1), np.uint8)] * self.classes
 
-    varied = symmetric
+    def latent_perturbation(self):
+        return [np.ones((6, 8, 8, 1), np.uint8)] * self.classes
 
 
-def weights(text, dataset, full=None, supply=None):
+def weights(text, dataset, full=None, synthesizer=None):
     by_class = [0.0] * dataset.num_classes
-    for part in trial.parts(arms.parse(text), trial.Ingredients(dataset, lambda: full, supply)):
+    inputs = trial.TrialInputs(dataset, lambda: full, synthesizer)
+    for part in trial.parts(arms.parse(text), inputs):
         _, label = next(iter(part.as_stream()))
         by_class[int(label)] += part.weight
     return by_class
@@ -100,40 +142,55 @@ def test_what_each_arm_trains_on(tiny):
     assert weights("none", reduced) == [40, 40, 3]
     assert weights("full", reduced, tiny.cache()) == [40, 40, 12]
     assert weights("class-weight", reduced) == [40, 40, 3]
-    assert weights("mixup", reduced) == [40, 40, 3]
+    assert weights("none+mixup", reduced) == [40, 40, 3]
     assert weights("oversample", reduced) == [40, 40, 40]
     assert weights("oversample:7", reduced) == [40, 40, 10]
     assert weights("crop-rotate:7", reduced) == [40, 40, 10]
     assert weights("smote:7", reduced) == [40, 40, 10]
     assert len(set(weights("balanced+affine", reduced))) == 1
     black = Black(3)
-    assert weights("wgan:20", reduced, supply=black) == [40, 40, 23]
-    assert weights("wgan:20+teacher", reduced, supply=black) == [40, 40, 23]
-    assert black.asked == [(2, 20, False), (2, 20, True)]
+    assert weights("wgan:20", reduced, synthesizer=black) == [40, 40, 23]
+    assert weights("conditional-wgan", reduced, synthesizer=black) == [40, 40, 40]
+    assert black.draws == [(2, 20), (2, 37)]
     few = tiny.reduce({0: 12, 1: 12}).cache()
-    assert weights("wgan", few, supply=black) == [12, 12, 12]
-    assert weights("conditional-wgan:symmetric", reduced, supply=black) == [1, 1, 1]
-    for text in ("conditional-wgan:symmetric", "conditional-vae:varied"):
-        parts = trial.parts(arms.parse(text), trial.Ingredients(reduced, None, black, 0.25))
-        assert sum(part.weight for part in parts[3:]) == 0.75
-        assert all(not image.numpy().any() for part in parts[3:] for image, _ in part.as_stream())
+    assert weights("wgan", few, synthesizer=black) == [12, 12, 12]
+    assert len(black.draws) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "share", "brightness"),
+    [
+        ("conditional-wgan:class-balanced", 0.25, 0),
+        ("conditional-vae:latent-perturbation", 0.5, 1),
+    ],
+)
+def test_an_arm_with_a_form_draws_every_class_alike_with_the_same_synthetic_share(
+    tiny, text, share, brightness
+):
+    reduced = tiny.reduce({2: 3}).cache()
+    assert weights(text, reduced, synthesizer=Black(3)) == [1, 1, 1]
+    parts = trial.parts(arms.parse(text), trial.TrialInputs(reduced, None, Black(3)))
+    assert [part.weight for part in parts[3:]] == [share] * 3
+    for part in parts[3:]:
+        assert all((image.numpy() == brightness).all() for image, _ in part.as_stream())
 
 
 def test_smote_makes_images_between_two_real_ones(tiny):
     reduced = tiny.reduce({2: 4}).cache()
     real = reduced.class_images(2)
-    made = trial._smote(reduced, 2, 30, seed=0)
-    assert made.shape == (30, 8, 8, 1)
-    assert (made >= real.min(axis=0)).all()
-    assert (made <= real.max(axis=0)).all()
-    assert len(np.unique(made.reshape(30, -1), axis=0)) > 20
-    np.testing.assert_array_equal(made, trial._smote(reduced, 2, 30, seed=0))
-    with pytest.raises(InputError, match="class bottom has one image"):
+    images = trial._smote(reduced, 2, 30, seed=0)
+    assert images.shape == (30, 8, 8, 1)
+    assert (images >= real.min(axis=0)).all()
+    assert (images <= real.max(axis=0)).all()
+    assert len(np.unique(images.reshape(30, -1), axis=0)) > 20
+    np.testing.assert_array_equal(images, trial._smote(reduced, 2, 30, seed=0))
+    with pytest.raises(InputError, match="class bottom must have 2 images or more; it has one"):
         trial._smote(tiny.reduce({2: 1}).cache(), 2, 5, seed=0)
 
 
 def test_the_weight_of_a_class_makes_up_for_its_size(tiny):
     reduced = tiny.reduce({2: 4}).cache()
-    weighed = trial._class_weights(reduced)
-    assert len({round(weighed[c] * n, 9) for c, n in enumerate(reduced.class_counts)}) == 1
-    assert np.average(list(weighed.values()), weights=reduced.class_counts) == pytest.approx(1.0)
+    by_class = trial._class_weights(reduced)
+    assert len({round(by_class[c] * n, 9) for c, n in enumerate(reduced.class_counts)}) == 1
+    mean = np.average(list(by_class.values()), weights=reduced.class_counts)
+    assert mean == pytest.approx(1.0)

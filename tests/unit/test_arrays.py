@@ -18,21 +18,21 @@ def save(tmp_path, **arrays):
     return path
 
 
-def test_one_split_is_parted(tmp_path):
-    found = data.load(save(tmp_path, x=IMAGES, y=LABELS))
-    assert (found.class_names, found.image_shape) == (("3", "7"), (8, 9, 1))
-    assert (found.class_counts, found.test_counts) == ([8, 8], (2, 2))
-    assert found.name == "images"
-    every = np.concatenate([collect(found.train)[0], collect(found.test)[0]])
-    assert {image.tobytes() for image in every} == {image.tobytes() for image in IMAGES}
+def test_one_split_is_split_in_two(tmp_path):
+    dataset = data.load(save(tmp_path, x=IMAGES, y=LABELS))
+    assert (dataset.class_names, dataset.image_shape) == (("3", "7"), (8, 9, 1))
+    assert (dataset.class_counts, dataset.test_counts) == ([8, 8], (2, 2))
+    assert dataset.name == "images"
+    images = np.concatenate([collect(dataset.train)[0], collect(dataset.test)[0]])
+    assert {image.tobytes() for image in images} == {image.tobytes() for image in IMAGES}
 
 
-def test_two_splits_are_kept(tmp_path):
+def test_two_splits_stay(tmp_path):
     arrays = {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES[::2], "y_test": LABELS[::2]}
-    found = data.load(save(tmp_path, **arrays))
-    np.testing.assert_array_equal(collect(found.train)[0][..., 0], IMAGES)
-    np.testing.assert_array_equal(collect(found.test)[1], np.repeat([0, 1], 5))
-    (note,) = found.notes
+    dataset = data.load(save(tmp_path, **arrays))
+    np.testing.assert_array_equal(collect(dataset.train)[0][..., 0], IMAGES)
+    np.testing.assert_array_equal(collect(dataset.test)[1], np.repeat([0, 1], 5))
+    (note,) = dataset.notes
     assert "10 training images are test images too" in note.text
 
 
@@ -47,13 +47,13 @@ def test_two_splits_are_kept(tmp_path):
         (np.array([0, 257, 65535], np.uint16), [0, 1, 255]),
     ],
 )
-def test_other_numbers_are_brought_to_bytes(tmp_path, pixels, expected):
+def test_other_numbers_are_scaled_to_bytes(tmp_path, pixels, expected):
     images = np.zeros((20, 8, 8), pixels.dtype)
     images[:, 0, : len(pixels)] = pixels
     images[:, 7, 0] = pixels[-1]
-    found = data.load(save(tmp_path, x=images, y=LABELS))
-    np.testing.assert_array_equal(collect(found.train)[0][0, 0, : len(pixels), 0], expected)
-    assert any("were brought to 0 to 255" in note.text for note in found.notes)
+    dataset = data.load(save(tmp_path, x=images, y=LABELS))
+    np.testing.assert_array_equal(collect(dataset.train)[0][0, 0, : len(pixels), 0], expected)
+    assert any("were brought to 0 to 255" in note.text for note in dataset.notes)
 
 
 def test_labels_may_be_texts_or_indices_of_names(tmp_path):
@@ -68,25 +68,25 @@ def test_labels_may_be_texts_or_indices_of_names(tmp_path):
 def test_transparent_pixels_are_white(tmp_path):
     images = np.zeros((20, 8, 8, 4), np.uint8)
     images[:, 0, 0, 3] = 255
-    found, _ = collect(data.load(save(tmp_path, x=images, y=LABELS)).train)
-    assert found.shape[3] == 3
-    assert (found[:, 0, 0] == 0).all()
-    assert (found[:, 1:] == 255).all()
+    shown, _ = collect(data.load(save(tmp_path, x=images, y=LABELS)).train)
+    assert shown.shape[3] == 3
+    assert (shown[:, 0, 0] == 0).all()
+    assert (shown[:, 1:] == 255).all()
 
 
-def test_copies_are_named_and_kept(tmp_path):
+def test_copies_are_named_and_stay(tmp_path):
     images = IMAGES.copy()
     images[1], images[12] = images[0], images[19]
     images[2] = images[13]
-    found = data.load(save(tmp_path, x=images, y=LABELS), test_split=0.1)
-    assert sum(found.class_counts) + sum(found.test_counts) == 20
-    texts = {note.text.split(" ", 1)[1] for note in found.notes}
+    dataset = data.load(save(tmp_path, x=images, y=LABELS), test_split=0.1)
+    assert sum(dataset.class_counts) + sum(dataset.test_counts) == 20
+    texts = {note.text.split(" ", 1)[1] for note in dataset.notes}
     assert texts <= {
         "training images are copies of others",
-        "training images stand under two classes",
+        "training images are in two classes",
         "training images are test images too, which flatters the scores",
     }
-    repeated = sum(len(note.items) for note in found.notes)
+    repeated = sum(len(note.items) for note in dataset.notes)
     assert repeated >= 2
 
 
@@ -95,7 +95,7 @@ NAN[3, 2, 1] = np.nan
 REFUSED = {
     "an array of Python objects": {"x": np.array([{}] * 20), "y": LABELS},
     "whole numbers or texts": {"x": IMAGES, "y": LABELS.astype(float)},
-    "x holds NaN": {"x": NAN, "y": LABELS},
+    "x must not hold NaN": {"x": NAN, "y": LABELS},
     "one label for each of 20 images": {"x": IMAGES, "y": np.arange(21)},
     "has 1 class": {"x": IMAGES, "y": np.zeros(20, int)},
     "no test image of class 7": {
@@ -103,8 +103,8 @@ REFUSED = {
     },
     "lacks y": {"x": IMAGES},
     "lacks x_train, y_train": {"x_test": IMAGES, "y_test": LABELS},
-    "it is \\(20, 72\\)": {"x": IMAGES.reshape(20, -1), "y": LABELS},
-    "it is \\(20, 3, 8, 9\\)": {"x": IMAGES[:, None].repeat(3, 1), "y": LABELS},
+    "Received: \\(20, 72\\)": {"x": IMAGES.reshape(20, -1), "y": LABELS},
+    "Received: \\(20, 3, 8, 9\\)": {"x": IMAGES[:, None].repeat(3, 1), "y": LABELS},
     "pixels from -5 to": {"x": IMAGES.astype(int) - 5, "y": LABELS},
     "must hold numbers": {"x": IMAGES.astype(str), "y": LABELS},
     "sides must be from 8": {"x": IMAGES[:, :4], "y": LABELS},
@@ -132,7 +132,7 @@ def test_arrays_that_cannot_be_used_are_refused(tmp_path, words):
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04 no zip", b"\x93NUMPY"])
-def test_a_broken_file_is_refused(tmp_path, content):
+def test_a_damaged_file_is_refused(tmp_path, content):
     path = tmp_path / "images.npz"
     path.write_bytes(content)
     with pytest.raises(InputError, match=str(path)):
@@ -160,13 +160,13 @@ def test_idx_files_are_read(tmp_path, options):
     splits = {"train_images": IMAGES, "train_labels": LABELS}
     splits |= {"test_images": IMAGES[::2] + 1, "test_labels": LABELS[::2]}
     write_idx(tmp_path, **options, **splits)
-    found = data.load(tmp_path)
-    assert (found.class_names, found.image_shape) == (("3", "7"), (8, 9, 1))
-    np.testing.assert_array_equal(collect(found.train)[0][..., 0], IMAGES)
-    np.testing.assert_array_equal(collect(found.test)[0][..., 0], IMAGES[::2] + 1)
+    dataset = data.load(tmp_path)
+    assert (dataset.class_names, dataset.image_shape) == (("3", "7"), (8, 9, 1))
+    np.testing.assert_array_equal(collect(dataset.train)[0][..., 0], IMAGES)
+    np.testing.assert_array_equal(collect(dataset.test)[0][..., 0], IMAGES[::2] + 1)
 
 
-def test_idx_files_without_a_test_split_are_parted(tmp_path):
+def test_idx_files_without_a_test_split_are_split(tmp_path):
     write_idx(tmp_path, train_images=IMAGES, train_labels=LABELS)
     assert data.load(tmp_path).test_counts == (2, 2)
 
@@ -184,6 +184,6 @@ def test_idx_files_that_cannot_be_used_are_refused(tmp_path):
             data.load(tmp_path)
 
 
-def test_arrays_without_a_test_split_are_parted():
-    found = data.from_arrays(IMAGES[..., None], LABELS // 7)
-    assert (found.class_counts, found.test_counts) == ([8, 8], (2, 2))
+def test_arrays_without_a_test_split_are_split():
+    dataset = data.from_arrays(IMAGES[..., None], LABELS // 7)
+    assert (dataset.class_counts, dataset.test_counts) == ([8, 8], (2, 2))

@@ -55,13 +55,16 @@ def test_a_smaller_window_enlarges():
 
 def test_the_crop_stays_inside_the_image(monkeypatch):
     """Unturned, a white image stays white even where outside is black, but for a pixel's edge."""
-    transform = keras.ops.image.affine_transform
+    deform, transform = keras.ops.image.affine_transform, augment._transform
 
-    def black_outside(images, rows, **options):
-        return transform(images, rows, **{**options, "fill_mode": "constant", "fill_value": 0})
+    def black_outside(images, matrices, **options):
+        return deform(images, matrices, **{**options, "fill_mode": "constant", "fill_value": 0})
+
+    def unturned(images, angle, side, offset):
+        return transform(images, tf.zeros_like(angle), side, offset)
 
     monkeypatch.setattr(keras.ops.image, "affine_transform", black_outside)
-    monkeypatch.setattr(augment, "_radians", tf.zeros_like)
+    monkeypatch.setattr(augment, "_transform", unturned)
     images = tf.constant(np.full((64, 16, 16, 1), 255, np.uint8))
     assert augment.crop_rotate(images, [0, 1]).numpy().min() > 200
     assert augment.affine(images, [0, 1]).numpy().min() == 0

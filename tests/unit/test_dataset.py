@@ -5,19 +5,19 @@ import pytest
 import tensorflow as tf
 
 from kerasaug import data
-from kerasaug.data import catalog
+from kerasaug.data.readers import tfds
 from kerasaug.data.streams import collect, first_of_each
 from kerasaug.errors import InputError
 
 
-def test_reduce_streams_the_kept_images_and_leaves_the_test_split(tiny):
+def test_reduce_streams_fewer_images_and_leaves_the_test_split(tiny):
     reduced = tiny.reduce({"bottom": 4}, seed=3)
     images, labels = collect(tiny.train)
-    kept_images, kept_labels = collect(reduced.train)
+    reduced_images, reduced_labels = collect(reduced.train)
     assert reduced.class_counts == [40, 40, 4]
     assert tiny.class_counts == [40, 40, 12]
-    np.testing.assert_array_equal(kept_images, images[reduced.indices])
-    np.testing.assert_array_equal(kept_labels, labels[reduced.indices])
+    np.testing.assert_array_equal(reduced_images, images[reduced.indices])
+    np.testing.assert_array_equal(reduced_labels, labels[reduced.indices])
     assert reduced.test is tiny.test
 
 
@@ -43,30 +43,30 @@ def test_reduce_reads_no_more_than_is_asked_for(streamed):
 
 def test_a_large_set_is_read_like_a_small_one(monkeypatch):
     small = data.load("mnist")
-    monkeypatch.setattr(catalog, "MOST_KEPT", 0)
-    large = catalog.read.__wrapped__("mnist")  # What is under the cache of conftest.py.
+    monkeypatch.setattr(tfds, "MOST_KEPT", 0)
+    large = tfds.read.__wrapped__("mnist")  # What is under the cache of conftest.py.
     assert large.train_labels.dtype == np.int32
     np.testing.assert_array_equal(large.train_labels, small.train_labels)
     assert large.test_counts == small.test_counts
-    pairs = (collect(each.train.take(300)) for each in (large, small))
-    for ours, theirs in zip(*pairs, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+    pairs = (collect(dataset.train.take(300)) for dataset in (large, small))
+    for array, expected in zip(*pairs, strict=True):
+        np.testing.assert_array_equal(array, expected)
 
 
 @pytest.mark.parametrize("first", ["cache", "reduce"])
 def test_a_cached_set_holds_the_same_images(streamed, first):
     reduced = streamed.reduce({2: 5}, seed=1)
     cached = reduced.cache() if first == "reduce" else streamed.cache().reduce({2: 5}, seed=1)
-    for ours, theirs in ((cached.train, reduced.train), (cached.test, reduced.test)):
-        for mine, other in zip(collect(ours), collect(theirs), strict=True):
-            np.testing.assert_array_equal(mine, other)
+    for stream, expected in ((cached.train, reduced.train), (cached.test, reduced.test)):
+        for array, expected_array in zip(collect(stream), collect(expected), strict=True):
+            np.testing.assert_array_equal(array, expected_array)
     np.testing.assert_array_equal(cached.indices, reduced.indices)
     assert cached.fingerprint == reduced.fingerprint
     for class_id in range(3):
-        ours, theirs = cached.class_images(class_id), reduced.class_images(class_id)
-        np.testing.assert_array_equal(ours, theirs)
-        np.testing.assert_array_equal(cached.class_images(class_id, 2), theirs[:2])
-        np.testing.assert_array_equal(reduced.class_images(class_id, 2), theirs[:2])
+        images = reduced.class_images(class_id)
+        np.testing.assert_array_equal(cached.class_images(class_id), images)
+        np.testing.assert_array_equal(cached.class_images(class_id, 2), images[:2])
+        np.testing.assert_array_equal(reduced.class_images(class_id, 2), images[:2])
 
 
 def test_a_fingerprint_depends_on_the_images_and_the_labels_of_both_splits():
@@ -86,18 +86,19 @@ def test_fingerprint_tells_splits_apart(tiny):
     assert len(prints | {tiny.fingerprint}) == 4
 
 
-def test_what_is_made_of_a_cached_set_shares_its_memory(streamed):
+def test_reductions_and_splits_of_a_cached_set_share_its_memory(streamed):
     whole = streamed.cache()
-    parted = whole.split_test(0.25)
-    for part in (whole.cache(), whole.reduce({2: 5}), parted, parted.hold_out(0.5), parted.cache()):
-        assert part.held.pixels is whole.held.pixels
+    split = whole.split_test(0.25)
+    for part in (whole.cache(), whole.reduce({2: 5}), split, split.hold_out(0.5), split.cache()):
+        assert part.in_memory.pixels is whole.in_memory.pixels
+        assert len(part.in_memory.rows) == len(part.train_labels)
 
 
 def test_images_given_as_arrays_are_copied():
     images = np.full((12, 8, 8, 1), 7, np.uint8)
-    found = data.from_arrays(images, np.arange(12) % 2)
+    dataset = data.from_arrays(images, np.arange(12) % 2)
     images[...] = 0
-    assert (collect(found.train)[0] == 7).all()
+    assert (collect(dataset.train)[0] == 7).all()
 
 
 @pytest.mark.parametrize("cached", [False, True])
@@ -150,20 +151,20 @@ def test_arrays_that_do_not_fit_are_refused():
 
 
 @pytest.mark.parametrize("cached", [False, True])
-def test_holding_out_parts_every_class(streamed, cached):
+def test_holding_out_splits_every_class(streamed, cached):
     whole = streamed.cache() if cached else streamed
     reduced = whole.reduce({2: 1})
-    held = reduced.hold_out(0.25, seed=1)
-    assert held.class_counts == [30, 30, 1]
-    images, labels = collect(held.validation)
+    split = reduced.hold_out(0.25, seed=1)
+    assert split.class_counts == [30, 30, 1]
+    images, labels = collect(split.validation)
     assert np.bincount(labels).tolist() == [10, 10]
-    kept, _ = collect(held.train)
-    together = np.concatenate([kept, images])
+    train_images, _ = collect(split.train)
+    together = np.concatenate([train_images, images])
     everything, _ = collect(reduced.train)
     assert {x.tobytes() for x in together} == {x.tobytes() for x in everything}
-    again, _ = collect(held.cache().validation)
+    again, _ = collect(split.cache().validation)
     np.testing.assert_array_equal(images, again)
-    assert held.fingerprint != reduced.fingerprint
+    assert split.fingerprint != reduced.fingerprint
     with pytest.raises(InputError, match="share"):
         reduced.hold_out(1.0)
 
@@ -179,32 +180,30 @@ def test_named_classes_are_rare_whatever_their_size(tiny):
         tiny.naming_rare(["left"])
 
 
-def test_what_is_larger_than_the_limit_is_not_kept_in_memory(streamed):
+def test_what_is_larger_than_the_limit_is_not_read_into_memory(streamed):
     size = 8 * 8 * (92 + 60)
-    assert streamed.cache(most_bytes=size - 1).held is None
-    assert streamed.cache(most_bytes=size).held is not None
+    assert streamed.cache(most_bytes=size - 1).in_memory is None
+    assert streamed.cache(most_bytes=size).in_memory is not None
 
 
 def test_the_first_images_of_every_class_are_taken(tiny, streamed):
     images, labels = collect(tiny.train)
-    found, their_labels = first_of_each(tiny.train, 3, 3)
+    few, few_labels = first_of_each(tiny.train, 3, 3)
     for dataset in (tiny, streamed):
-        for mine, theirs in zip(dataset.first_of_each(3), (found, their_labels), strict=True):
-            np.testing.assert_array_equal(mine, theirs)
-    assert np.bincount(their_labels).tolist() == [3, 3, 3]
+        for array, expected in zip(dataset.first_of_each(3), (few, few_labels), strict=True):
+            np.testing.assert_array_equal(array, expected)
+    assert np.bincount(few_labels).tolist() == [3, 3, 3]
     for class_id in range(3):
-        np.testing.assert_array_equal(
-            found[their_labels == class_id], images[labels == class_id][:3]
-        )
+        np.testing.assert_array_equal(few[few_labels == class_id], images[labels == class_id][:3])
 
 
 @pytest.mark.parametrize("cached", [False, True])
 def test_a_test_split_is_taken_from_every_class(streamed, cached):
-    parted = streamed.split_test(0.25, seed=1)
-    parted = parted.cache() if cached else parted
-    assert (parted.class_counts, parted.test_counts) == ([30, 30, 9], (10, 10, 3))
-    assert parted.validation is None
-    every = np.concatenate([collect(parted.train)[0], collect(parted.test)[0]])
-    assert {image.tobytes() for image in every} == {
+    split = streamed.split_test(0.25, seed=1)
+    split = split.cache() if cached else split
+    assert (split.class_counts, split.test_counts) == ([30, 30, 9], (10, 10, 3))
+    assert split.validation is None
+    images = np.concatenate([collect(split.train)[0], collect(split.test)[0]])
+    assert {image.tobytes() for image in images} == {
         image.tobytes() for image in collect(streamed.train)[0]
     }

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from kerasaug.study import fidelity
-from kerasaug.study.fidelity import Sample
+from kerasaug.quality import fidelity
+from kerasaug.quality.fidelity import Sample
 
 DIMENSIONS = 6
 
@@ -14,23 +14,23 @@ def points(count, seed, shift=0.0):
 
 
 def test_real_against_real_is_as_good_as_can_be():
-    found = fidelity.figures(Sample(points(400, 0)), Sample(points(400, 1)))
-    assert found["kernel_distance"] == pytest.approx(0.0, abs=0.05)
-    assert found["frechet_distance"] < 0.2
-    assert found["precision"] > 0.9
-    assert found["recall"] > 0.9
-    assert found["density"] == pytest.approx(1.0, abs=0.15)
-    assert found["coverage"] > 0.9
+    figures = fidelity.figures(Sample(points(400, 0)), Sample(points(400, 1)))
+    assert figures["kernel_distance"] == pytest.approx(0.0, abs=0.05)
+    assert figures["frechet_distance"] < 0.2
+    assert figures["precision"] > 0.9
+    assert figures["recall"] > 0.9
+    assert figures["density"] == pytest.approx(1.0, abs=0.15)
+    assert figures["coverage"] > 0.9
 
 
 def test_the_kernel_distance_has_no_bias():
     """Small samples of one distribution: around 0, and not above it."""
-    found = [
+    distances = [
         fidelity.kernel_distance(Sample(points(12, 2 * k)), Sample(points(12, 2 * k + 1)))
         for k in range(300)
     ]
-    assert abs(np.mean(found)) < 3 * np.std(found) / np.sqrt(len(found))
-    assert min(found) < 0 < max(found)
+    assert abs(np.mean(distances)) < 3 * np.std(distances) / np.sqrt(len(distances))
+    assert min(distances) < 0 < max(distances)
 
 
 def test_the_kernel_distance_of_single_points_in_closed_form():
@@ -56,23 +56,23 @@ def test_the_frechet_distance_in_closed_form():
 
 def test_one_image_repeated_covers_nothing():
     real = points(300, 0)
-    found = fidelity.figures(Sample(real), Sample(np.repeat(real[:1], 200, axis=0)))
-    assert found["coverage"] < 0.1
-    assert found["recall"] < 0.05
-    assert found["precision"] == 1.0
+    figures = fidelity.figures(Sample(real), Sample(np.repeat(real[:1], 200, axis=0)))
+    assert figures["coverage"] < 0.1
+    assert figures["recall"] < 0.05
+    assert figures["precision"] == 1.0
 
 
 def test_images_from_elsewhere_have_neither_precision_nor_coverage():
-    found = fidelity.figures(Sample(points(200, 0)), Sample(points(200, 1, shift=50.0)))
-    assert found["precision"] == found["recall"] == found["density"] == found["coverage"] == 0.0
-    assert found["frechet_distance"] == pytest.approx(DIMENSIONS * 50**2, rel=0.05)
+    figures = fidelity.figures(Sample(points(200, 0)), Sample(points(200, 1, shift=50.0)))
+    assert not any(figures[name] for name in ("precision", "recall", "density", "coverage"))
+    assert figures["frechet_distance"] == pytest.approx(DIMENSIONS * 50**2, rel=0.05)
 
 
 def test_a_lost_half_is_missing_in_coverage_only():
     real = np.concatenate([points(200, 0), points(200, 1, shift=30.0)])
-    found = fidelity.figures(Sample(real), Sample(points(400, 2)))
-    assert found["coverage"] == pytest.approx(0.5, abs=0.05)
-    assert found["precision"] > 0.9
+    figures = fidelity.figures(Sample(real), Sample(points(400, 2)))
+    assert figures["coverage"] == pytest.approx(0.5, abs=0.05)
+    assert figures["precision"] > 0.9
 
 
 def test_copies_are_nearer_than_new_images():
@@ -88,32 +88,32 @@ def test_copies_are_nearer_than_new_images():
 def test_a_few_copies_among_new_images_are_counted():
     training = points(200, 0)
     mixed = np.concatenate([training[:60], points(240, 2)])
-    found = fidelity.nearness(Sample(training), Sample(points(2000, 1)), Sample(mixed))
-    assert found["copied"] == pytest.approx(0.2, abs=0.03)
-    assert found["nearest_ratio"] > 0.8
+    figures = fidelity.nearness(Sample(training), Sample(points(2000, 1)), Sample(mixed))
+    assert figures["copied"] == pytest.approx(0.2, abs=0.03)
+    assert figures["nearest_ratio"] > 0.8
 
 
 def test_where_even_real_images_are_copies_the_figures_are_numbers():
     same = np.zeros((10, 3))
-    assert fidelity.nearness(Sample(same), Sample(same), Sample(same)) == {
-        "nearest_ratio": 1.0,
-        "copied": 0.0,
-    }
-    assert np.isfinite(
-        fidelity.nearness(Sample(same), Sample(same), Sample(same + 1))["nearest_ratio"]
+    copies, others = (
+        fidelity.nearness(Sample(same), Sample(same), Sample(generated))
+        for generated in (same, same + 1)
     )
+    assert copies == {"nearest_ratio": 1.0, "copied": 0.0}
+    assert np.isfinite(others["nearest_ratio"])
 
 
-def measured(recognised, copied):
-    figures = {"coverage": recognised / 2}
-    generated = {**figures, "recognised": recognised, "copied": copied}
+def measured(accuracy, copied):
+    figures = {"coverage": accuracy / 2}
+    generated = {**figures, "classification_accuracy": accuracy, "copied": copied}
     return {"classes": {"five": {"generated": generated, "repeated": figures, "real": figures}}}
 
 
 def test_rows_are_means_over_repetitions():
-    found = fidelity.rows([measured(0.8, 0.0), measured(1.0, 0.0)], "five")
-    assert found["generated"] == pytest.approx({"recognised": 0.9, "coverage": 0.45, "copied": 0.0})
-    assert found["real"] == pytest.approx({"coverage": 0.45})
+    rows = fidelity.rows([measured(0.8, 0.0), measured(1.0, 0.0)], "five")
+    means = {"classification_accuracy": 0.9, "coverage": 0.45, "copied": 0.0}
+    assert rows["generated"] == pytest.approx(means)
+    assert rows["real"] == rows["repeated"] == pytest.approx({"coverage": 0.45})
     assert fidelity.rows([measured(0.8, 0.0)], "six") == {}
 
 

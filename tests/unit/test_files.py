@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from kerasaug.errors import InputError
-from kerasaug.files import atomic, link, locked, write_json
+from kerasaug.files import atomic, link, locked, read_json, write_json
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -46,13 +46,29 @@ def test_a_folder_that_cannot_be_replaced_stays(tmp_path, monkeypatch):
     assert [entry.name for entry in tmp_path.iterdir()] == ["model"]
 
 
+def test_a_folder_may_have_any_name(tmp_path):
+    for name in ("replaced", "replaced-replaced"):
+        for content in ("old", "new"):
+            with atomic(tmp_path / name) as draft:
+                draft.mkdir()
+                (draft / content).touch()
+        assert os.listdir(tmp_path / name) == ["new"]
+
+
 def test_nan_is_not_written(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "result.json", float("nan"))
     assert not list(tmp_path.iterdir())
 
 
-HOLD = """
+@pytest.mark.parametrize("content", ["", "{", "[" * 100_000, "[1]"])
+def test_damaged_json_is_refused(content, tmp_path):
+    (tmp_path / "run.json").write_text(content)
+    with pytest.raises(InputError, match="run.json is damaged: it is not "):
+        read_json(tmp_path / "run.json")
+
+
+LOCK_UNTIL_INPUT_ENDS = """
 import pathlib, sys
 from kerasaug.files import locked
 with locked(pathlib.Path(sys.argv[1])):
@@ -61,19 +77,20 @@ with locked(pathlib.Path(sys.argv[1])):
 """
 
 
+def lock_in_another_process(folder):
+    command = [sys.executable, "-c", LOCK_UNTIL_INPUT_ENDS, str(folder)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "locked\n"
+    return process
+
+
 def test_a_folder_in_use_is_refused_until_its_owner_is_gone(tmp_path):
-    owner = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(tmp_path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert owner.stdout.readline() == "locked\n"
+    owner = lock_in_another_process(tmp_path)
     with pytest.raises(InputError, match=rf"in use by process {owner.pid} on "):
         locked(tmp_path).__enter__()
     owner.kill()
     owner.communicate()
-    # What a killed run leaves behind is no lock.
+    # The file that a killed run leaves behind locks nobody out.
     assert os.listdir(tmp_path) == [".lock"]
     with pytest.raises(RuntimeError), locked(tmp_path / "deep" / "new"):
         raise RuntimeError
@@ -83,34 +100,28 @@ def test_a_folder_in_use_is_refused_until_its_owner_is_gone(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_what_a_killed_write_left_is_removed(tmp_path):
-    died = (
+def test_drafts_of_dead_processes_are_removed(tmp_path):
+    die_in_a_write = (
         "import os, sys; from kerasaug.files import atomic\nwith atomic(sys.argv[1]): os._exit(9)"
     )
     for path in (tmp_path / "a.txt", tmp_path / "deep" / "b"):
-        subprocess.run([sys.executable, "-c", died, str(path)])
-    (tmp_path / ".mine").mkdir()
+        subprocess.run([sys.executable, "-c", die_in_a_write, str(path)])
+    (tmp_path / ".hidden").mkdir()
     assert len(list(tmp_path.rglob(".*.kerasaug"))) == 2
-    with atomic(tmp_path / "deep" / "mine.txt") as draft:
+    with atomic(tmp_path / "deep" / "c.txt") as draft:
         draft.write_text("whole")
         with locked(tmp_path):
             # That of a process that lives stays.
             assert len(list(tmp_path.rglob(".*.kerasaug"))) == 1
-    assert sorted(os.listdir(tmp_path)) == [".mine", "deep"]
-    assert os.listdir(tmp_path / "deep") == ["mine.txt"]
+    assert sorted(os.listdir(tmp_path)) == [".hidden", "deep"]
+    assert os.listdir(tmp_path / "deep") == ["c.txt"]
 
 
-def test_a_folder_that_another_run_took_since_is_left_to_it(tmp_path):
+def test_a_folder_that_another_run_has_locked_since_is_left_to_it(tmp_path):
     folder = tmp_path / "model"
     with locked(folder):
         folder.rename(tmp_path / "away")
-        other = subprocess.Popen(
-            [sys.executable, "-c", HOLD, str(folder)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert other.stdout.readline() == "locked\n"
+        other = lock_in_another_process(folder)
         with pytest.raises(FileNotFoundError, match="removed while"), atomic(folder / "a.txt"):
             pass
     assert os.listdir(folder) == [".lock"]
@@ -120,16 +131,16 @@ def test_a_folder_that_another_run_took_since_is_left_to_it(tmp_path):
 
 
 def test_where_there_are_no_links_a_copy_is_whole_or_not_there(tmp_path, monkeypatch):
-    def none(source, target):
+    def refuse(source, target):
         raise PermissionError(errno.EPERM, "not permitted")
 
-    monkeypatch.setattr(os, "link", none)
+    monkeypatch.setattr(os, "link", refuse)
     (tmp_path / "a").write_bytes(bytes(5000))
     link(tmp_path / "a", tmp_path / "b")
     assert (tmp_path / "b").read_bytes() == bytes(5000)
     with pytest.raises(FileExistsError):
         link(tmp_path / "a", tmp_path / "b")
-    monkeypatch.setattr(shutil, "copyfileobj", lambda theirs, ours: none(theirs, ours))
+    monkeypatch.setattr(shutil, "copyfileobj", refuse)
     with pytest.raises(PermissionError):
         link(tmp_path / "a", tmp_path / "c")
     assert not (tmp_path / "c").exists()

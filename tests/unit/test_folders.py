@@ -28,30 +28,31 @@ def fill(folder, count, seed=0, size=(10, 12), mode="L"):
 
 
 def items(dataset, text):
-    (found,) = [note.items for note in dataset.notes if text in note.text]
-    return found
+    (names,) = [note.items for note in dataset.notes if text in note.text]
+    return names
 
 
 def test_every_class_folder_is_a_class(parts):
-    found = data.load(parts)
-    assert found.class_names == ("ok", "scratched")
-    assert found.image_shape == (10, 12, 1)
-    assert found.class_counts == [16, 4]
-    assert found.test_counts == (4, 1)
-    assert found.name == "parts"
+    dataset = data.load(parts)
+    assert dataset.class_names == ("ok", "scratched")
+    assert dataset.image_shape == (10, 12, 1)
+    assert dataset.class_counts == [16, 4]
+    assert dataset.test_counts == (4, 1)
+    assert dataset.name == "parts"
 
 
 def test_images_are_those_of_the_files_with_their_labels(parts):
-    found = data.load(parts)
-    every = [collect(stream) for stream in (found.train, found.test)]
-    images, labels = (np.concatenate(each) for each in zip(*every, strict=True))
-    for label, name in enumerate(found.class_names):
+    dataset = data.load(parts)
+    splits = [collect(dataset.train), collect(dataset.test)]
+    images, labels = map(np.concatenate, zip(*splits, strict=True))
+    for label, name in enumerate(dataset.class_names):
         files = [np.asarray(Image.open(path)) for path in sorted((parts / name).iterdir())]
-        have = {image.tobytes() for image in images[labels == label]}
-        assert have == {pixels.tobytes() for pixels in files}
+        assert {image.tobytes() for image in images[labels == label]} == {
+            pixels.tobytes() for pixels in files
+        }
 
 
-def test_the_same_folder_is_read_alike_each_time(parts):
+def test_the_same_folder_is_read_alike_every_time(parts):
     first, second = data.load(parts), data.load(str(parts))
     assert first.fingerprint == second.fingerprint
     np.testing.assert_array_equal(collect(first.train)[0], collect(second.train)[0])
@@ -69,16 +70,16 @@ def test_train_and_test_folders_are_the_splits(tmp_path):
         for name in ("a", "b"):
             fill(tmp_path / split / name, count, seed=count + ord(name))
     fill(tmp_path / "notes" / "a", 1)
-    found = data.load(tmp_path)
-    assert (found.class_counts, found.test_counts) == ([6, 6], (3, 3))
-    assert items(found, "are not read") == ("notes",)
+    dataset = data.load(tmp_path)
+    assert (dataset.class_counts, dataset.test_counts) == ([6, 6], (3, 3))
+    assert items(dataset, "are not read") == ("notes",)
 
 
-def test_a_train_folder_alone_is_parted(tmp_path):
+def test_a_train_folder_alone_is_split(tmp_path):
     for name in ("a", "b"):
         fill(tmp_path / "train" / name, 10, seed=ord(name))
-    found = data.load(tmp_path, test_split=0.4)
-    assert (found.class_counts, found.test_counts) == ([6, 6], (4, 4))
+    dataset = data.load(tmp_path, test_split=0.4)
+    assert (dataset.class_counts, dataset.test_counts) == ([6, 6], (4, 4))
 
 
 def test_a_class_may_be_called_train(tmp_path):
@@ -98,8 +99,8 @@ def test_images_in_both_splits_are_named(tmp_path):
     for split in ("train", "test"):
         for name in ("a", "b"):
             fill(tmp_path / split / name, 2, seed=ord(name) + 5 * (name == "b" and split == "test"))
-    found = data.load(tmp_path)
-    assert items(found, "test images too") == (
+    dataset = data.load(tmp_path)
+    assert items(dataset, "test images too") == (
         "train/a/000.png = test/a/000.png",
         "train/a/001.png = test/a/001.png",
     )
@@ -109,11 +110,8 @@ def test_mixed_sizes_become_a_square_of_the_median(parts):
     fill(parts / "ok" / "larger", 30, size=(20, 30))
     assert data.load(parts).image_shape == (30, 30, 1)
     assert data.load(parts, image_size=(8, 9)).image_shape == (8, 9, 1)
-    assert collect(data.load(parts, image_size=(8, 9), aspect="crop").test)[0].shape[1:] == (
-        8,
-        9,
-        1,
-    )
+    images, _ = collect(data.load(parts, image_size=(8, 9), aspect="crop").test)
+    assert images.shape[1:] == (8, 9, 1)
 
 
 def test_large_images_become_small_ones(tmp_path):
@@ -124,22 +122,22 @@ def test_large_images_become_small_ones(tmp_path):
 
 def test_one_coloured_image_makes_all_coloured(parts):
     fill(parts / "ok" / "coloured", 1, mode="RGB")
-    found = data.load(parts)
-    assert found.image_shape == (10, 12, 3)
-    images, _ = collect(found.train)
+    dataset = data.load(parts)
+    assert dataset.image_shape == (10, 12, 3)
+    images, _ = collect(dataset.train)
     assert (images == images[..., :1]).all(axis=(1, 2, 3)).sum() >= len(images) - 1
 
 
-def test_broken_files_are_left_out_and_named(parts):
+def test_damaged_files_are_left_out_and_named(parts):
     (parts / "ok" / "text.png").write_text("hello")
     (parts / "ok" / "notes.txt").write_text("no image by its name")
     whole = (parts / "ok" / "000.png").read_bytes()
     (parts / "scratched" / "cut.png").write_bytes(whole[: len(whole) // 2])
     Image.new("L", (1, 1)).save(parts / "ok" / "small.png")
     (parts / "ok" / "loop").symlink_to(parts)
-    found = data.load(parts)
-    assert found.class_counts == [16, 4]
-    assert [item.split(" ")[0] for item in items(found, "unreadable")] == [
+    dataset = data.load(parts)
+    assert dataset.class_counts == [16, 4]
+    assert [item.split(" ")[0] for item in items(dataset, "unreadable")] == [
         "ok/loop",
         "ok/small.png",
         "ok/text.png",
@@ -161,39 +159,39 @@ def test_a_file_without_permission_is_left_out(parts, monkeypatch):
 def test_copies_count_once(parts):
     pixels = (parts / "ok" / "000.png").read_bytes()
     (parts / "ok" / "copy.png").write_bytes(pixels)
-    found = data.load(parts)
-    assert sum(found.class_counts) + sum(found.test_counts) == 25
-    assert items(found, "copies") == ("ok/copy.png",)
+    dataset = data.load(parts)
+    assert sum(dataset.class_counts) + sum(dataset.test_counts) == 25
+    assert items(dataset, "copies") == ("ok/copy.png",)
 
 
 def test_an_image_of_two_classes_is_of_none(parts):
     pixels = (parts / "ok" / "000.png").read_bytes()
     (parts / "scratched" / "000.png").write_bytes(pixels)
-    found = data.load(parts)
-    assert sum(found.class_counts) + sum(found.test_counts) == 23
-    assert items(found, "two classes") == ("ok/000.png", "scratched/000.png")
+    dataset = data.load(parts)
+    assert sum(dataset.class_counts) + sum(dataset.test_counts) == 23
+    assert items(dataset, "two classes") == ("ok/000.png", "scratched/000.png")
 
 
 def test_an_empty_class_folder_is_left_out_and_named(parts):
     (parts / "dented").mkdir()
     (parts / ".hidden").mkdir()
-    found = data.load(parts)
-    assert found.class_names == ("ok", "scratched")
-    assert items(found, "without images") == ("dented",)
+    dataset = data.load(parts)
+    assert dataset.class_names == ("ok", "scratched")
+    assert items(dataset, "without images") == ("dented",)
 
 
 def test_reduced_it_decodes_only_what_is_left(parts, monkeypatch):
-    found = data.load(parts).reduce({"ok": 3})
+    dataset = data.load(parts).reduce({"ok": 3})
     decoded = []
     real = Image.open
     monkeypatch.setattr(Image, "open", lambda path, **_: decoded.append(path) or real(path))
-    collect(found.train)
+    collect(dataset.train)
     assert len(decoded) == 7
 
 
-def refused(place, words, **options):
+def refused(path, words, **options):
     with pytest.raises(InputError, match=words) as raised:
-        data.load(place, **options)
+        data.load(path, **options)
     assert "\n" not in str(raised.value)
 
 
@@ -219,7 +217,7 @@ def test_a_class_of_one_image_is_refused(parts):
     assert data.load(parts, complete=False).class_counts == [1, 16, 4]
 
 
-def test_a_folder_of_broken_files_says_so(tmp_path):
+def test_a_folder_of_damaged_files_says_so(tmp_path):
     (tmp_path / "ok").mkdir()
     (tmp_path / "ok" / "text.png").write_text("hello")
     refused(tmp_path, r"ok/text.png \(not an image\)")
@@ -227,17 +225,17 @@ def test_a_folder_of_broken_files_says_so(tmp_path):
 
 def test_a_name_that_is_not_utf8_is_read(parts):
     (parts / "ok" / "000.png").rename(os.fsdecode(os.fsencode(parts / "ok") + b"/\xff.png"))
-    found = data.load(parts)
-    assert sum(found.class_counts) + sum(found.test_counts) == 25
-    assert len(collect(found.train)[0]) == 20
+    dataset = data.load(parts)
+    assert sum(dataset.class_counts) + sum(dataset.test_counts) == 25
+    assert len(collect(dataset.train)[0]) == 20
 
 
 @pytest.mark.parametrize("share", [0.01, 0.96])
 def test_every_class_of_two_is_in_both_splits(parts, share):
     fill(parts / "dented", 2, seed=8)
-    found = data.load(parts, test_split=share)
-    assert min(found.class_counts) >= 1
-    assert min(found.test_counts) >= 1
+    dataset = data.load(parts, test_split=share)
+    assert min(dataset.class_counts) >= 1
+    assert min(dataset.test_counts) >= 1
 
 
 def test_a_test_split_that_lacks_a_class_is_refused(tmp_path):

@@ -4,7 +4,7 @@ from kerasaug.models.gan import GAN
 
 
 @keras.saving.register_keras_serializable("tests")
-class Mine(GAN):
+class Custom(GAN):
     """A model as somebody else may write it."""
 
     def __init__(self, *args, sharpness=1.0, hidden=2, **options):
@@ -16,9 +16,9 @@ class Mine(GAN):
         return {**super().get_config(), "hidden": self._hidden}
 
 
-def test_a_model_of_ones_own_is_saved_with_its_arguments(tmp_path):
-    model = Mine((8, 8, 1), 3, width=4, sharpness=0.5, hidden=7, name="mine")
+def test_a_custom_model_is_saved_with_its_arguments(tmp_path):
+    model = Custom((8, 8, 1), 3, width=4, sharpness=0.5, hidden=7, name="mine")
     model.save(tmp_path / "mine.keras")
-    again = keras.models.load_model(tmp_path / "mine.keras")
-    assert (again.sharpness, again._hidden, again.width, again.name) == (0.5, 7, 4, "mine")
-    assert again.get_config() == model.get_config()
+    copy = keras.models.load_model(tmp_path / "mine.keras")
+    assert (copy.sharpness, copy._hidden, copy.width, copy.name) == (0.5, 7, 4, "mine")
+    assert copy.get_config() == model.get_config()

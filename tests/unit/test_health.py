@@ -1,7 +1,6 @@
-"""Trainings that go wrong: what is said, and what is kept."""
+"""Trainings that go wrong: what is reported, and what stays on disk."""
 
 import dataclasses
-import json
 import math
 
 import keras
@@ -9,24 +8,30 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasaug import fitting, health, training
 from kerasaug.errors import TrainingFailed
 from kerasaug.models import MODELS, create, registry
 from kerasaug.models.gan import GAN
+from kerasaug.progress import Progress
+from kerasaug.saved.folder import ModelFolder
+from kerasaug.training import health
+from kerasaug.training.config import GeneratorConfig
+from kerasaug.training.run import train_generator
 
 SMALL = {"batch_size": 4, "width": 4, "learning_rate": 1e-3, "precision": "float32"}
-CONFIG = fitting.GeneratorConfig(model="gan", dataset="tiny", steps=10, **SMALL)
+CONFIG = GeneratorConfig(model="gan", dataset="tiny", steps=10, **SMALL)
 
 
-def train(dataset, folder, told=None, **changes):
-    config = dataclasses.replace(CONFIG, **changes)
-    tell = (lambda line: None) if told is None else told.append
-    return training.train_generator(config, dataset, folder, tell=tell)
+def train(dataset, folder, **changes):
+    """Trains a model; returns the lines that are reported."""
+    progress, lines = Progress(), []
+    progress.report = lines.append
+    train_generator(dataclasses.replace(CONFIG, **changes), dataset, folder, progress=progress)
+    return lines
 
 
-def kept(folder):
+def steps_of_checkpoint(folder):
     """The steps of the checkpoint, all of whose numbers are finite; None if there is none."""
-    checkpoint = training.ModelFolder(folder).checkpoint
+    checkpoint, _ = ModelFolder(folder).checkpoints
     if not checkpoint.exists():
         return None
     model = keras.models.load_model(checkpoint)
@@ -39,14 +44,14 @@ def test_a_gradient_that_is_not_finite_makes_its_loss_no_number():
     model.compile_for_training(1e-3)
     variable = model.trainable_variables[0]
     losses = {}
-    for root, point in (("at zero", 0.0), ("elsewhere", 1.0)):
+    for point in (0.0, 1.0):
         variable.assign(tf.fill(variable.shape, point))
         with tf.GradientTape() as tape:
             loss = tf.reduce_sum(tf.sqrt(variable))
         assert math.isfinite(loss)
-        losses[root] = float(model._descend(keras.optimizers.SGD(0.1), tape, loss, [variable]))
-    assert math.isnan(losses["at zero"])
-    assert math.isfinite(losses["elsewhere"])
+        losses[point] = float(model._descend(keras.optimizers.SGD(0.1), tape, loss, [variable]))
+    assert math.isnan(losses[0.0])
+    assert math.isfinite(losses[1.0])
 
 
 @pytest.mark.parametrize(
@@ -57,18 +62,18 @@ def test_a_loss_that_is_no_number_stops_the_training_by_name(
     model, name, tiny, tmp_path, monkeypatch
 ):
     """The gradient of step 7 is not finite; the losses are."""
-    taken = type(create(model, (8, 8, 1), 3, width=4))
-    inner = taken._descend
+    model_class = type(create(model, (8, 8, 1), 3, width=4))
+    original = model_class._descend
 
     def descend(self, optimizer, tape, loss, variables):
-        found = inner(self, optimizer, tape, loss, variables)
-        hit = name == "loss" or optimizer is getattr(self, name.replace("loss", "optimizer"))
-        return tf.where(hit & (self.step == 6), math.nan, found)
+        loss = original(self, optimizer, tape, loss, variables)
+        is_named = name == "loss" or optimizer is getattr(self, name.replace("loss", "optimizer"))
+        return tf.where(is_named & (self.step == 6), math.nan, loss)
 
-    monkeypatch.setattr(taken, "_descend", descend)
+    monkeypatch.setattr(model_class, "_descend", descend)
     with pytest.raises(TrainingFailed, match=rf"^{name} or its gradient .* at step 7; .*kept"):
         train(tiny, tmp_path / "model", model=model)
-    assert kept(tmp_path / "model") == 6
+    assert steps_of_checkpoint(tmp_path / "model") == 6
 
 
 FAST = ("wgan", "conditional-vae")
@@ -78,15 +83,14 @@ FAST = ("wgan", "conditional-vae")
     "name",
     [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in MODELS],
 )
-def test_a_learning_rate_of_a_thousand_is_told(name, tiny, tmp_path):
-    told, failed = [], None
+def test_a_learning_rate_of_a_thousand_is_reported(name, tiny, tmp_path):
     try:
-        train(tiny, tmp_path, told, model=name, learning_rate=1e3)
+        lines = train(tiny, tmp_path, model=name, learning_rate=1e3)
     except TrainingFailed as error:
-        failed = str(error)
-        kept(tmp_path)
-    assert failed or any("Warning: the mean critic_loss is" in line for line in told)
-    assert not failed or "lower learning rate" in failed
+        assert "lower learning rate" in str(error)
+        steps_of_checkpoint(tmp_path)
+    else:
+        assert any("Warning: the mean critic_loss is" in line for line in lines)
 
 
 class Collapsing(GAN):
@@ -102,24 +106,24 @@ class Exploding(GAN):
 
 
 @pytest.mark.parametrize(
-    ("bad", "kind", "words"),
+    ("model_class", "kind", "words"),
     [
         (Collapsing, "collapsed generator", "differ by 0.00 grey levels at step 1"),
         (Exploding, "exploded critic", "at step 4: the critic explodes"),
     ],
 )
-def test_what_goes_wrong_is_told_once_and_kept(bad, kind, words, tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "_class", lambda name: bad)
-    folder, told = training.ModelFolder(tmp_path / "model"), []
-    train(tiny, folder.path, told, steps=5)
-    (line,) = told
+def test_trouble_is_reported_once_and_recorded(
+    model_class, kind, words, tiny, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(registry, "model_class", lambda name: model_class)
+    (line,) = train(tiny, tmp_path / "model", steps=5)
     assert words in line
-    assert folder.read_run()["warnings"] == {kind: line.removeprefix("Warning: ")}
+    run = ModelFolder(tmp_path / "model").read_run()
+    assert run["warnings"] == {kind: line.removeprefix("Warning: ")}
 
 
 def test_a_warning_outlives_a_stop(tiny, tmp_path, monkeypatch):
-    """It was given before the checkpoint; the training that goes on does not see its cause."""
-    folder = training.ModelFolder(tmp_path)
+    """Its cause lies before the checkpoint, and is not met again."""
 
     class Stop(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
@@ -127,19 +131,15 @@ def test_a_warning_outlives_a_stop(tiny, tmp_path, monkeypatch):
                 raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(health, "EXPLODED", -math.inf)
+        patch.setattr(health, "LARGEST_CRITIC_LOSS", -math.inf)
         with pytest.raises(KeyboardInterrupt):
-            training.train_generator(CONFIG, tiny, tmp_path, callbacks=[Stop()])
-    told = []
-    train(tiny, tmp_path, told)
-    assert told == ["going on from step 5"]
-    assert list(json.loads(folder.run_file.read_text())["warnings"]) == ["exploded critic"]
+            train_generator(CONFIG, tiny, tmp_path, callbacks=[Stop()])
+    assert train(tiny, tmp_path) == ["resuming at step 5"]
+    assert list(ModelFolder(tmp_path).read_run()["warnings"]) == ["exploded critic"]
 
 
 def test_images_of_a_model_that_works_raise_no_warning(tiny, tmp_path):
-    told = []
-    train(tiny, tmp_path, told, model="conditional-vae", steps=10)
-    assert told == []
+    assert train(tiny, tmp_path, model="conditional-vae", steps=10) == []
 
 
 def test_diversity_is_the_mean_deviation_of_a_pixel():

@@ -8,16 +8,16 @@ LABELS = np.repeat([0, 1, 2], [100, 100, 30])
 
 
 def test_only_the_named_class_shrinks():
-    kept = imbalance.keep_indices(LABELS, {1: 5}, seed=0)
-    assert np.bincount(LABELS[kept]).tolist() == [100, 5, 30]
-    assert (np.diff(kept) > 0).all()
+    positions = imbalance.keep_indices(LABELS, {1: 5}, seed=0)
+    assert np.bincount(LABELS[positions]).tolist() == [100, 5, 30]
+    assert (np.diff(positions) > 0).all()
 
 
 def test_the_choice_is_a_function_of_seed_and_class():
     both = imbalance.keep_indices(LABELS, {1: 5, 2: 3}, seed=7)
     alone = imbalance.keep_indices(LABELS, {1: 5}, seed=7)
     other = imbalance.keep_indices(LABELS, {1: 5}, seed=8)
-    chosen = [kept[LABELS[kept] == 1].tolist() for kept in (both, alone, other)]
+    chosen = [rows[LABELS[rows] == 1].tolist() for rows in (both, alone, other)]
     assert chosen[0] == chosen[1] != chosen[2]
 
 

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from kerasaug.models import losses
-from kerasaug.models.encoding import reparameterized
+from kerasaug.models.encoding import reparameterize
 from kerasaug.models.layers import (
     ClassProjection,
     Equalized,
@@ -72,8 +72,8 @@ def test_projection_is_an_inner_product_with_the_vector_of_the_class():
 
 def test_reparameterization_scales_and_shifts_noise():
     values = np.array([1.0, np.log(4.0), 3.0], np.float32)
-    drawn = reparameterized(*(tf.constant([[value]]) for value in values))
-    assert float(drawn[0, 0]) == pytest.approx(7.0)
+    latents = reparameterize(*(tf.constant([[value]]) for value in values))
+    assert float(latents[0, 0]) == pytest.approx(7.0)
 
 
 def test_a_blend_at_a_fifth_is_four_fifths_coarse():
@@ -119,12 +119,11 @@ def test_a_penalty_through_leaky_relu_is_that_through_keras_own():
             loss = penalty + tf.reduce_mean(critic(images))
         return critic(images), tape.gradient(loss, critic.trainable_variables)
 
-    (scores, ours), (expected, theirs) = map(
-        gradients, (LeakyReLU(), keras.layers.LeakyReLU(negative_slope=0.2))
-    )
-    np.testing.assert_allclose(scores, expected, rtol=1e-6)
-    for mine, other in zip(ours, theirs, strict=True):
-        np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-6)
+    scores, gradient = gradients(LeakyReLU())
+    keras_scores, keras_gradient = gradients(keras.layers.LeakyReLU(negative_slope=0.2))
+    np.testing.assert_allclose(scores, keras_scores, rtol=1e-6)
+    for part, keras_part in zip(gradient, keras_gradient, strict=True):
+        np.testing.assert_allclose(part, keras_part, rtol=1e-4, atol=1e-6)
 
 
 def test_differentiating_a_gradient_does_not_lead_back_through_leaky_relu():

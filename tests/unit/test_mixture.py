@@ -14,18 +14,18 @@ def whitened(images, seed):
     return tf.fill(tf.shape(images), tf.constant(255, tf.uint8))
 
 
-def test_repeating_and_adding_weigh_by_count(tiny, streamed):
+def test_repeated_and_added_images_weigh_by_their_count(tiny, streamed):
     black = np.zeros((28, 8, 8, 1), np.uint8)
     for dataset in (tiny, streamed):
-        parts = mixture.natural(dataset)
-        for more in (mixture.repeated(dataset, 2, 28), mixture.added(black, 2)):
+        parts = dataset.natural_parts()
+        for more in (mixture.repeated(dataset.class_part(2), 28), mixture.added(black, 2)):
             _, labels = draw([*parts, more])
             np.testing.assert_allclose(np.bincount(labels) / 4000, 1 / 3, atol=0.03)
 
 
 def test_added_images_appear_as_often_as_they_should(tiny):
     images, labels = draw(
-        [*mixture.natural(tiny), mixture.added(np.zeros((8, 8, 8, 1), np.uint8), 2)]
+        [*tiny.natural_parts(), mixture.added(np.zeros((8, 8, 8, 1), np.uint8), 2)]
     )
     black = (images == -1.0).all(axis=(1, 2, 3))
     assert (labels[black] == 2).all()
@@ -34,8 +34,8 @@ def test_added_images_appear_as_often_as_they_should(tiny):
 
 def test_a_part_is_augmented_alone(tiny, streamed):
     for dataset in (streamed, tiny):
-        parts = [*mixture.natural(dataset), mixture.repeated(dataset, 2, 92, whitened)]
-        images, labels = draw(parts)
+        whites = mixture.repeated(dataset.class_part(2), 92, whitened)
+        images, labels = draw([*dataset.natural_parts(), whites])
         white = (images == 1.0).all(axis=(1, 2, 3))
         assert (labels[white] == 2).all()
         assert white.mean() == pytest.approx(0.5, abs=0.03)
@@ -47,7 +47,7 @@ def painted(images, seed):
 
 def test_a_part_and_the_batch_are_not_augmented_by_the_same_random_numbers(tiny, streamed):
     for dataset in (streamed, tiny):
-        part = mixture.repeated(dataset, 2, 1, painted)
+        part = mixture.repeated(dataset.class_part(2), 1, painted)
         images, _ = draw([part], 16, augment=lambda images, seed: images - painted(images, seed))
         assert len(np.unique(images)) > 200
 
@@ -84,9 +84,9 @@ def test_few_images_are_drawn_equally_often():
 
 def test_in_memory_and_streamed_alike_every_class_is_drawn_as_often_as_it_should(tiny, streamed):
     for dataset in (streamed, tiny):
-        _, labels = draw(mixture.balanced(dataset))
+        _, labels = draw(dataset.balanced_parts())
         np.testing.assert_allclose(np.bincount(labels) / 4000, 1 / 3, atol=0.03)
-        _, labels = draw(mixture.natural(dataset))
+        _, labels = draw(dataset.natural_parts())
         expected = np.array(dataset.class_counts) / sum(dataset.class_counts)
         np.testing.assert_allclose(np.bincount(labels) / 4000, expected, atol=0.03)
 
@@ -97,7 +97,7 @@ def test_augmenting_everything_reaches_every_image_and_is_deterministic(tiny):
         return tf.cast(noise, tf.uint8)
 
     def first():
-        stream = mixture.batches(mixture.balanced(tiny), 16, seed=4, augment=noise)
+        stream = mixture.batches(tiny.balanced_parts(), 16, seed=4, augment=noise)
         return np.stack([images.numpy() for images, _ in stream.take(10)])
 
     drawn = first()
@@ -106,52 +106,52 @@ def test_augmenting_everything_reaches_every_image_and_is_deterministic(tiny):
 
 
 def test_every_image_of_a_class_is_drawn(streamed):
-    stream = mixture.batches([mixture.balanced(streamed)[2]], 12, seed=0)
+    stream = mixture.batches([streamed.class_part(2)], 12, seed=0)
     images, _ = next(iter(stream))
     assert len(np.unique(images.numpy().reshape(12, -1), axis=0)) == 12
 
 
 def test_parts_of_no_weight_are_left_out(tiny):
-    parts = mixture.balanced(tiny)
+    parts = tiny.balanced_parts()
     _, labels = draw([parts[0], parts[1]._replace(weight=0.0)])
     assert (labels == 0).all()
 
 
 def test_batches_from_memory_can_be_prepared_ahead_of_their_use(tiny):
-    parts = mixture.symmetric(tiny, [np.zeros((4, 8, 8, 1), np.uint8)] * 3, 0.25)
-    stream = mixture.batches(parts, 8, seed=0, augment=augment.affine)
-    asked, found = [stream], []
-    while asked:
-        part = asked.pop()
-        asked += part._inputs()
-        for function in part._functions():
-            found += function.function.graph.get_operations()
-    assert "GatherV2" in {operation.type for operation in found}
+    black = [np.zeros((4, 8, 8, 1), np.uint8)] * 3
+    parts = mixture.class_balanced(tiny.balanced_parts(), black, 0.25)
+    stages, operations = [mixture.batches(parts, 8, seed=0, augment=augment.affine)], []
+    while stages:
+        stage = stages.pop()
+        stages += stage._inputs()
+        for function in stage._functions():
+            operations += function.function.graph.get_operations()
+    assert "GatherV2" in {operation.type for operation in operations}
     # Deterministic, TensorFlow prepares nothing ahead that reads what may change meanwhile.
-    stateful = {operation.type for operation in found if operation.op_def.is_stateful}
+    stateful = {operation.type for operation in operations if operation.op_def.is_stateful}
     assert stateful <= {"StatefulPartitionedCall"}
 
 
-def test_a_symmetric_mixture_has_the_same_share_generated_in_every_class(tiny):
+def test_a_class_balanced_mixture_has_the_same_synthetic_share_in_every_class(tiny):
     black = [np.zeros((n, 8, 8, 1), np.uint8) for n in (5, 30, 7)]
-    images, labels = draw(mixture.symmetric(tiny, black, share=0.25))
+    images, labels = draw(mixture.class_balanced(tiny.balanced_parts(), black, share=0.25))
     np.testing.assert_allclose(np.bincount(labels) / 4000, 1 / 3, atol=0.03)
-    made = (images == -1.0).all(axis=(1, 2, 3))
+    is_synthetic = (images == -1.0).all(axis=(1, 2, 3))
     for class_id in range(3):
-        assert made[labels == class_id].mean() == pytest.approx(0.25, abs=0.04)
+        assert is_synthetic[labels == class_id].mean() == pytest.approx(0.25, abs=0.04)
 
 
-def test_blending_mixes_images_and_labels_alike(tiny):
+def test_mixup_blends_images_and_labels_alike(tiny):
     """Of constant images whose brightness is their label, brightness and label stay equal."""
     parts = [
         mixture.added(np.full((20, 8, 8, 1), 255 * class_id, np.uint8), class_id)
         for class_id in (0, 1)
     ]
-    stream = mixture.blended(mixture.batches(parts, 64, seed=0), 2, seed=3)
+    stream = mixture.mixup(mixture.batches(parts, 64, seed=0), 2, seed=3)
     images, probabilities = next(iter(stream))
     np.testing.assert_allclose(probabilities.numpy().sum(axis=1), 1.0, rtol=1e-6)
     brightness = images.numpy().mean(axis=(1, 2, 3)) / 2 + 0.5
     np.testing.assert_allclose(brightness, probabilities[:, 1], atol=1e-5)
     assert ((brightness > 0.02) & (brightness < 0.98)).sum() > 5
-    again = next(iter(mixture.blended(mixture.batches(parts, 64, seed=0), 2, seed=3)))
+    again = next(iter(mixture.mixup(mixture.batches(parts, 64, seed=0), 2, seed=3)))
     np.testing.assert_array_equal(images, again[0])

@@ -7,12 +7,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils._param_validation import InvalidParameterError
 
 import kerasaug as ka
-from kerasaug.presets import GENERATOR_PRESETS, GeneratorPreset
+from kerasaug.training.config import GENERATOR_PRESETS, GeneratorPreset
 
 SHAPE = (8, 8, 1)
 
 
-class OfRows(ka.GenerativeOverSampler):
+class PaddedOverSampler(ka.GenerativeOverSampler):
     """imbalanced-learn's checks have rows of up to 20 features: here an image's first pixels."""
 
     def _fit_resample(self, x, y):
@@ -27,7 +27,7 @@ def sampler(model="conditional-vae", **options):
 
 
 @pytest.fixture(autouse=True)
-def brief(monkeypatch):
+def short_training(monkeypatch):
     """Two steps: nothing here depends on how good the images are."""
     preset = GeneratorPreset(steps=2, batch_size=8, width=4, learning_rate=1e-3)
     monkeypatch.setitem(GENERATOR_PRESETS, "smoke", preset)
@@ -45,7 +45,7 @@ def images():
 
 CHECKS = list(
     estimator_checks.estimator_checks_generator(
-        OfRows("conditional-vae", preset="smoke", image_shape=SHAPE, random_state=0)
+        PaddedOverSampler("conditional-vae", preset="smoke", image_shape=SHAPE, random_state=0)
     )
 )
 
@@ -60,11 +60,11 @@ def test_it_keeps_the_contract_of_imbalanced_learn(estimator, check):
 @pytest.mark.parametrize("model", ["conditional-vae", "conditional-wgan", "wgan"])
 def test_it_fills_every_class_up(images, model):
     x, y = images
-    found, labels = sampler(model).fit_resample(x, y)
-    np.testing.assert_array_equal(found[:28], x)
+    balanced, labels = sampler(model).fit_resample(x, y)
+    np.testing.assert_array_equal(balanced[:28], x)
     np.testing.assert_array_equal(labels, [*y, *["right"] * 12])
-    assert (found.shape, found.dtype) == ((40, *SHAPE), np.uint8)
-    assert len(np.unique(found[28:].reshape(12, -1), axis=0)) == 12
+    assert (balanced.shape, balanced.dtype) == ((40, *SHAPE), np.uint8)
+    assert len(np.unique(balanced[28:].reshape(12, -1), axis=0)) == 12
 
 
 def test_same_random_state_same_images_and_the_global_one_is_left_alone(images):
@@ -80,8 +80,8 @@ def test_same_random_state_same_images_and_the_global_one_is_left_alone(images):
 
 def test_flat_rows_are_the_same_images(images):
     x, y = images
-    found, _ = sampler(image_shape=SHAPE).fit_resample(x.reshape(28, -1), y)
-    np.testing.assert_array_equal(found.reshape(-1, *SHAPE), sampler().fit_resample(x, y)[0])
+    balanced, _ = sampler(image_shape=SHAPE).fit_resample(x.reshape(28, -1), y)
+    np.testing.assert_array_equal(balanced.reshape(-1, *SHAPE), sampler().fit_resample(x, y)[0])
 
 
 @pytest.mark.parametrize("scale", [1 / 255, 257.0])
@@ -95,51 +95,51 @@ def test_other_ranges_come_back_as_they_were(images, scale):
     np.testing.assert_allclose(scaled, sampler().fit_resample(x, y)[0] * scale, atol=1e-9)
 
 
-def test_pixels_that_are_true_or_false_stay_both(images):
+def test_boolean_pixels_stay_boolean(images):
     x, y = images
-    found, _ = sampler().fit_resample(x > 128, y)
-    assert found.dtype == bool
-    assert 0.1 < found[28:].mean() < 0.9
+    balanced, _ = sampler().fit_resample(x > 128, y)
+    assert balanced.dtype == bool
+    assert 0.1 < balanced[28:].mean() < 0.9
 
 
 def test_images_that_are_all_alike_do_not_break_it(images):
     _, y = images
-    found, _ = sampler().fit_resample(np.full((28, *SHAPE), -3.0), y)
-    assert np.isfinite(found).all()
+    balanced, _ = sampler().fit_resample(np.full((28, *SHAPE), -3.0), y)
+    assert np.isfinite(balanced).all()
 
 
 def test_standardised_rows_stay_in_their_range(images):
     x, y = images
     rows = (x.reshape(28, -1) - x.mean()) / x.std()
-    found, _ = sampler(image_shape=SHAPE).fit_resample(rows, y)
-    assert found.min() >= rows.min() - 1e-9
-    assert found.max() <= rows.max() + 1e-9
+    balanced, _ = sampler(image_shape=SHAPE).fit_resample(rows, y)
+    assert balanced.min() >= rows.min() - 1e-9
+    assert balanced.max() <= rows.max() + 1e-9
 
 
 @pytest.mark.parametrize(
     ("strategy", "expected"),
     [("minority", 20), ({"right": 11}, 11), (0.5, 10), (lambda y: {"right": 9}, 9)],
 )
-def test_the_strategy_is_imbalanced_learns(images, strategy, expected):
+def test_it_takes_the_strategies_of_imbalanced_learn(images, strategy, expected):
     _, labels = sampler(sampling_strategy=strategy).fit_resample(*images)
     assert (labels == "right").sum() == expected
 
 
-def test_it_stands_in_a_pipeline(images):
+def test_it_works_in_a_pipeline(images):
     x, y = images
     pipeline = make_pipeline(sampler(image_shape=SHAPE), LogisticRegression())
     rows = x.reshape(28, -1) / 255
     assert clone(pipeline).fit(rows, y).score(rows, y) == 1.0
 
 
-def test_parameters_that_cannot_be_used_are_refused(images):
+def test_invalid_parameters_are_refused(images):
     x, y = images
     rows = x.reshape(28, -1)
-    for made, given, words in (
+    for estimator, samples, words in (
         (sampler(), rows, "flat rows need `image_shape`"),
         (sampler(image_shape=(8, 9, 1)), rows, "of 64 values"),
         (sampler("nosuch"), x, "'model' parameter"),
         (sampler(sampling_strategy={"right": 3}), x, "greater or equal"),
     ):
         with pytest.raises((ValueError, InvalidParameterError), match=words):
-            made.fit_resample(given, y)
+            estimator.fit_resample(samples, y)

@@ -10,13 +10,14 @@ from kerasaug.models import registry, schedule
     [(0, 0), (8, 0), (9, 0.125), (12, 0.5), (16, 1), (24, 1), (26, 1.25), (32, 2), (1000, 2)],
 )
 def test_progress_stays_for_a_phase_and_fades_for_a_phase(step, expected):
-    found = schedule.growing_progress(tf.constant(step, tf.int64), phase_steps=8, last_block=2)
-    assert float(found) == expected
+    progress = schedule.growing_progress(tf.constant(step, tf.int64), phase_steps=8, last_block=2)
+    assert float(progress) == expected
 
 
-def test_a_model_of_one_stage_does_not_grow():
-    steps = tf.range(100)
-    assert all(float(schedule.growing_progress(step, 1, 0)) == 0.0 for step in steps)
+@pytest.mark.parametrize(("name", "inputs"), [("wgan", 2), ("progressive-wgan", 3)])
+def test_only_networks_that_grow_take_the_progress(name, inputs):
+    model = registry.create(name, (8, 8, 1), 3, width=2)
+    assert len(model.critic.inputs) == len(model.ema_generator.inputs) == inputs
 
 
 @pytest.mark.parametrize(
@@ -24,8 +25,8 @@ def test_a_model_of_one_stage_does_not_grow():
     [(0.0, [1, 0, 0], 0), (0.3, [1, 0.3, 0], 1), (1.0, [1, 1, 0], 1), (1.75, [1, 1, 0.75], 2)],
 )
 def test_alpha_and_the_live_stage_follow_from_progress(progress, alphas, stage):
-    found = [float(schedule.fade_in_alpha(tf.constant(progress), block)) for block in range(3)]
-    np.testing.assert_allclose(found, alphas, rtol=1e-6)
+    shares = [float(schedule.fade_in_alpha(tf.constant(progress), block)) for block in range(3)]
+    np.testing.assert_allclose(shares, alphas, rtol=1e-6)
     assert int(schedule.live_stage(tf.constant(progress))) == stage
 
 
@@ -34,8 +35,7 @@ def test_a_block_gets_its_first_gradient_when_its_fade_begins(tiny):
         "progressive-wgan", (8, 8, 1), 3, width=4, latent_dim=4, n_critic=1, phase_steps=3
     )
     model.compile_for_training(1e-3)
-    fine = {v.path: v for v in model._stages[1].generator.trainable_variables}
-    coarse = {v.path for v in model._stages[0].generator.trainable_variables}
+    coarse, fine = ({v.path: v for v in g.trainable_variables} for _, g in model._stages)
     new = [variable for path, variable in fine.items() if path not in coarse]
     before = [variable.numpy() for variable in new]
 
@@ -55,9 +55,8 @@ def test_the_stages_of_a_growing_model_agree_where_they_meet():
     model = registry.create("progressive-wgan", (16, 16, 1), 3, width=4, latent_dim=4)
     latents = tf.random.stateless_normal((2, 4), [0, 1])
     labels, zeros = tf.zeros(2, tf.int32), tf.zeros(2)
-    small, large = (
-        stage.generator([latents, labels, zeros]) for stage in (model._stages[0], model._stages[-1])
-    )
+    (_, coarsest), *_, (_, finest) = model._stages
+    small, large = (generator([latents, labels, zeros]) for generator in (coarsest, finest))
     enlarged = tf.repeat(tf.repeat(small, 4, axis=1), 4, axis=2)
     np.testing.assert_allclose(large, enlarged, atol=1e-5)
 
@@ -67,12 +66,13 @@ def test_real_images_are_blurred_as_far_as_the_stage_is_faded_in():
     coarse = images.numpy().reshape(2, 4, 2, 4, 2, 1).mean(axis=(2, 4))
     enlarged = coarse.repeat(2, axis=1).repeat(2, axis=2)
 
-    def at(number, progress):
-        return schedule.at_stage(images, number, 2, tf.constant(progress))
-
-    np.testing.assert_allclose(at(0, 0.0), coarse, atol=1e-6)
-    np.testing.assert_allclose(at(1, 0.2), 0.8 * enlarged + 0.2 * images, atol=1e-6)
-    np.testing.assert_allclose(at(1, 1.0), images, atol=1e-6)
+    for stage, progress, expected in (
+        (0, 0.0, coarse),
+        (1, 0.2, 0.8 * enlarged + 0.2 * images),
+        (1, 1.0, images),
+    ):
+        shrunk = schedule.shrink_to_stage(images, stage, 2, tf.constant(progress))
+        np.testing.assert_allclose(shrunk, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(28, 28, 3), (32, 32, 3), (64, 64, 1), (128, 128, 3)], ids=str)
@@ -80,12 +80,11 @@ def test_every_stage_of_every_size_trains_its_own_blocks(shape):
     model = registry.create("conditional-progressive-wgan", shape, 3, width=2, n_critic=1)
     model.compile_for_training(1e-3)
     images = tf.random.stateless_uniform((4, *shape), [0, 1], -1.0, 1.0)
-    stages = len(model._stages)
-    assert stages == {28: 3, 32: 4, 64: 5, 128: 6}[shape[0]]
-    for number in range(stages):
+    assert len(model._stages) == {28: 3, 32: 4, 64: 5, 128: 6}[shape[0]]
+    for number, (critic, _) in enumerate(model._stages):
         model.step.assign(2 * model.phase_steps * number)
         finest = {v.path for v in model.trainable_variables}
-        live = {v.path for v in model._stages[number].critic.trainable_variables}
+        live = {v.path for v in critic.trainable_variables}
         before = {v.path: v.numpy() for v in model.critic.trainable_variables}
         logs = model.train_step((images, tf.constant([0, 1, 2, 0])))
         assert all(np.isfinite(float(value)) for value in logs.values())

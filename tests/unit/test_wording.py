@@ -11,7 +11,7 @@ def test_names_of_all_languages_stay(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "shown"),
+    ("name", "escaped"),
     [
         ("a\nb", r"a\nb"),
         ("\x1b[31m", r"\x1b[31m"),
@@ -20,10 +20,10 @@ def test_names_of_all_languages_stay(name):
         ("\udcff", r"\udcff"),
     ],
 )
-def test_what_moves_or_turns_text_is_written_out(name, shown):
-    assert printable(name) == shown
+def test_characters_that_move_or_turn_text_are_escaped(name, escaped):
+    assert printable(name) == escaped
 
 
-def test_a_long_name_is_cut_for_a_picture():
+def test_a_long_name_is_shortened_for_a_picture():
     assert len(label("long " * 60)) == LONGEST_LABEL
     assert label("short") == "short"

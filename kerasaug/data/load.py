@@ -1,0 +1,155 @@
+"""`load`: from a path or a name to an `ImageDataset`."""
+
+import dataclasses
+import functools
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from kerasaug.data import streams
+from kerasaug.data.dataset import ImageDataset, Note
+from kerasaug.data.readers import duplicates, folders, idx, image_files, npz, tfds
+from kerasaug.data.readers.arrays import TEST_SHARE
+from kerasaug.errors import InputError
+from kerasaug.limits import LARGEST_SIDE, MOST_CLASSES, SMALLEST_SIDE
+
+FEWEST_CLASSES = 2
+
+
+def load(
+    name: str | Path,
+    *,
+    image_size: tuple[int, int] | None = None,
+    aspect: str = "pad",
+    test_split: float | None = None,
+    rare: Sequence[int | str] | None = None,
+    complete: bool = True,
+) -> ImageDataset:
+    """Loads labelled images.
+
+    Args:
+        name: A folder of class folders (`folders.read`), a file `.npz` (`npz.read`), a folder of
+            IDX files (`idx.read`), or a data set of tensorflow-datasets (`tfds.read`). A folder
+            that has the name of a data set is written `./NAME`.
+        image_size: `(height, width)` of the result. None leaves images as they are; for folders of
+            mixed sizes see `folders.read`.
+        aspect: How resized images keep their proportions, `"pad"` or `"crop"`; see
+            `image_files.fit`.
+        test_split: Share of every class, in (0, 1), that becomes the test split of data without
+            one; a fifth if None. It is the same images every time.
+        rare: Names or indices of the rare classes; None decides by their size, see
+            `imbalance.rare_classes`.
+        complete: Whether too few classes, or a class without training or test images, is an error.
+
+    Raises:
+        InputError: If it cannot be found or read, its sides are under 8 or above 256, `test_split`
+            is set for data that have a test split, or `aspect` or `rare` is unknown; and see
+            `check_classes`.
+
+    Example:
+        >>> mnist = load("mnist")
+        >>> mnist.class_counts[5], mnist.reduce({"5": 54}).class_counts[5]
+        (5421, 54)
+    """
+    if aspect not in image_files.ASPECTS:
+        raise InputError(f"`aspect` must be pad or crop. Received: aspect={aspect!r}")
+    path, kind = Path(name), _kind(name)
+    try:
+        if kind == "folder":
+            dataset = folders.read(path, image_size, aspect)
+        elif kind == "arrays":
+            dataset = npz.read(path) if path.is_file() else idx.read(path)
+        else:
+            dataset = tfds.read(str(name), any_size=image_size is not None)
+            if path.is_dir():
+                note = Note(f"the data set {name} is read, not the folder of that name: ./{name}")
+                dataset = dataclasses.replace(dataset, notes=(*dataset.notes, note))
+    except OSError as error:
+        raise InputError(f"{name} cannot be read: {error.strerror or error}") from error
+    if image_size is not None:
+        dataset = _resize(dataset, (*image_size, dataset.image_shape[2]), aspect)
+    height, width, _ = dataset.image_shape
+    if min(height, width) < SMALLEST_SIDE or max(height, width) > LARGEST_SIDE:
+        raise InputError(
+            f"images are {width}x{height}; sides must be from {SMALLEST_SIDE} to {LARGEST_SIDE}, "
+            "or set `image_size`"
+        )
+    published_split = kind == "tfds" and dataset.test is not None
+    if dataset.test is None:
+        dataset = dataset.split_test(TEST_SHARE if test_split is None else test_split)
+    elif test_split is not None:
+        raise InputError("the data have a test split, so none can be split off")
+    # `folders.read` has compared its files already.
+    if kind != "folder" and not published_split:
+        dataset = duplicates.with_notes(dataset)
+    if complete:
+        check_classes(dataset)
+    return dataset.naming_rare(rare) if rare else dataset
+
+
+def is_path(name: str | Path) -> bool:
+    """Whether `load` reads a file or folder of that name, and no data set.
+
+    Raises:
+        InputError: If there is neither a file nor a data set of that name.
+    """
+    return _kind(name) != "tfds"
+
+
+def _kind(name: str | Path) -> str:
+    path, text = Path(name), str(name)
+    # The name of a data set is a string that does not end with a slash, but it may hold one, as in
+    # emnist/letters.
+    may_be_name = isinstance(name, str) and not text.endswith((os.sep, ".npz"))
+    if may_be_name and (tfds.is_known(text) or not (os.sep in text or path.exists())):
+        return "tfds"
+    if not path.exists():
+        raise InputError(f"there is no file or folder {path}")
+    if path.is_dir():
+        return "arrays" if idx.is_folder(path) else "folder"
+    if path.suffix == ".npz":
+        return "arrays"
+    raise InputError(f"{path} is neither a folder nor a file .npz")
+
+
+def _resize(dataset: ImageDataset, shape: tuple[int, int, int], aspect: str) -> ImageDataset:
+    if shape == dataset.image_shape:
+        return dataset
+    fit = functools.partial(image_files.fit_tensor, shape=shape, aspect=aspect)
+    return dataclasses.replace(
+        dataset,
+        content=f"{dataset.content} {shape} {aspect}",
+        image_shape=shape,
+        decode=lambda record: fit(dataset.decode(record) if dataset.decode else record),
+        in_memory=None,
+        test=dataset.test and streams.decoded(dataset.test, fit),
+    )
+
+
+def check_classes(dataset: ImageDataset) -> None:
+    """Refuses a data set, of both splits, that no classifier can be trained and tested on.
+
+    Raises:
+        InputError: If there are fewer than 2 or more than 1,000 classes, or a class has no image in
+            one of the splits.
+    """
+    # A published data set may have names that no image has.
+    counts = zip(dataset.class_names, dataset.class_counts, dataset.test_counts, strict=True)
+    used = [(name, train, test) for name, train, test in counts if train or test]
+    problems = "".join(f"; {note.text}" for note in dataset.notes if note.items)
+    if not FEWEST_CLASSES <= len(used) <= MOST_CLASSES:
+        shown = ", ".join(name for name, _, _ in used[:3])
+        raise InputError(
+            f"{dataset.name} has {len(used)} class{'es' * (len(used) != 1)} ({shown}); there must "
+            f"be {FEWEST_CLASSES} to {MOST_CLASSES:,}{problems}"
+        )
+    missing = {
+        "training": [name for name, train, _ in used if not train],
+        "test": [name for name, _, test in used if not test],
+    }
+    for split, names in missing.items():
+        if names:
+            raise InputError(
+                f"there is no {split} image of class {', '.join(names[:5])}; every class must have "
+                f"one to train with and another to test with{problems}"
+            )

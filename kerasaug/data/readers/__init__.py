@@ -1,0 +1,1 @@
+"""Readers: what a user has on disk, or names, to an `ImageDataset`."""

@@ -1,0 +1,293 @@
+"""A folder of class folders: every file is read once to check it, and streamed from then on."""
+
+import collections
+import functools
+import hashlib
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from kerasaug.data import streams
+from kerasaug.data.dataset import SPLITS, ImageDataset, Note
+from kerasaug.data.readers import duplicates, image_files
+from kerasaug.data.readers.duplicates import HashedImage
+from kerasaug.errors import InputError
+from kerasaug.limits import LARGEST_SIDE
+
+USUAL_SIDE = 64
+MANIFEST, MANIFEST_COLUMNS = "manifest.csv", ("file", "label", "seed", "number")
+"""Lists which images of a folder were generated."""
+
+
+class File(NamedTuple):
+    """An image file that can be used.
+
+    Attributes:
+        path: Of the file.
+        image: Its path below the folder of the data set, class folder and pixels.
+        shape: `(height, width, channels)`.
+        mode: The file's own pixel format, as Pillow names it.
+        animated: Whether it holds further images.
+    """
+
+    path: str
+    image: HashedImage
+    shape: tuple[int, int, int]
+    mode: str
+    animated: bool
+
+
+class FolderScan(NamedTuple):
+    """The content of a folder of class folders.
+
+    Attributes:
+        files: By split (`train`, and `test` if there is one), the images that can be used, in the
+            order of their names.
+        class_names: The classes that have images, sorted.
+        class_folders: By split and class.
+        notes: What was left out, and what else a user should know.
+    """
+
+    files: dict[str, list[File]]
+    class_names: tuple[str, ...]
+    class_folders: dict[str, dict[str, Path]]
+    notes: tuple[Note, ...]
+
+
+def read(
+    root: Path, image_size: tuple[int, int] | None = None, aspect: str = "pad"
+) -> ImageDataset:
+    """Reads a folder in which every class has a folder of its own.
+
+    Args:
+        root: See `scan`.
+        image_size: `(height, width)` of all images. None takes the size that all files have, if its
+            sides are up to 256; else a square of the median of the longer sides, at most 64.
+        aspect: How images of other proportions are resized; see `image_files.fit`.
+
+    Returns:
+        The data set, streaming; without `test` if there is no such folder. It is grey if all images
+        are.
+
+    Raises:
+        InputError: See `scan`.
+    """
+    files, class_names, _, notes = scan(root)
+    shape = _common_shape([file for split in files.values() for file in split], image_size)
+    decode = functools.partial(image_files.read_tensor, shape=shape, aspect=aspect)
+    class_ids = {name: class_id for class_id, name in enumerate(class_names)}
+    labels, records = {}, {}
+    for split, split_files in files.items():
+        paths = [os.fsencode(file.path) for file in split_files]
+        labels[split] = np.array([class_ids[file.image.label] for file in split_files], np.int32)
+        records[split] = tf.data.Dataset.from_tensor_slices((paths, labels[split]))
+    test, test_counts = None, ()
+    if "test" in files:
+        test = streams.decoded(records["test"], decode)
+        test_counts = tuple(np.bincount(labels["test"], minlength=len(class_names)).tolist())
+    return ImageDataset(
+        name=root.resolve().name,
+        content=_content(files, shape, aspect),
+        records=records["train"],
+        test=test,
+        class_names=class_names,
+        image_shape=shape,
+        train_labels=labels["train"],
+        indices=np.arange(len(labels["train"])),
+        test_counts=test_counts,
+        decode=decode,
+        notes=notes,
+    )
+
+
+def scan(root: Path) -> FolderScan:
+    """Reads every image of a folder in which every class has a folder of its own.
+
+    Files are taken in the order of their names, at any depth. Left out, with a note, are files
+    without an image (see `image_files.read`), further copies of an image of the same class and
+    split, and images that are in two classes.
+
+    Args:
+        root: Holds one folder per class; or a folder `train`, and perhaps `test`, that does. A
+            folder `train` without folders in it is a class if others than `test` are beside it.
+
+    Raises:
+        InputError: If there are no class folders with images, two names differ only in case, or
+            one is not UTF-8.
+    """
+    notes: list[Note] = []
+    roots = _split_folders(root, notes)
+    class_folders = {split: _class_folders(folder, notes) for split, folder in roots.items()}
+    names = sorted(set().union(*class_folders.values()))
+    _check_names(root, names)
+    ancestors = frozenset(map(_identity, (root, *roots.values())))
+    files = {
+        split: _scan_split(root, folders, ancestors, notes)
+        for split, folders in class_folders.items()
+    }
+    all_files = [file for split_files in files.values() for file in split_files]
+    if not all_files:
+        causes = "".join("; " + ": ".join([note.text, *note.items[:1]]) for note in notes)
+        raise InputError(f"{root} holds no images in class folders, as {root}/CLASS/*.png{causes}")
+    notes.insert(0, _summary(all_files))
+    used = {file.image.label for file in all_files}
+    if empty := [name for name in names if name not in used]:
+        text = f"class folder{'s' * (len(empty) > 1)} without images left out"
+        notes.append(Note(text, tuple(empty)))
+    manifest, head = root / MANIFEST, ",".join(MANIFEST_COLUMNS).encode()
+    if "test" in files:
+        notes += duplicates.notes_of_shared(
+            *([file.image for file in files[split]] for split in SPLITS)
+        )
+    elif manifest.is_file() and manifest.read_bytes().startswith(head):
+        text = "some of these were generated, as listed here; real ones belong in a folder test"
+        notes.append(Note(text, (MANIFEST,)))
+    class_names = tuple(name for name in names if name in used)
+    return FolderScan(files, class_names, class_folders, tuple(notes))
+
+
+def _split_folders(root: Path, notes: list[Note]) -> dict[str, Path]:
+    visible = _visible_folders(root)
+    _check_names(root, [folder.name for folder in visible])
+    folders = {folder.name.lower(): folder for folder in visible}
+    others = sorted(folder.name for name, folder in folders.items() if name not in SPLITS)
+    if "train" not in folders:
+        return {"train": root}
+    # A class may be called train: others are beside it, and no class folders in it.
+    if others and "test" not in folders and not _visible_folders(folders["train"]):
+        notes.append(Note("the folder train holds no folders, so it is taken for a class"))
+        return {"train": root}
+    if others:
+        notes.append(Note("folders beside train and test are not read", tuple(others)))
+    return {split: folders[split] for split in SPLITS if split in folders}
+
+
+def _class_folders(root: Path, notes: list[Note]) -> dict[str, Path]:
+    if stray := sum(_is_image_name(entry.name) for entry in root.iterdir()):
+        notes.append(Note(f"{stray} images beside the class folders are not read"))
+    return {folder.name: folder for folder in _visible_folders(root)}
+
+
+def _visible_folders(root: Path) -> list[Path]:
+    return sorted(
+        entry for entry in root.iterdir() if not entry.name.startswith(".") and os.path.isdir(entry)
+    )
+
+
+def _check_names(root: Path, names: Sequence[str]) -> None:
+    spellings: dict[str, str] = {}
+    for name in names:
+        other = spellings.setdefault(name.casefold(), name)
+        if other != name:
+            raise InputError(
+                f"{root}: the folders {other!r} and {name!r} differ only in case; "
+                "rename one, or put them together"
+            )
+        if name != os.fsencode(name).decode(errors="replace"):
+            raise InputError(f"{root}: the name of the folder {name!r} is not UTF-8")
+
+
+def _is_image_name(name: str) -> bool:
+    return not name.startswith(".") and name.lower().endswith(image_files.SUFFIXES)
+
+
+def _identity(folder: str | Path) -> tuple[int, int]:
+    status = os.stat(folder)
+    return status.st_dev, status.st_ino
+
+
+def _walk(folder: str, ancestors: frozenset[tuple[int, int]]) -> Iterator[str]:
+    """All image files in a folder, by name; of a link to a folder around it, the link."""
+    chain = ancestors | {_identity(folder)}
+    if len(chain) == len(ancestors):
+        yield folder
+        return
+    for name in sorted(os.listdir(folder)):
+        path = os.path.join(folder, name)
+        if name.startswith("."):
+            continue
+        if os.path.isdir(path):
+            yield from _walk(path, chain)
+        elif _is_image_name(name):
+            yield path
+
+
+def _scan_split(
+    root: Path, class_folders: dict[str, Path], ancestors: frozenset, notes: list[Note]
+) -> list[File]:
+    """Reads every file of a split, and leaves out what cannot be used."""
+    pairs = [
+        (path, name)
+        for name, folder in class_folders.items()
+        for path in _walk(str(folder), ancestors)
+    ]
+    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        results = list(pool.map(lambda pair: _scan_file(root, *pair), pairs))
+    files = [result for result in results if isinstance(result, File)]
+    unique, copies, ambiguous = duplicates.split_duplicates([file.image for file in files])
+    unreadable = [result for result in results if isinstance(result, str)]
+    animated = [file.image.name for file in files if file.animated]
+    for text, names in (
+        ("left out: unreadable", unreadable),
+        ("animated, of which the first image is taken", animated),
+        ("left out: copies of an image of the same class", [image.name for image in copies]),
+        ("left out: the same image is in two classes", [image.name for image in ambiguous]),
+    ):
+        if names:
+            notes.append(Note(f"{len(names)} file{'s' * (len(names) > 1)} {text}", tuple(names)))
+    unique_ids = set(map(id, unique))
+    return [file for file in files if id(file.image) in unique_ids]
+
+
+def _scan_file(root: Path, path: str, class_name: str) -> File | str:
+    """The file, or its name and why it cannot be used."""
+    # A name that is not UTF-8 can be read, but not shown.
+    name = os.fsencode(os.path.relpath(path, root)).decode(errors="replace")
+    if os.path.isdir(path):
+        return f"{name} (a link to a folder that holds it)"
+    try:
+        pixels, mode, animated = image_files.read(path)
+    except image_files.UnreadableImage as error:
+        return f"{name} ({error})"
+    image = HashedImage(name, class_name, duplicates.digest(pixels))
+    return File(path, image, pixels.shape, mode, animated)
+
+
+def _summary(files: list[File]) -> Note:
+    sizes = collections.Counter(f"{file.shape[1]}x{file.shape[0]}" for file in files)
+    modes = collections.Counter(image_files.MODE_NAMES.get(file.mode, file.mode) for file in files)
+    counts = f"{_most_common(sizes)}; {_most_common(modes)}"
+    return Note(f"{len(files)} image{'s' * (len(files) > 1)}: {counts}")
+
+
+def _most_common(counts: collections.Counter[str]) -> str:
+    shown = ", ".join(f"{count} {name}" for name, count in counts.most_common(5))
+    return shown + (f" and {len(counts) - 5} others" if len(counts) > 5 else "")
+
+
+def _common_shape(files: list[File], size: tuple[int, int] | None) -> tuple[int, int, int]:
+    channels = max(file.shape[2] for file in files)
+    if size is None:
+        sizes = {file.shape[:2] for file in files}
+        size = next(iter(sizes))
+        if len(sizes) > 1 or max(size) > LARGEST_SIDE:
+            longer = int(np.median([max(file.shape[:2]) for file in files]))
+            size = (min(longer, USUAL_SIDE),) * 2
+    return (*size, channels)
+
+
+def _content(files: dict[str, list[File]], shape: tuple[int, int, int], aspect: str) -> str:
+    digest = hashlib.sha256(f"{shape} {aspect}".encode())
+    for split, split_files in files.items():
+        for file in split_files:
+            digest.update(f"{split} {file.image.label}".encode(errors="surrogateescape"))
+            digest.update(file.image.digest)
+    return digest.hexdigest()

@@ -1,0 +1,156 @@
+"""One image file: decoded, and resized to the shape of a data set."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image, ImageOps
+
+from kerasaug.limits import SMALLEST_SIDE
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
+BACKGROUND = 255
+"""What shows through transparent pixels: white, as in a browser."""
+MOST_PIXELS = 64_000_000
+"""Of one file; more would take too much memory to decode."""
+ASPECTS = ("pad", "crop")
+GREY_MODES = ("1", "L", "LA")
+MODE_NAMES = {
+    "1": "black and white",
+    "L": "grey",
+    "LA": "grey with transparency",
+    "I;16": "grey of 16 bits",
+    "P": "of a palette",
+    "RGB": "colour",
+    "RGBA": "colour with transparency",
+}
+"""In a user's words, the pixel formats that Pillow names."""
+
+
+class UnreadableImage(ValueError):
+    """Raised for a file without a usable image; the message is a short reason."""
+
+
+class Picture(NamedTuple):
+    """A decoded image file.
+
+    Attributes:
+        pixels: uint8 array (height, width, 1 or 3).
+        mode: The file's own pixel format, as Pillow names it.
+        animated: Whether the file holds further images.
+    """
+
+    pixels: np.ndarray
+    mode: str
+    animated: bool
+
+
+def read(path: str | Path) -> Picture:
+    """Decodes an image file.
+
+    The image is turned upright by its Exif data, transparent pixels are shown on white, 16 bits per
+    pixel are scaled to 8, and of an animation the first image is taken.
+
+    Args:
+        path: A PNG, JPEG, BMP, GIF or WebP file, by content and not by name.
+
+    Returns:
+        The image, with one channel if it is grey and three if it is not.
+
+    Raises:
+        UnreadableImage: If there is no such image, or it is damaged, too small or too large.
+    """
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            width, height = image.size
+            if min(width, height) < SMALLEST_SIDE:
+                raise UnreadableImage(f"{width}x{height}: sides must be {SMALLEST_SIDE} or more")
+            if width * height > MOST_PIXELS:
+                raise UnreadableImage(f"{width}x{height}: more than {MOST_PIXELS:,} pixels")
+            animated = getattr(image, "n_frames", 1) > 1
+            return Picture(_pixels(ImageOps.exif_transpose(image)), image.mode, animated)
+    except UnreadableImage:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise UnreadableImage(f"more than {MOST_PIXELS:,} pixels") from error
+    except Image.UnidentifiedImageError as error:
+        raise UnreadableImage("not an image") from error
+    # Pillow raises many kinds of errors for damaged files.
+    except Exception as error:
+        raise UnreadableImage(getattr(error, "strerror", None) or "damaged") from error
+
+
+def fit(pixels: np.ndarray, shape: tuple[int, int, int], aspect: str) -> np.ndarray:
+    """Resizes an image, which keeps its proportions.
+
+    Args:
+        pixels: uint8 array (height, width, 1 or 3).
+        shape: `(height, width, channels)` of the result; grey images become colour images, not the
+            other way round.
+        aspect: `"pad"` shows the whole image and repeats its border around it; `"crop"` fills the
+            shape and cuts off the rest, on both sides alike.
+
+    Returns:
+        uint8 array of that shape.
+    """
+    height, width, channels = shape
+    if pixels.shape[:2] != (height, width):
+        ratios = height / pixels.shape[0], width / pixels.shape[1]
+        scale = min(ratios) if aspect == "pad" else max(ratios)
+        scaled = [max(1, round(side * scale)) for side in pixels.shape[:2]]
+        pixels = _resize(pixels, *scaled)
+        margins = abs(scaled[0] - height), abs(scaled[1] - width)
+        (top, bottom), (left, right) = ((margin // 2, margin - margin // 2) for margin in margins)
+        if aspect == "pad":
+            pixels = np.pad(pixels, ((top, bottom), (left, right), (0, 0)), mode="edge")
+        else:
+            pixels = pixels[top : top + height, left : left + width]
+    return np.repeat(pixels, channels, axis=2) if pixels.shape[2] < channels else pixels
+
+
+def read_tensor(path: tf.Tensor, shape: tuple[int, int, int], aspect: str) -> tf.Tensor:
+    """Reads an image file, of a string scalar, in a `tf.data` pipeline; see `read` and `fit`."""
+    return _in_pipeline(
+        lambda name: fit(read(os.fsdecode(name)).pixels, shape, aspect), path, shape
+    )
+
+
+def fit_tensor(image: tf.Tensor, shape: tuple[int, int, int], aspect: str) -> tf.Tensor:
+    """Resizes an image, uint8 (height, width, channels), in such a pipeline; see `fit`."""
+    return _in_pipeline(lambda pixels: fit(pixels, shape, aspect), image, shape)
+
+
+def _in_pipeline(function, tensor, shape):
+    # Stateless, or deterministic pipelines would call it for one image after the other.
+    image = tf.numpy_function(function, [tensor], tf.uint8, stateful=False)
+    return tf.ensure_shape(image, shape)
+
+
+def on_background(pixels: np.ndarray) -> np.ndarray:
+    """Shows transparent pixels on white: uint8 (..., 2 or 4), opacity last, to (..., 1 or 3)."""
+    colour: np.ndarray = pixels[..., :-1].astype(np.float32)
+    opacity = pixels[..., -1:] / np.float32(255)
+    return np.rint(colour * opacity + BACKGROUND * (1 - opacity)).astype(np.uint8)
+
+
+def _pixels(image: Image.Image) -> np.ndarray:
+    if image.mode.startswith("I"):
+        deep = np.asarray(image).astype(np.int64)
+        return np.rint(np.clip(deep, 0, 65535) / 257).astype(np.uint8)[:, :, None]
+    transparent = image.has_transparency_data
+    mode = "L" if image.mode in GREY_MODES else "RGB"
+    pixels = np.atleast_3d(np.asarray(image.convert(mode + "A" if transparent else mode)))
+    pixels = on_background(pixels) if transparent else pixels
+    # A palette hides whether its colours are all grey.
+    if image.mode == "P" and (pixels == pixels[:, :, :1]).all():
+        pixels = pixels[:, :, :1]
+    return pixels
+
+
+def _resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+    image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+    resized = image.resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(resized).reshape(height, width, pixels.shape[2])

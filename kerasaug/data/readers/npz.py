@@ -1,0 +1,204 @@
+"""Files of `numpy.savez` (`.npz`)."""
+
+import dataclasses
+import math
+import zipfile
+from pathlib import Path
+from typing import IO, BinaryIO
+
+import numpy as np
+import tensorflow as tf
+
+from kerasaug.data.dataset import SPLITS, ImageDataset, Note
+from kerasaug.data.memory import BATCH, Blocks, blocks
+from kerasaug.data.readers import arrays, image_files
+from kerasaug.errors import InputError
+
+NAMES = ("x", "y", "x_train", "y_train", "x_test", "y_test", "class_names")
+
+
+def read(path: Path) -> ImageDataset:
+    """Reads a file of `numpy.savez`.
+
+    Args:
+        path: Holds `x` and `y`, or `x_train`, `y_train`, `x_test` and `y_test`, and perhaps
+            `class_names`. Images are arrays (n, height, width) or (n, height, width, 1, 3 or 4),
+            uint8 or numbers that fill one of `arrays.RANGES`. Labels are whole numbers or texts
+            (n,); with `class_names` they are indices of those.
+
+    Returns:
+        The data set; without `test` if the file has one split.
+
+    Raises:
+        InputError: If the file is damaged or holds something else.
+    """
+    try:
+        with path.open("rb") as file:
+            return _read(path, file)
+    except (InputError, MemoryError, tf.errors.ResourceExhaustedError):
+        raise
+    # NumPy parses the header of an array as Python, and zipfile has errors of its own.
+    except Exception as error:
+        if not (isinstance(error, ValueError) and zipfile.is_zipfile(path)):
+            raise InputError(f"{path} is not an .npz file, or it is damaged") from error
+        content = "an array of Python objects" if "pickle" in str(error) else "a damaged array"
+        raise InputError(f"{path} holds {content}, which is not read") from error
+
+
+def _read(path: Path, file: BinaryIO) -> ImageDataset:
+    content = _load(path, file)
+    ends = {"train": ""} if "x" in content else {split: f"_{split}" for split in SPLITS}
+    needed = [name + end for end in ends.values() for name in "xy"]
+    if missing := [name for name in needed if name not in content]:
+        raise InputError(
+            f"{path} lacks {', '.join(missing)}; it must hold arrays x and y, or x_train, y_train, "
+            f"x_test and y_test. Received: {', '.join(content) or 'none'}"
+        )
+    images = [_images(path, f"x{end}", content[f"x{end}"]) for end in ends.values()]
+    labels = [
+        _labels(path, f"y{end}", content[f"y{end}"], part.shape[0])
+        for end, part in zip(ends.values(), images, strict=True)
+    ]
+    images, scaled = _as_uint8(path, images)
+    if "class_names" in content:
+        names = [
+            name.decode(errors="replace") if isinstance(name, bytes) else str(name)
+            for name in content["class_names"].ravel()
+        ]
+        last = len(names) - 1
+        if any(part.dtype.kind == "U" or part.min() < 0 or part.max() > last for part in labels):
+            raise InputError(f"{path}: with class_names, labels must be numbers from 0 to {last}")
+    else:
+        names, labels = arrays.names_and_indices(labels)
+    splits = dict(zip(ends, zip(images, labels, strict=True), strict=True))
+    notes = (Note(f"pixels from {scaled} were brought to 0 to 255"),) if scaled else ()
+    try:
+        return dataclasses.replace(arrays.from_splits(splits, names, path.stem), notes=notes)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _load(path: Path, file: BinaryIO) -> dict[str, np.ndarray | Blocks]:
+    """All arrays by name; those that `NAMES` lacks are empty."""
+    archive = np.load(file, allow_pickle=False)
+    if not isinstance(archive, np.lib.npyio.NpzFile):
+        raise InputError(f"{path} holds a single array, not several by name")
+    if len(set(archive.files)) < len(archive.zip.namelist()):
+        raise InputError(f"{path} holds an array twice")
+    names = [name for name in archive.files if name in NAMES]
+    arrays.check_memory(path, sum(_size(archive.zip, name) for name in names))
+    empty = dict.fromkeys(archive.files, np.empty(0))
+    return empty | {name: _array(archive, name) for name in names}
+
+
+def _entry(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
+    return archive.NameToInfo.get(f"{name}.npy") or archive.getinfo(name)
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Of the array that a file begins with: shape, whether in Fortran's order, and type."""
+    version = np.lib.format.read_magic(file)
+    if version not in ((1, 0), (2, 0)):
+        raise ValueError("unknown version")
+    return getattr(np.lib.format, f"read_array_header_{version[0]}_{version[1]}")(file)
+
+
+def _size(archive: zipfile.ZipFile, name: str) -> int:
+    """Bytes of an array by its own header or by the archive's, whichever is larger."""
+    with archive.open(_entry(archive, name)) as file:
+        shape, _, dtype = _header(file)
+    return max(_entry(archive, name).file_size, math.prod(shape) * dtype.itemsize)
+
+
+def _array(archive: np.lib.npyio.NpzFile, name: str) -> np.ndarray | Blocks:
+    """An array; images as blocks, which are not all in memory at a time if they are bytes."""
+    entry = _entry(archive.zip, name)
+    with archive.zip.open(entry) as file:
+        shape, fortran_order, dtype = _header(file)
+    if not name.startswith("x"):
+        return archive[name]
+    if dtype != np.uint8 or fortran_order or not (shape and shape[0]):
+        return blocks(archive[name])
+
+    def read():
+        with archive.zip.open(entry) as file:
+            _header(file)
+            for start in range(0, shape[0], BATCH):
+                count = min(BATCH, shape[0] - start)
+                content = file.read(count * math.prod(shape[1:]))
+                yield np.frombuffer(content, np.uint8).reshape(count, *shape[1:])
+            if file.read(1):
+                raise ValueError("more values than its shape says")
+
+    return Blocks(shape, dtype, read)
+
+
+def _images(path: Path, name: str, images: Blocks) -> Blocks:
+    """Images of rank 4."""
+    shape = images.shape
+    if len(shape) == 3:
+        images = images.changed(lambda block: block[..., None], (*shape, 1), images.dtype)
+    if len(images.shape) != 4 or images.shape[3] not in (1, 3, 4) or images.shape[0] == 0:
+        raise InputError(
+            f"{path}: {name} must be (n, height, width), or that with 1, 3 or 4 channels at the "
+            f"end, and not empty. Received: {shape}"
+        )
+    if images.dtype.kind not in "uif" and images.dtype != bool:
+        raise InputError(f"{path}: {name} must hold numbers. Received: {images.dtype}")
+    if images.dtype.kind == "f" and not all(np.isfinite(block).all() for block in images.read()):
+        raise InputError(f"{path}: {name} must not hold NaN or infinity")
+    return images
+
+
+def _labels(path: Path, name: str, labels: np.ndarray, count: int) -> np.ndarray:
+    """Labels (count,), int64 or texts."""
+    shape = labels.shape
+    if len(shape) == 2 and shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.dtype.kind not in "iuU":
+        raise InputError(
+            f"{path}: {name} must hold whole numbers or texts. Received: {labels.dtype}"
+        )
+    if labels.shape != (count,):
+        raise InputError(
+            f"{path}: {name} must have one label for each of {count} images. Received: {shape}"
+        )
+    if labels.dtype.kind == "U":
+        return labels
+    if labels.dtype == np.uint64 and labels.max(initial=0) > np.iinfo(np.int64).max:
+        raise InputError(f"{path}: {name} must hold numbers below 2^63. Received: {labels.max()}")
+    return labels.astype(np.int64)
+
+
+def _as_uint8(path: Path, images: list[Blocks]) -> tuple[list[Blocks], str | None]:
+    """The images as uint8 without transparency, and the range that was scaled, if one was."""
+    if len({part.dtype for part in images}) > 1:
+        kinds = " and ".join(str(part.dtype) for part in images)
+        raise InputError(f"{path}: both splits must hold numbers of one kind, not {kinds}")
+    if images[0].dtype == np.uint8:
+        return [_pixels(part, 0, 255) for part in images], None
+    ends = [(block.min(), block.max()) for part in images for block in part.read()]
+    lowest, highest = min(low for low, _ in ends), max(high for _, high in ends)
+    filled = arrays.pixel_range(lowest, highest)
+    if filled is None:
+        ranges = ", ".join(f"{low} to {high}" for low, high in arrays.RANGES)
+        raise InputError(
+            f"{path}: pixels must be uint8, or other numbers from {ranges}. "
+            f"Received: pixels from {lowest:g} to {highest:g}"
+        )
+    low, high = filled
+    return [_pixels(part, low, high) for part in images], f"{low} to {high}"
+
+
+def _pixels(images: Blocks, low: int, high: int) -> Blocks:
+    """Pixels from `low` to `high` as uint8 without transparency."""
+    transparent = images.shape[3] == 4
+
+    def change(block):
+        if images.dtype != np.uint8:
+            block = np.rint((block.astype(np.float32) - low) * (255 / (high - low)))
+            block = block.astype(np.uint8)
+        return image_files.on_background(block) if transparent else block
+
+    shape = (*images.shape[:3], images.shape[3] - transparent)
+    return images.changed(change, shape, np.dtype(np.uint8))

@@ -1,0 +1,1 @@
+"""Is a generator any good? Figures, and the classifier that measures them."""

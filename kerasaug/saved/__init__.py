@@ -1,0 +1,1 @@
+"""A trained generator on disk: its folder, its SavedModel, and the images drawn from it."""

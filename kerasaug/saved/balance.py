@@ -1,0 +1,113 @@
+"""A folder of class folders, filled up with generated images until all classes are as large."""
+
+import collections
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from kerasaug.data.dataset import Note
+from kerasaug.data.readers import folders
+from kerasaug.data.readers.folders import MANIFEST
+from kerasaug.errors import InputError
+from kerasaug.files import atomic
+from kerasaug.saved.generator import SavedGenerator
+from kerasaug.saved.images import DIGITS, png, read_manifest, write_manifest
+
+
+def check(root: Path, output: Path) -> None:
+    """Raises `InputError` if `output` exists, or lies in `root`, which is not changed."""
+    if os.path.lexists(output):
+        raise InputError(f"{output} is there already; nothing is overwritten")
+    if root.resolve() in (output.resolve(), *output.resolve().parents):
+        raise InputError(f"{output} lies in {root}, which is not changed")
+
+
+class Plan:
+    """What has to be generated so that all classes of a folder are of one size.
+
+    Args:
+        generator: Makes the classes that need images.
+        root: The folder; nothing in it is ever changed.
+        to: Images that every class is to have; None for as many as the largest has. Classes that
+            have more stay as they are.
+
+    Attributes:
+        missing: By class, how many images are to be generated.
+        notes: What a user should know of the folder.
+
+    Raises:
+        InputError: If the generator does not know a class that needs images, makes images of
+            another kind, or there are none to train with.
+    """
+
+    def __init__(self, generator: SavedGenerator, root: Path, to: int | None = None):
+        self._generator, self._root = generator, root
+        self._scan = folders.scan(root)
+        counts = collections.Counter(file.image.label for file in self._scan.files["train"])
+        if not counts:
+            raise InputError(f"{root} holds no images to train with")
+        size = max(counts.values()) if to is None else to
+        self.missing = {name: size - counts[name] for name in sorted(counts) if counts[name] < size}
+        self._class_ids = {name: generator.index_of_name(name) for name in self.missing}
+        self._manifest = read_manifest(root / MANIFEST)
+        self.notes = (*self._scan.notes, *self._differences())
+
+    def write(self, output: Path, seed: int = 0, originals: str = "symlink") -> None:
+        """Writes a folder with the images of the original one, and generated ones beside them.
+
+        It has the same classes (in `train` and `test`, if the original has these; then only `train`
+        is filled up), the originals under their own names, generated images as
+        `generated-seedSEED-NUMBER.png`, and `manifest.csv`, which lists those. Files that
+        `folders.scan` leaves out are left out here too. It appears whole or not at all.
+
+        Args:
+            output: The folder to write.
+            seed: Same generator, folder and seed, same images.
+            originals: Whether they are linked to (`"symlink"`, by their absolute paths) or copied
+                (`"copy"`).
+
+        Raises:
+            InputError: If `output` exists, or `root` has a file of a generated image's name.
+        """
+        check(self._root, output)
+        with atomic(output) as draft:
+            for file in (file for files in self._scan.files.values() for file in files):
+                target = draft / os.path.relpath(file.path, self._root)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if originals == "copy":
+                    shutil.copy2(file.path, target)
+                else:
+                    target.symlink_to(Path(file.path).resolve())
+            rows = [row for name in self.missing for row in self._fill(draft, name, seed)]
+            write_manifest(draft / MANIFEST, self._manifest + rows)
+
+    def _differences(self) -> Iterator[Note]:
+        """By what else than what it shows a classifier could tell a generated image."""
+        shapes = [file.shape for files in self._scan.files.values() for file in files]
+        height, width, channels = self._generator.image_shape
+        if channels != max(shape[2] for shape in shapes):
+            kinds = {1: "grey", 3: "colour"}
+            raise InputError(
+                f"its images are {kinds[4 - channels]}, those of the generator {kinds[channels]}"
+            )
+        others = sum(shape[:2] != (height, width) for shape in shapes)
+        if others:
+            yield Note(
+                f"generated images are {width}x{height}, and {others} of {len(shapes)} that are "
+                "there have another size, by which a classifier could tell them: resize all alike"
+            )
+
+    def _fill(self, draft: Path, name: str, seed: int) -> Iterator[list]:
+        """Generates the images that a class lacks; yields the rows of the manifest."""
+        class_folder = os.path.relpath(self._scan.class_folders["train"][name], self._root)
+        folder = draft / class_folder
+        # A folder that was filled up before has the first images of this seed already.
+        first = len(list(folder.glob(f"generated-seed{seed}-*.png")))
+        images = self._generator.generate(first + self.missing[name], self._class_ids[name], seed)
+        for number, image in enumerate(images[first:], first):
+            file = folder / f"generated-seed{seed}-{number:0{DIGITS}}.png"
+            if os.path.lexists(file):
+                raise InputError(f"{class_folder} has a file {file.name}; give another `seed`")
+            file.write_bytes(png(image))
+            yield [file.relative_to(draft).as_posix(), name, seed, number]

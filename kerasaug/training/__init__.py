@@ -1,0 +1,1 @@
+"""Training one generative model into a folder."""

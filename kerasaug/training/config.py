@@ -1,0 +1,86 @@
+"""What the training of a generator is a function of; free of TensorFlow."""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+LEARNING_RATES = {"vae": 1e-3, "conditional-vae": 1e-3}
+"""Of models that take another learning rate than the preset's."""
+STEPS_FACTORS = {"conditional-vae": 4}
+"""By how much more steps than the preset's a model takes, because its steps are as much faster."""
+
+
+class GeneratorPreset(NamedTuple):
+    """The size and length of a generative model's training.
+
+    Attributes:
+        steps: Generator steps, of most models; see `of`, as for the learning rate.
+        batch_size: Real images per critic step.
+        width: Feature maps at full resolution.
+        learning_rate: Of all optimizers, which are Adam.
+        evaluator_steps: Training steps of the classifier that measures the images afterwards.
+    """
+
+    steps: int
+    batch_size: int
+    width: int
+    learning_rate: float
+    evaluator_steps: int = 400
+
+    def of(self, model: str) -> "GeneratorPreset":
+        """The preset as one model takes it.
+
+        Args:
+            model: A key of `registry.MODELS`.
+        """
+        return self._replace(
+            steps=self.steps * STEPS_FACTORS.get(model, 1),
+            learning_rate=LEARNING_RATES.get(model, self.learning_rate),
+        )
+
+
+GENERATOR_PRESETS = {
+    "smoke": GeneratorPreset(
+        steps=20, batch_size=16, width=8, learning_rate=5e-4, evaluator_steps=20
+    ),
+    "quick": GeneratorPreset(steps=500, batch_size=64, width=16, learning_rate=5e-4),
+    "default": GeneratorPreset(steps=4000, batch_size=64, width=32, learning_rate=2e-4),
+    "paper": GeneratorPreset(steps=20_000, batch_size=64, width=64, learning_rate=2e-4),
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GeneratorConfig:
+    """Everything that a training is a function of, beside the content of the data set.
+
+    Attributes:
+        model: A key of `registry.MODELS`.
+        dataset: What `data.load` takes.
+        keep: By class, how many of its images are used; see `ImageDataset.reduce`.
+        steps: See `GeneratorPreset`, as for the next four.
+        batch_size: See there.
+        width: See there.
+        learning_rate: See there.
+        evaluator_steps: See there.
+        seed: Of the split, the initial weights and everything random.
+        precision: One of `runtime.POLICIES`; None for that of the training that is resumed, or else
+            the fastest here.
+        augment: Whether an adversarial model sees classes with few images through
+            `models.differentiable_augmentation`, and a conditional autoencoder all images through
+            `augment.affine`.
+        latent_dim: Length of the latents; None for the model's own.
+        loading: What `data.load` takes beside the name.
+    """
+
+    model: str
+    dataset: str
+    keep: dict[str, int | float] = dataclasses.field(default_factory=dict)
+    steps: int
+    batch_size: int
+    width: int
+    learning_rate: float
+    evaluator_steps: int = 400
+    seed: int = 0
+    precision: str | None = None
+    augment: bool = True
+    latent_dim: int | None = None
+    loading: dict[str, Any] = dataclasses.field(default_factory=dict)
