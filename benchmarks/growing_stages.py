@@ -10,7 +10,7 @@ import argparse
 import statistics
 import time
 
-from kerasaug.runtime import quiet_tensorflow
+from kerasaug.runtime import best_dtype_policy, quiet_tensorflow
 
 quiet_tensorflow()
 
@@ -18,9 +18,7 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from kerasaug import models  # noqa: E402
-from kerasaug import runtime  # noqa: E402
-from kerasaug.models import networks  # noqa: E402
+from kerasaug.models import ProgressiveWGAN, networks  # noqa: E402
 
 SHAPES = ((28, 28, 1), (32, 32, 3), (64, 64, 1), (64, 64, 3), (128, 128, 3))
 
@@ -32,36 +30,34 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    keras.config.set_dtype_policy(runtime.best_dtype_policy())
-    print(f"{runtime.best_dtype_policy()}, width {options.width}, batch {options.batch_size}")
+    keras.config.set_dtype_policy(best_dtype_policy())
+    print(f"{best_dtype_policy()}, width {options.width}, batch {options.batch_size}")
     for shape in SHAPES:
-        seconds = measure(shape, options.width, options.batch_size, options.rounds)
-        sizes = networks.sizes(shape)
+        medians = measure(shape, options.width, options.batch_size, options.rounds)
         cells = [
-            f"{height}x{width}: {one:.3f} s ({one / seconds[-1]:.2f})"
-            for (height, width), one in zip(sizes, seconds, strict=True)
+            f"{height}x{width}: {seconds:.3f} s ({seconds / medians[-1]:.2f})"
+            for (height, width), seconds in zip(networks.sizes(shape), medians, strict=True)
         ]
         print(f"{shape}  " + "  ".join(cells), flush=True)
 
 
 def measure(shape, width, batch_size, rounds):
-    """Gives the median seconds per step of every stage, fully faded in."""
-    gan = models.ProgressiveWGAN(shape, num_classes=10, width=width)
+    """Returns the median seconds per step of every stage, fully faded in."""
+    gan = ProgressiveWGAN(shape, num_classes=10, width=width)
     gan.compile_for_training(1e-4)
     count = batch_size * gan.n_critic
     generator = np.random.default_rng(0)
     images = tf.constant(generator.uniform(-1, 1, (count, *shape)), tf.float32)
     labels = tf.constant(generator.integers(0, 10, count), tf.int32)
     step = tf.function(gan.train_step)
-    stages = len(networks.sizes(shape))
-    found = [[] for _ in range(stages)]
+    seconds = [[] for _ in networks.sizes(shape)]
     for _ in range(rounds + 1):  # The first round traces.
-        for stage in range(stages):
+        for stage, times in enumerate(seconds):
             gan.step.assign(2 * gan.phase_steps * stage)
             start = time.perf_counter()
             step((images, labels))
-            found[stage].append(time.perf_counter() - start)
-    return [statistics.median(times[1:]) for times in found]
+            times.append(time.perf_counter() - start)
+    return [statistics.median(times[1:]) for times in seconds]
 
 
 if __name__ == "__main__":

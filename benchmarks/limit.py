@@ -1,15 +1,16 @@
 """How near train steps come to what this machine can compute.
 
-Counts the floating-point operations of a step's convolutions and matrix products, as TensorFlow's
-profiler knows them, and divides them by the time of the step: a rate, shown beside that of a matrix
-product of 2000x2000 measured in the same run, in the same number format.
+Counts the floating-point operations of a step's convolutions and matrix products, by TensorFlow's
+profiler, and divides them by the time of the step: a rate, shown beside that of a matrix product of
+2000x2000 in the same run and the same number format.
 
     python benchmarks/limit.py [--rounds 7]
 """
 
 import argparse
+import functools
 
-from kerasaug.runtime import quiet_tensorflow
+from kerasaug.runtime import POLICIES, quiet_tensorflow
 
 quiet_tensorflow()
 
@@ -19,7 +20,6 @@ from train_step import BATCH, ProductWGAN, ours, take_turns  # noqa: E402
 
 from kerasaug.models import registry  # noqa: E402
 from kerasaug.models.classifier import build_classifier  # noqa: E402
-from kerasaug.runtime import POLICIES  # noqa: E402
 
 SHAPE, CLASSES, SIDE = (28, 28, 1), 10, 2000
 
@@ -27,15 +27,20 @@ SHAPE, CLASSES, SIDE = (28, 28, 1), 10, 2000
 def product(dtype):
     """A product of two matrices, and its operations."""
     a, b = (tf.cast(tf.random.stateless_normal((SIDE, SIDE), [0, n]), dtype) for n in (0, 1))
-    return tf.function(lambda: tf.matmul(a, b)), (), 2 * SIDE**3
+    return tf.function(lambda: tf.matmul(a, b)), 2 * SIDE**3
 
 
-def step_of(model, count):
-    """A function that takes a train step on so many images, and its operations."""
+def uniform_batch(count):
+    """Random images of one class, and their labels."""
     images = tf.random.stateless_uniform((count, *SHAPE), [0, 0], -1.0, 1.0)
-    labels = tf.zeros((count,), tf.int32)
+    return images, tf.zeros((count,), tf.int32)
+
+
+def train_step(model, count):
+    """A train step on so many images, and its operations."""
+    batch = uniform_batch(count)
     step = tf.function(model.train_step)
-    return step, ((images, labels),), operations(step.get_concrete_function((images, labels)))
+    return functools.partial(step, batch), operations(step.get_concrete_function(batch))
 
 
 def operations(function):
@@ -48,27 +53,18 @@ def operations(function):
 
 
 def critic_step(gan):
-    """A step of the critic alone, on the example's batch."""
-    images = tf.random.stateless_uniform((BATCH, *SHAPE), [0, 0], -1.0, 1.0)
-    labels, seeds = tf.zeros((BATCH,), tf.int32), tf.unstack(tf.random.split([0, 0], 3))
-
-    @tf.function
-    def step():
-        return gan._critic_step(gan._stages[0], images, labels, -images, 0.0, seeds, 0)
-
-    return step, (), operations(step.get_concrete_function())
+    """A step of the critic alone, on the example's batch, and its operations."""
+    images, labels = uniform_batch(BATCH)
+    seeds = tf.unstack(tf.random.split([0, 0], 3))
+    step = tf.function(lambda: gan._critic_step(gan.critic, images, labels, -images, seeds))
+    return step, operations(step.get_concrete_function())
 
 
 def generator_step(gan):
-    """A step of the generator alone, on the example's batch."""
-    images = tf.random.stateless_uniform((BATCH, *SHAPE), [0, 0], -1.0, 1.0)
-    labels = tf.zeros((BATCH,), tf.int32)
-
-    @tf.function
-    def step():
-        return gan._generator_step(gan._stages[0], images, labels, 0.0, tf.constant([0, 1]))
-
-    return step, (), operations(step.get_concrete_function())
+    """A step of the generator alone, on the example's batch, and its operations."""
+    batch, seed = uniform_batch(BATCH), tf.constant([0, 1])
+    step = tf.function(lambda: gan._generator_step(gan.critic, gan.generator, *batch, seed))
+    return step, operations(step.get_concrete_function())
 
 
 def main() -> None:
@@ -79,7 +75,7 @@ def main() -> None:
     for policy in POLICIES:
         keras.config.set_dtype_policy(policy)
         example, faster = ours(), ours(ProductWGAN)
-        ready = {
+        steps = {
             "matrix product": product(keras.config.dtype_policy().compute_dtype),
             "critic step, keras.io's networks": critic_step(example),
             "the same, with a matrix product": critic_step(faster),
@@ -88,27 +84,21 @@ def main() -> None:
         for name in ("conditional-wgan", "conditional-vae"):
             gan = registry.create(name, SHAPE, CLASSES, width=32)
             gan.compile_for_training(1e-4)
-            ready[f"{name}, default preset"] = step_of(gan, 64 * gan.batches_per_step)
-        ready["classifier, batch 256"] = step_of(build_classifier(SHAPE, CLASSES, 100), 256)
-        runs = {
-            name: lambda step=step, given=given: wait(step(*given))
-            for name, (step, given, _) in ready.items()
-        }
+            steps[f"{name}, default preset"] = train_step(gan, 64 * gan.batches_per_step)
+        steps["classifier, batch 256"] = train_step(build_classifier(SHAPE, CLASSES, 100), 256)
+        runs = {name: functools.partial(wait_for, step) for name, (step, _) in steps.items()}
         seconds = take_turns(runs, rounds)
-        rates = {name: ready[name][2] / seconds[name] for name in ready}
+        rates = {name: count / seconds[name] for name, (_, count) in steps.items()}
         print(f"{policy}: ms, GFLOP, GFLOP/s, share of the matrix product's")
-        for name, (_, _, count) in ready.items():
+        for name, (_, count) in steps.items():
+            figures = f"{1000 * seconds[name]:8.1f}{count / 1e9:8.1f}{rates[name] / 1e9:8.0f}"
             share = rates[name] / rates["matrix product"]
-            print(
-                f"{name:38}{1000 * seconds[name]:8.1f}{count / 1e9:8.1f}{rates[name] / 1e9:8.0f}"
-                f"{share:8.0%}",
-                flush=True,
-            )
+            print(f"{name:38}{figures}{share:8.0%}", flush=True)
 
 
-def wait(result):
-    """Waits for what a step gives."""
-    for value in tf.nest.flatten(result):
+def wait_for(step):
+    """Calls a step, and waits until its results are computed."""
+    for value in tf.nest.flatten(step()):
         value.numpy() if value.shape.rank == 0 else value[0, 0].numpy()
 
 

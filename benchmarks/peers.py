@@ -1,4 +1,4 @@
-"""What train steps are compared with: the networks of keras.io's WGAN-GP example, and its manner.
+"""What train steps are compared with: the networks and the manner of keras.io's WGAN-GP example.
 
 The networks are those of the example "WGAN-GP overriding Model.train_step" (A. K. Nain, keras.io):
 a critic of four 5x5 convolutions with stride 2 (64, 128, 256, 512 maps), a generator from 4x4x256
@@ -16,7 +16,7 @@ SLOPE = 0.2
 
 
 def build_critic(rectifier=None, last_convolution=keras.layers.Conv2D):
-    """From images (n, 28, 28, 1) to scores (n, 1); the arguments make other layers of its kinds."""
+    """From images (n, 28, 28, 1) to scores (n, 1); the arguments replace layers by others."""
     rectifier = rectifier or (lambda: keras.layers.LeakyReLU(negative_slope=SLOPE))
     images = keras.Input((28, 28, 1))
     features = keras.layers.ZeroPadding2D(2)(images)
@@ -51,8 +51,13 @@ def _enlarge(features, maps):
     return keras.layers.BatchNormalization()(features)
 
 
+def optimizers(learning_rate):
+    """Those of the example, for the critic and the generator."""
+    return [keras.optimizers.Adam(learning_rate, beta_1=0.5, beta_2=0.9) for _ in range(2)]
+
+
 class StraightforwardWGAN(keras.Model):
-    """A Wasserstein GAN with gradient penalty whose train step is written as one would say it."""
+    """A Wasserstein GAN with gradient penalty whose train step is written in the plainest way."""
 
     def __init__(self, n_critic=3):
         super().__init__()
@@ -62,11 +67,10 @@ class StraightforwardWGAN(keras.Model):
     def compile_for_training(self, learning_rate):
         """Compiles with the example's optimizers."""
         super().compile(optimizer=None, jit_compile=False)
-        self.critic_optimizer = keras.optimizers.Adam(learning_rate, beta_1=0.5, beta_2=0.9)
-        self.generator_optimizer = keras.optimizers.Adam(learning_rate, beta_1=0.5, beta_2=0.9)
+        self.critic_optimizer, self.generator_optimizer = optimizers(learning_rate)
 
     def penalty(self, real, fake):
-        """The gradient penalty, from 0."""
+        """The gradient penalty, without its weight."""
         epsilon = tf.random.uniform((tf.shape(real)[0], 1, 1, 1))
         points = real + epsilon * (fake - real)
         with tf.GradientTape() as tape:
@@ -109,17 +113,17 @@ def torch_step(batch_size, n_critic=3, learning_rate=2e-4):
     import torch
     from torch import nn
 
-    layers, maps = [nn.ZeroPad2d(2)], 1
-    for more in CRITIC_MAPS:
-        layers += [nn.Conv2d(maps, more, 5, stride=2, padding=2), nn.LeakyReLU(SLOPE)]
-        layers += [nn.Dropout(DROPOUT[more])] if more in DROPOUT else []
-        maps = more
-    critic = nn.Sequential(*layers, nn.Flatten(), nn.Dropout(0.2), nn.Linear(4 * maps, 1))
+    layers, inputs = [nn.ZeroPad2d(2)], 1
+    for maps in CRITIC_MAPS:
+        layers += [nn.Conv2d(inputs, maps, 5, stride=2, padding=2), nn.LeakyReLU(SLOPE)]
+        layers += [nn.Dropout(DROPOUT[maps])] if maps in DROPOUT else []
+        inputs = maps
+    critic = nn.Sequential(*layers, nn.Flatten(), nn.Dropout(0.2), nn.Linear(4 * inputs, 1))
     layers = [nn.Linear(LATENT_DIM, 4 * 4 * 256, bias=False), nn.BatchNorm1d(4 * 4 * 256)]
     layers += [nn.LeakyReLU(SLOPE), nn.Unflatten(1, (256, 4, 4))]
-    for maps, more in ((256, 128), (128, 64), (64, 1)):
-        layers += [nn.Upsample(scale_factor=2), nn.Conv2d(maps, more, 3, padding=1, bias=False)]
-        layers += [nn.BatchNorm2d(more), nn.LeakyReLU(SLOPE) if more > 1 else nn.Tanh()]
+    for inputs, maps in ((256, 128), (128, 64), (64, 1)):
+        layers += [nn.Upsample(scale_factor=2), nn.Conv2d(inputs, maps, 3, padding=1, bias=False)]
+        layers += [nn.BatchNorm2d(maps), nn.LeakyReLU(SLOPE) if maps > 1 else nn.Tanh()]
     generator = nn.Sequential(*layers, nn.ZeroPad2d(-2))
     critic, generator = (
         network.to(memory_format=torch.channels_last) for network in (critic, generator)

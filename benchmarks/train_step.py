@@ -2,8 +2,8 @@
 
 All train the networks of keras.io's WGAN-GP example (`peers.py`) on batches of 128 with 3 critic
 steps. They take turns; the median of several rounds is shown, and its ratio to the plain step. With
-`--quality-steps`, each Keras variant is then trained on MNIST for as many steps, and the kernel
-distance of its images to test images is shown: the mean and the range over `--seeds`.
+`--quality-steps`, the Keras variants are then trained on MNIST for as many steps, and the kernel
+distance of their images to test images is shown: the mean and the range over `--seeds`.
 
     python benchmarks/train_step.py [--rounds 7] [--quality-steps 300 --seeds 2]
 
@@ -11,13 +11,14 @@ PyTorch is measured if it is installed: pip install -e ".[benchmarks]".
 """
 
 import argparse
+import functools
 import importlib.util
 import statistics
 import tempfile
 import time
 from pathlib import Path
 
-from kerasaug.runtime import quiet_tensorflow
+from kerasaug.runtime import best_dtype_policy, quiet_tensorflow
 
 quiet_tensorflow()
 
@@ -25,25 +26,20 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import peers  # noqa: E402
 import tensorflow as tf  # noqa: E402
-from peers import PENALTY_WEIGHT, StraightforwardWGAN, torch_step  # noqa: E402
 
 from kerasaug import data  # noqa: E402
-from kerasaug.saved import savedmodel  # noqa: E402
-from kerasaug import runtime  # noqa: E402
-from kerasaug.images import in_chunks  # noqa: E402
-from kerasaug.images import to_uint8  # noqa: E402
+from kerasaug.images import in_chunks, to_uint8  # noqa: E402
 from kerasaug.models import layers  # noqa: E402
-from kerasaug.models.adversarial import Stage  # noqa: E402
 from kerasaug.models.wgan import WGAN  # noqa: E402
 from kerasaug.quality import fidelity  # noqa: E402
-from kerasaug.quality.evaluator import Judge  # noqa: E402
+from kerasaug.quality.evaluator import Evaluator  # noqa: E402
+from kerasaug.saved.savedmodel import ExportedGenerator  # noqa: E402
 
 SHAPE, BATCH, N_CRITIC, LEARNING_RATE = (28, 28, 1), 128, 3, 2e-4
-DRAWN = 1000
+SAMPLES = 1000
 PLAIN, TORCH = "plain Keras step", "PyTorch"
-ALL = "the same and a lazy penalty"
 SLOW = ("ours", "ours, bfloat16")
-"""Whose images differ from those of a faster variant by rounding alone."""
+"""Their images differ from those of a faster variant by rounding alone."""
 
 
 class SmallGridConv2D(keras.layers.Conv2D):
@@ -72,7 +68,7 @@ class SmallGridConv2D(keras.layers.Conv2D):
         return outputs + tf.cast(self.bias, outputs.dtype)
 
     def _taps(self, side, axis):
-        """Where in the window each place stands, seen from each output, or -1; and the outputs."""
+        """The position of every input in the window of every output, or -1; and the outputs."""
         size, stride = self.kernel_size[axis], self.strides[axis]
         outputs = -(-side // stride)
         before = max((outputs - 1) * stride + size - side, 0) // 2
@@ -81,22 +77,17 @@ class SmallGridConv2D(keras.layers.Conv2D):
 
 
 class OurWGAN(WGAN):
-    """Our train step on the example's networks."""
+    """Our train step on the example's networks, which take no classes."""
 
     last_convolution = keras.layers.Conv2D
 
-    def build_stages(self):
-        """See `AdversarialModel.build_stages`."""
-        critic = peers.build_critic(layers.LeakyReLU, self.last_convolution)
-        generator = peers.build_generator()
-        images, latents = keras.Input(SHAPE), keras.Input((peers.LATENT_DIM,))
-        labels, progress = keras.Input((), dtype="int32"), keras.Input(())
-        return [
-            Stage(
-                keras.Model([images, labels, progress], critic(images)),
-                keras.Model([latents, labels, progress], generator(latents)),
-            )
-        ]
+    def build_networks(self):
+        """See `AdversarialModel.build_networks`."""
+        return peers.build_critic(layers.LeakyReLU, self.last_convolution), peers.build_generator()
+
+    def network_inputs(self, batch, labels):
+        """See `AdversarialModel.network_inputs`."""
+        return batch
 
 
 class ProductWGAN(OurWGAN):
@@ -105,47 +96,61 @@ class ProductWGAN(OurWGAN):
     last_convolution = SmallGridConv2D
 
 
-def ours(model=OurWGAN, penalty_interval=1):
+class LazyWGAN(ProductWGAN):
+    """The same, with a penalty at the first of the critic's steps alone, and as much heavier.
+
+    A step with a penalty takes about as long as two others. "Lazy regularization" of appendix B of
+    Karras et al. 2020, "Analyzing and Improving the Image Quality of StyleGAN" (arXiv 1912.04958).
+    """
+
+    critic_steps = 0
+
+    def critic_losses(self, critic, real_images, fake_images, seed):
+        """See `AdversarialModel.critic_losses`."""
+        self.critic_steps += 1
+        if self.critic_steps % self.n_critic == 1:
+            return super().critic_losses(critic, real_images, fake_images, seed)
+        distance = tf.reduce_mean(critic(real_images)) - tf.reduce_mean(critic(fake_images))
+        losses = {"critic_loss": -distance, "wasserstein_distance": distance}
+        return {**losses, "gradient_penalty": 0.0}
+
+
+def ours(model=OurWGAN, penalty_weight=peers.PENALTY_WEIGHT):
     """Makes our model, compiled as the plain one is."""
-    gan = model(
-        SHAPE,
-        latent_dim=peers.LATENT_DIM,
-        n_critic=N_CRITIC,
-        gradient_penalty_weight=PENALTY_WEIGHT,
-        penalty_interval=penalty_interval,
-    )
-    gan.compile(
-        critic_optimizer=keras.optimizers.Adam(LEARNING_RATE, beta_1=0.5, beta_2=0.9),
-        generator_optimizer=keras.optimizers.Adam(LEARNING_RATE, beta_1=0.5, beta_2=0.9),
-    )
+    options = {"n_critic": N_CRITIC, "gradient_penalty_weight": penalty_weight}
+    gan = model(SHAPE, latent_dim=peers.LATENT_DIM, **options)
+    gan.compile(*peers.optimizers(LEARNING_RATE))
     return gan
 
 
 def plain():
     """Makes the plain model."""
-    gan = StraightforwardWGAN(N_CRITIC)
+    gan = peers.StraightforwardWGAN(N_CRITIC)
     gan.compile_for_training(LEARNING_RATE)
     return gan
 
 
 def variants():
-    """By name, the dtype policy of a Keras model and what makes it."""
-    found = {
+    """By name, the dtype policy of a Keras model and a function that makes it."""
+    makers = {
         PLAIN: ("float32", plain),
         "ours": ("float32", ours),
         "ours, matrix product": ("float32", lambda: ours(ProductWGAN)),
     }
-    if runtime.best_dtype_policy() != "float32":
-        found |= {
+    if best_dtype_policy() != "float32":
+        makers |= {
             "ours, bfloat16": ("mixed_bfloat16", ours),
             "ours, bfloat16, matrix product": ("mixed_bfloat16", lambda: ours(ProductWGAN)),
-            ALL: ("mixed_bfloat16", lambda: ours(ProductWGAN, N_CRITIC)),
+            "the same and a lazy penalty": (
+                "mixed_bfloat16",
+                lambda: ours(LazyWGAN, N_CRITIC * peers.PENALTY_WEIGHT),
+            ),
         }
-    return found
+    return makers
 
 
-def made(policy, make, seed=0):
-    """A model of a variant, made under its policy."""
+def build(policy, make, seed=0):
+    """Makes the model of a variant under its dtype policy."""
     keras.utils.set_random_seed(seed)
     keras.config.set_dtype_policy(policy)
     try:
@@ -155,7 +160,7 @@ def made(policy, make, seed=0):
 
 
 def step_of(model, xla=False):
-    """A function that takes a train step on images and waits for it."""
+    """A function that takes a train step on images, and waits until it is done."""
     takes_labels = isinstance(model, WGAN)
 
     @tf.function(jit_compile=xla)
@@ -167,17 +172,13 @@ def step_of(model, xla=False):
 
 
 def draw_of(model):
-    """A function that draws images.
+    """A function that draws images from latents.
 
-    Of both kinds with the weights of now, not the average that only ours keeps, and normalised by
-    the batch: moving averages lag behind the more, the fewer passes a generator has made.
+    Both kinds of models draw with the current weights, not the average that only ours keeps, and
+    are normalised by the batch: moving averages lag behind the more, the fewer passes a generator
+    has made.
     """
-
-    @tf.function
-    def draw(*inputs):
-        return to_uint8(model.generator(inputs if len(inputs) > 1 else inputs[0], training=True))
-
-    return draw
+    return tf.function(lambda latents: to_uint8(model.generator(latents, training=True)))
 
 
 def main() -> None:
@@ -196,33 +197,33 @@ def main() -> None:
 def measure_steps(rounds):
     """Prints seconds per train step."""
     images = tf.random.stateless_uniform((N_CRITIC * BATCH, *SHAPE), [0, 0], -1.0, 1.0)
-    steps = {name: (step_of(made(*how)), images) for name, how in variants().items()}
-    steps["ours, compiled by XLA"] = step_of(made("float32", ours), xla=True), images
+    steps = {name: (step_of(build(*variant)), images) for name, variant in variants().items()}
+    steps["ours, compiled by XLA"] = step_of(build("float32", ours), xla=True), images
     if importlib.util.find_spec("torch"):
         import torch
 
         torch_images = torch.from_numpy(images.numpy().transpose(0, 3, 1, 2).copy())
         torch_images = torch_images.to(memory_format=torch.channels_last)
-        steps[TORCH] = (torch_step(BATCH, N_CRITIC, LEARNING_RATE)[0], torch_images)
-    found = take_turns({name: lambda s=s, x=x: s(x) for name, (s, x) in steps.items()}, rounds)
+        steps[TORCH] = peers.torch_step(BATCH, N_CRITIC, LEARNING_RATE)[0], torch_images
+    runs = {name: functools.partial(*step) for name, step in steps.items()}
+    medians = take_turns(runs, rounds)
     print(f"seconds per train step, median of {rounds}, and times as fast as {PLAIN}, {TORCH}")
-    for name, seconds in found.items():
-        ratios = [found[peer] / seconds for peer in (PLAIN, TORCH) if peer in found]
+    for name, seconds in medians.items():
+        ratios = [medians[peer] / seconds for peer in (PLAIN, TORCH) if peer in medians]
         print(f"{name:32}{seconds:8.3f}" + "".join(f"{ratio:8.2f}" for ratio in ratios), flush=True)
 
 
 def measure_generation(rounds, count=2048):
     """Prints images per second."""
-    gan = made("float32", ours)
     runs = {}
     with tempfile.TemporaryDirectory() as folder:
-        gan.export(Path(folder) / "generator")
-        saved = savedmodel.ExportedGenerator(Path(folder) / "generator")
+        build("float32", ours).export(Path(folder) / "generator")
+        saved = ExportedGenerator(Path(folder) / "generator")
         runs["ours, SavedModel"] = lambda: saved.generate(count, 0, seed=0)
         if importlib.util.find_spec("torch"):
             import torch
 
-            _, generator = torch_step(BATCH)
+            _, generator = peers.torch_step(BATCH)
             generator.eval()
 
             def draw():
@@ -232,43 +233,42 @@ def measure_generation(rounds, count=2048):
                         ((images + 1.0) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
             runs[TORCH] = draw
-        found = take_turns(runs, rounds)
+        medians = take_turns(runs, rounds)
     print(f"images per second, median of {rounds} times {count} images as uint8")
-    for name, seconds in found.items():
-        print(f"{name:32}{count / seconds:8.0f}{found.get(TORCH, seconds) / seconds:8.2f}")
+    for name, seconds in medians.items():
+        print(f"{name:32}{count / seconds:8.0f}{medians.get(TORCH, seconds) / seconds:8.2f}")
 
 
 def take_turns(runs, rounds):
-    """Median seconds of functions that are called in turn, after once that is not counted."""
+    """Median seconds of functions that are called in turn, after a first time to trace them."""
     seconds = {name: [] for name in runs}
     for _ in range(rounds + 1):
         for name, run in runs.items():
             start = time.perf_counter()
             run()
             seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(each[1:]) for name, each in seconds.items()}
+    return {name: statistics.median(times[1:]) for name, times in seconds.items()}
 
 
 def measure_quality(steps, seeds):
-    """Prints how far images are from MNIST's test images after as many steps."""
+    """Prints the kernel distance of generated images to MNIST's test images."""
     dataset = data.load("mnist").cache()
-    judge = Judge(dataset, steps=400)
-    real, _ = next(dataset.test.batch(DRAWN).as_numpy_iterator())
-    real_sample = fidelity.Sample(judge.look(real)[0])
+    evaluator = Evaluator(dataset, steps=400)
+    real, _ = next(dataset.test.batch(SAMPLES).as_numpy_iterator())
+    real = fidelity.Sample(evaluator.predict(real)[0])
     print(f"kernel distance to test images after {steps} steps: mean, range of {seeds} seeds")
-    chosen = {name: how for name, how in variants().items() if name not in SLOW}
-    for name, how in chosen.items():
+    for name, variant in variants().items():
+        if name in SLOW:
+            continue
         distances = []
         for seed in range(seeds):
-            model = made(*how, seed=seed)
+            model = build(*variant, seed=seed)
             step = step_of(model)
             for images, _ in dataset.batches(N_CRITIC * BATCH, seed=seed).take(steps):
                 step(images)
-            latents = tf.random.stateless_normal((DRAWN, peers.LATENT_DIM), [seed, 0])
-            inputs = [latents, np.zeros(DRAWN, np.int32), np.zeros(DRAWN, np.float32)]
-            drawn = in_chunks(draw_of(model), *(inputs if isinstance(model, WGAN) else [latents]))
-            sample = fidelity.Sample(judge.look(drawn)[0])
-            distances.append(fidelity.kernel_distance(real_sample, sample))
+            latents = tf.random.stateless_normal((SAMPLES, peers.LATENT_DIM), [seed, 0])
+            features, _ = evaluator.predict(in_chunks(draw_of(model), latents))
+            distances.append(fidelity.kernel_distance(real, fidelity.Sample(features)))
         ends = f"{min(distances):.3f} to {max(distances):.3f}"
         print(f"{name:32}{statistics.mean(distances):8.3f}  {ends}", flush=True)
 

@@ -22,7 +22,7 @@ class LeastSquaresGAN(ka.models.AdversarialModel):
 
     loss_names = ("critic_loss", "generator_loss")
 
-    def critic_losses(self, critic, real_images, fake_images, seed, number):
+    def critic_losses(self, critic, real_images, fake_images, seed):
         """Real images to 1, generated ones to 0."""
         real, fake = critic(real_images), critic(fake_images)
         return {"critic_loss": tf.reduce_mean((real - 1.0) ** 2 + fake**2) / 2.0}

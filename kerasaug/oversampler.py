@@ -10,7 +10,6 @@ from imblearn.over_sampling.base import BaseOverSampler
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 
-from kerasaug.data.memory import blocks
 from kerasaug.data.readers import arrays
 from kerasaug.models.registry import MODELS
 from kerasaug.runtime import best_dtype_policy, make_reproducible
@@ -104,7 +103,7 @@ class GenerativeOverSampler(BaseOverSampler):
         if x.dtype != np.uint8:
             pixels = np.rint((x - np.float32(low)) * (255.0 / (high - low))).astype(np.uint8)
         classes, class_ids = np.unique(y, return_inverse=True)
-        splits = {"train": (blocks(pixels.reshape(-1, *image_shape)), class_ids)}
+        splits = {"train": (pixels.reshape(-1, *image_shape), class_ids)}
         generated = self._generate(
             arrays.from_splits(splits, classes, "arrays"),
             {int(np.searchsorted(classes, label)): count for label, count in counts.items()},

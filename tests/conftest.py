@@ -43,7 +43,7 @@ def tiny():
 @pytest.fixture(scope="session")
 def streamed(tiny):
     """The same images as `tiny`, read as they are needed, as those of files are."""
-    images, labels = tiny.in_memory.pixels, tiny.train_labels
+    images, labels = tiny.in_memory.images, tiny.train_labels
     records = tf.data.Dataset.from_tensor_slices((images, labels))
     return dataclasses.replace(tiny, records=records, in_memory=None)
 

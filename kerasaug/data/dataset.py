@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasaug.data import imbalance, mixture, sampling, streams
-from kerasaug.data.memory import InMemory, blocks, load_images, load_stream
+from kerasaug.data.memory import InMemory, load_stream
 from kerasaug.data.sampling import Part
 from kerasaug.errors import InputError
 
@@ -246,7 +246,7 @@ class ImageDataset:
             test = test_images.stream(test_labels)
         if validation is not None:
             pixels, validation_labels = streams.collect(validation)
-            validation = load_images(blocks(pixels)).stream(validation_labels)
+            validation = InMemory.of(pixels).stream(validation_labels)
         return dataclasses.replace(
             self,
             records=images.stream(labels),

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasaug.data import sampling
-from kerasaug.data.memory import blocks, load_images
+from kerasaug.data.memory import InMemory
 from kerasaug.data.sampling import Augmentation, Part
 from kerasaug.images import to_float
 
@@ -43,7 +43,7 @@ def added(images: np.ndarray, class_id: int) -> Part:
     Returns:
         The part to add to `ImageDataset.natural_parts`.
     """
-    return Part(load_images(blocks(images)), len(images), float(len(images)), class_id)
+    return Part(InMemory.of(images), len(images), float(len(images)), class_id)
 
 
 def class_balanced(

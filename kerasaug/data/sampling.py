@@ -1,5 +1,6 @@
 """How batches are drawn from images of several sources: out of memory, or from streams."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -7,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from kerasaug.data import streams
-from kerasaug.data.memory import InMemory, beside, gatherer
+from kerasaug.data.memory import InMemory
+from kerasaug.data.streams import call_numpy
 
 Augmentation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 """`(images uint8 (n, height, width, channels), seed int64 (2,)) -> images`, a pure function."""
@@ -15,10 +17,6 @@ Augmentation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 AUGMENT_BATCH = 64
 SHUFFLE_BUFFER = 10_000
 """Images held back for shuffling, over all parts that are streams."""
-SHUFFLE_ROUNDS = 8
-"""Of the cipher that puts indices in another order; with 4, some seeds leave most in row."""
-LEAST_PASS = 4096
-"""The cipher's cost grows as a pass gets shorter: it works on blocks of 65,536 indices."""
 
 
 class Part(NamedTuple):
@@ -48,60 +46,56 @@ class Part(NamedTuple):
 
 
 def from_memory(parts: Sequence[Part], batch_size: int, seed: int) -> tf.data.Dataset:
-    """Draws endless batches from images in memory, a whole batch at a time.
+    """Draws endless batches from images in memory.
 
-    Of every part, all images are drawn before one is drawn again, in another order each of 256
-    times; a part of fewer than `LEAST_PASS` images is repeated until it has as many, which are
-    drawn like that.
+    Of every part, all images are drawn before one is drawn again, in another order each time.
 
     Args:
-        parts: The mixture, all of them in memory, none of weight 0.
+        parts: The mixture, all of it in memory, none of weight 0.
         batch_size: Images per batch.
         seed: Same parts and seed, same batches.
 
     Returns:
         A stream of `(images, labels)`: uint8 (batch_size, height, width, channels) and int32.
     """
-    held = [part.images for part in parts]
-    take = gatherer(held)
-    rows = tf.constant(np.concatenate([part.images.rows for part in parts]))
-    labels = tf.constant([part.class_id for part in parts], tf.int32)
-    counts = np.array([part.size for part in parts])
-    first = tf.constant(np.cumsum(counts) - counts)
-    counts, passes = tf.constant(counts), tf.constant(counts * -(-LEAST_PASS // counts))
+    sources = [part.images for part in parts]
+    shape = (batch_size, *sources[0].images.shape[1:])
     log_weights = tf.math.log(tf.constant([[part.weight for part in parts]]))
-    key = tf.constant(seed, tf.int64)
+    class_ids = tf.constant([part.class_id for part in parts], tf.int32)
     augmentations = dict.fromkeys(part.augment for part in parts if part.augment is not None)
 
-    def choose(drawn, number):
-        # What augments the batch later is given the same seed and number, and splits them.
-        seeds = tf.random.fold_in(_seeds(seed, number), len(parts))
-        chosen = tf.random.stateless_categorical(log_weights, batch_size, seeds, tf.int64)[0]
-        marked = tf.one_hot(chosen, len(parts), dtype=tf.int64)
-        before = tf.reduce_sum(marked * tf.cumsum(marked, exclusive=True), axis=1)
-        turn, length = tf.gather(drawn, chosen) + before, tf.gather(passes, chosen)
-        # `tf.random.experimental.index_shuffle` pads a batch of seeds along the wrong axis.
-        shuffled = tf.raw_ops.RandomIndexShuffle(
-            index=turn % length,
-            seed=tf.stack([tf.fill((batch_size,), key), chosen, turn // length], axis=1),
-            max_index=length - 1,
-            rounds=SHUFFLE_ROUNDS,
-        )
-        position = tf.gather(first, chosen) + shuffled % tf.gather(counts, chosen)
-        return drawn + tf.reduce_sum(marked, axis=0), (number, chosen, tf.gather(rows, position))
+    @functools.lru_cache(2 * len(parts))
+    def order(number, turn):
+        return np.random.default_rng([seed, number, turn]).permutation(sources[number].rows)
 
-    def gather(pixels, drawn):
-        number, chosen, row = drawn
-        batch = take(pixels, chosen, row)
-        for index, augment in enumerate(augmentations):
-            own = tf.gather(tf.constant([part.augment is augment for part in parts]), chosen)
-            changed = _with_own_seed(augment, index)(batch, _seeds(seed, number))
-            batch = tf.where(own[:, None, None, None], changed, batch)
-        return batch, tf.gather(labels, chosen)
+    def choose(drawn, index):
+        # Not the seeds of what augments the batch later.
+        seeds = tf.random.fold_in(_seeds(seed, index), len(parts))
+        numbers = tf.random.stateless_categorical(log_weights, batch_size, seeds, tf.int32)[0]
+        after = drawn + tf.math.bincount(numbers, minlength=len(parts), dtype=tf.int64)
+        return after, (index, numbers, drawn)
+
+    def gather(numbers, drawn):
+        images = np.empty(shape, np.uint8)
+        for number in np.unique(numbers):
+            slots = np.flatnonzero(numbers == number)
+            turns, places = np.divmod(drawn[number] + np.arange(len(slots)), parts[number].size)
+            for turn in np.unique(turns):
+                rows = order(number, turn)[places[turns == turn]]
+                images[slots[turns == turn]] = sources[number].images[rows]
+        return images
+
+    def finish(index, numbers, drawn):
+        images = call_numpy(gather, numbers, drawn, shape=shape)
+        for offset, augment in enumerate(augmentations):
+            is_augmented = tf.gather([part.augment is augment for part in parts], numbers)
+            changed = _with_own_seed(augment, offset)(images, _seeds(seed, index))
+            images = tf.where(is_augmented[:, None, None, None], changed, images)
+        return images, tf.gather(class_ids, numbers)
 
     nothing = tf.zeros((len(parts),), tf.int64)
-    indices = beside(held, tf.data.Dataset.counter().scan(nothing, choose))
-    return indices.map(gather, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    indices = tf.data.Dataset.counter().scan(nothing, choose)
+    return indices.map(finish, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
 
 def from_streams(parts: Sequence[Part], batch_size: int, seed: int) -> tf.data.Dataset:

@@ -29,6 +29,23 @@ def decoded(
     )
 
 
+def call_numpy(
+    function: Callable[..., np.ndarray], *tensors: tf.Tensor, shape: tuple[int | None, ...]
+) -> tf.Tensor:
+    """Calls a pure function of arrays in a pipeline.
+
+    TensorFlow keeps the function, and what it refers to, until `keras.utils.clear_session`.
+
+    Args:
+        function: From NumPy arrays to uint8 pixels.
+        *tensors: Its inputs.
+        shape: Of the pixels.
+    """
+    # Stateless, or deterministic pipelines would call it for one element after the other.
+    pixels = tf.numpy_function(function, tensors, tf.uint8, stateful=False)
+    return tf.ensure_shape(pixels, shape)
+
+
 def first_of_each(
     stream: tf.data.Dataset, most: int, num_classes: int
 ) -> tuple[np.ndarray, np.ndarray]:

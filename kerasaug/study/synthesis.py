@@ -1,4 +1,4 @@
-"""Synthetic images for a trial: drawn by a generator, by style transfer, or by perturbed latents."""
+"""Synthetic images for a trial: drawn, by style transfer, or by latent perturbation."""
 
 import dataclasses
 import functools

@@ -90,7 +90,7 @@ def test_reductions_and_splits_of_a_cached_set_share_its_memory(streamed):
     whole = streamed.cache()
     split = whole.split_test(0.25)
     for part in (whole.cache(), whole.reduce({2: 5}), split, split.hold_out(0.5), split.cache()):
-        assert part.in_memory.pixels is whole.in_memory.pixels
+        assert part.in_memory.images is whole.in_memory.images
         assert len(part.in_memory.rows) == len(part.train_labels)
 
 

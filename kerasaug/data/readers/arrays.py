@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasaug.data.dataset import ImageDataset
-from kerasaug.data.memory import Blocks, blocks, load_images
+from kerasaug.data.memory import InMemory
 from kerasaug.errors import InputError
 from kerasaug.limits import MOST_CLASSES
 from kerasaug.wording import whole
@@ -52,15 +52,16 @@ def from_arrays(
     """
     if (test_images is None) != (test_labels is None):
         raise InputError("`test_images` and `test_labels` go together. Received: one of them")
-    splits = {"train": (blocks(train_images), train_labels)}
+    # Copies, since their owner may change the arrays.
+    splits = {"train": (train_images.copy(), train_labels)}
     if test_images is not None:
-        splits["test"] = (blocks(test_images), test_labels)
+        splits["test"] = (test_images.copy(), test_labels)
     dataset = from_splits(splits, class_names, name)
     return dataset if dataset.test else dataset.split_test(TEST_SHARE)
 
 
 def from_splits(
-    splits: dict[str, tuple[Blocks, np.ndarray]], class_names: Sequence[str] | None, name: str
+    splits: dict[str, tuple[np.ndarray, np.ndarray]], class_names: Sequence[str] | None, name: str
 ) -> ImageDataset:
     """Makes a data set like `from_arrays`, but without `test` where there is no such split.
 
@@ -100,12 +101,14 @@ def from_splits(
             f"labels must be in [0, {len(names)}). Received: from {lowest} to {highest}"
         )
     digest = hashlib.sha256(str(train_images.shape).encode())
-    in_memory, train_labels = _in_memory(train_images, digest), train_labels.astype(np.int32)
+    digest.update(np.ascontiguousarray(train_images))
+    in_memory, train_labels = InMemory.of(train_images), train_labels.astype(np.int32)
     test, test_counts = None, ()
     if "test" in splits:
         images, labels = splits["test"][0], splits["test"][1].astype(np.int32)
-        test = _in_memory(images, digest).stream(labels)
+        digest.update(np.ascontiguousarray(images))
         digest.update(np.ascontiguousarray(labels))
+        test = InMemory.of(images).stream(labels)
         test_counts = tuple(np.bincount(labels, minlength=len(names)).tolist())
     return ImageDataset(
         name=name,
@@ -119,17 +122,6 @@ def from_splits(
         test_counts=test_counts,
         in_memory=in_memory,
     )
-
-
-def _in_memory(images, digest):
-    """Copies images into memory and hashes them on the way, so that they are read once."""
-
-    def read():
-        for block in images.read():
-            digest.update(np.ascontiguousarray(block))
-            yield block
-
-    return load_images(images._replace(read=read))
 
 
 def pixel_range(lowest: float, highest: float) -> tuple[int, int] | None:

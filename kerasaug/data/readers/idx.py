@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from kerasaug.data.dataset import SPLITS, ImageDataset
-from kerasaug.data.memory import blocks
 from kerasaug.data.readers import arrays
 from kerasaug.errors import InputError
 
@@ -56,7 +55,7 @@ def read(folder: Path) -> ImageDataset:
                 f"{folder}: {split} images {pixels.shape[:-1]}, labels {classes.shape}"
             )
     names, labels = arrays.names_and_indices(labels)
-    pairs = zip(map(blocks, images), labels, strict=True)
+    pairs = zip(images, labels, strict=True)
     return arrays.from_splits(dict(zip(splits, pairs, strict=True)), names, folder.resolve().name)
 
 

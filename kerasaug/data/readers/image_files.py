@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageOps
 
+from kerasaug.data.streams import call_numpy
 from kerasaug.limits import SMALLEST_SIDE
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
@@ -113,20 +114,16 @@ def fit(pixels: np.ndarray, shape: tuple[int, int, int], aspect: str) -> np.ndar
 
 def read_tensor(path: tf.Tensor, shape: tuple[int, int, int], aspect: str) -> tf.Tensor:
     """Reads an image file, of a string scalar, in a `tf.data` pipeline; see `read` and `fit`."""
-    return _in_pipeline(
-        lambda name: fit(read(os.fsdecode(name)).pixels, shape, aspect), path, shape
-    )
+
+    def decode(name):
+        return fit(read(os.fsdecode(name)).pixels, shape, aspect)
+
+    return call_numpy(decode, path, shape=shape)
 
 
 def fit_tensor(image: tf.Tensor, shape: tuple[int, int, int], aspect: str) -> tf.Tensor:
     """Resizes an image, uint8 (height, width, channels), in such a pipeline; see `fit`."""
-    return _in_pipeline(lambda pixels: fit(pixels, shape, aspect), image, shape)
-
-
-def _in_pipeline(function, tensor, shape):
-    # Stateless, or deterministic pipelines would call it for one image after the other.
-    image = tf.numpy_function(function, [tensor], tf.uint8, stateful=False)
-    return tf.ensure_shape(image, shape)
+    return call_numpy(lambda pixels: fit(pixels, shape, aspect), image, shape=shape)
 
 
 def on_background(pixels: np.ndarray) -> np.ndarray:

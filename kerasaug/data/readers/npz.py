@@ -10,10 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from kerasaug.data.dataset import SPLITS, ImageDataset, Note
-from kerasaug.data.memory import BATCH, Blocks, blocks
 from kerasaug.data.readers import arrays, image_files
 from kerasaug.errors import InputError
 
+BATCH = 64
 NAMES = ("x", "y", "x_train", "y_train", "x_test", "y_test", "class_names")
 
 
@@ -78,7 +78,7 @@ def _read(path: Path, file: BinaryIO) -> ImageDataset:
         raise InputError(f"{path}: {error}") from error
 
 
-def _load(path: Path, file: BinaryIO) -> dict[str, np.ndarray | Blocks]:
+def _load(path: Path, file: BinaryIO) -> dict[str, np.ndarray]:
     """All arrays by name; those that `NAMES` lacks are empty."""
     archive = np.load(file, allow_pickle=False)
     if not isinstance(archive, np.lib.npyio.NpzFile):
@@ -88,7 +88,7 @@ def _load(path: Path, file: BinaryIO) -> dict[str, np.ndarray | Blocks]:
     names = [name for name in archive.files if name in NAMES]
     arrays.check_memory(path, sum(_size(archive.zip, name) for name in names))
     empty = dict.fromkeys(archive.files, np.empty(0))
-    return empty | {name: _array(archive, name) for name in names}
+    return empty | {name: archive[name] for name in names}
 
 
 def _entry(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
@@ -110,42 +110,19 @@ def _size(archive: zipfile.ZipFile, name: str) -> int:
     return max(_entry(archive, name).file_size, math.prod(shape) * dtype.itemsize)
 
 
-def _array(archive: np.lib.npyio.NpzFile, name: str) -> np.ndarray | Blocks:
-    """An array; images as blocks, which are not all in memory at a time if they are bytes."""
-    entry = _entry(archive.zip, name)
-    with archive.zip.open(entry) as file:
-        shape, fortran_order, dtype = _header(file)
-    if not name.startswith("x"):
-        return archive[name]
-    if dtype != np.uint8 or fortran_order or not (shape and shape[0]):
-        return blocks(archive[name])
-
-    def read():
-        with archive.zip.open(entry) as file:
-            _header(file)
-            for start in range(0, shape[0], BATCH):
-                count = min(BATCH, shape[0] - start)
-                content = file.read(count * math.prod(shape[1:]))
-                yield np.frombuffer(content, np.uint8).reshape(count, *shape[1:])
-            if file.read(1):
-                raise ValueError("more values than its shape says")
-
-    return Blocks(shape, dtype, read)
-
-
-def _images(path: Path, name: str, images: Blocks) -> Blocks:
+def _images(path: Path, name: str, images: np.ndarray) -> np.ndarray:
     """Images of rank 4."""
     shape = images.shape
     if len(shape) == 3:
-        images = images.changed(lambda block: block[..., None], (*shape, 1), images.dtype)
-    if len(images.shape) != 4 or images.shape[3] not in (1, 3, 4) or images.shape[0] == 0:
+        images = images[..., None]
+    if images.ndim != 4 or images.shape[3] not in (1, 3, 4) or len(images) == 0:
         raise InputError(
             f"{path}: {name} must be (n, height, width), or that with 1, 3 or 4 channels at the "
             f"end, and not empty. Received: {shape}"
         )
     if images.dtype.kind not in "uif" and images.dtype != bool:
         raise InputError(f"{path}: {name} must hold numbers. Received: {images.dtype}")
-    if images.dtype.kind == "f" and not all(np.isfinite(block).all() for block in images.read()):
+    if images.dtype.kind == "f" and not np.isfinite(images).all():
         raise InputError(f"{path}: {name} must not hold NaN or infinity")
     return images
 
@@ -170,15 +147,14 @@ def _labels(path: Path, name: str, labels: np.ndarray, count: int) -> np.ndarray
     return labels.astype(np.int64)
 
 
-def _as_uint8(path: Path, images: list[Blocks]) -> tuple[list[Blocks], str | None]:
+def _as_uint8(path: Path, images: list[np.ndarray]) -> tuple[list[np.ndarray], str | None]:
     """The images as uint8 without transparency, and the range that was scaled, if one was."""
     if len({part.dtype for part in images}) > 1:
         kinds = " and ".join(str(part.dtype) for part in images)
         raise InputError(f"{path}: both splits must hold numbers of one kind, not {kinds}")
     if images[0].dtype == np.uint8:
         return [_pixels(part, 0, 255) for part in images], None
-    ends = [(block.min(), block.max()) for part in images for block in part.read()]
-    lowest, highest = min(low for low, _ in ends), max(high for _, high in ends)
+    lowest, highest = min(part.min() for part in images), max(part.max() for part in images)
     filled = arrays.pixel_range(lowest, highest)
     if filled is None:
         ranges = ", ".join(f"{low} to {high}" for low, high in arrays.RANGES)
@@ -190,15 +166,18 @@ def _as_uint8(path: Path, images: list[Blocks]) -> tuple[list[Blocks], str | Non
     return [_pixels(part, low, high) for part in images], f"{low} to {high}"
 
 
-def _pixels(images: Blocks, low: int, high: int) -> Blocks:
+def _pixels(images: np.ndarray, low: int, high: int) -> np.ndarray:
     """Pixels from `low` to `high` as uint8 without transparency."""
     transparent = images.shape[3] == 4
-
-    def change(block):
-        if images.dtype != np.uint8:
+    if images.dtype == np.uint8 and not transparent:
+        return images
+    pixels = np.empty((*images.shape[:3], images.shape[3] - transparent), np.uint8)
+    for start in range(
+        0, len(images), BATCH
+    ):  # Floats of all images would take four times as much.
+        block = images[start : start + BATCH]
+        if block.dtype != np.uint8:
             block = np.rint((block.astype(np.float32) - low) * (255 / (high - low)))
             block = block.astype(np.uint8)
-        return image_files.on_background(block) if transparent else block
-
-    shape = (*images.shape[:3], images.shape[3] - transparent)
-    return images.changed(change, shape, np.dtype(np.uint8))
+        pixels[start : start + BATCH] = image_files.on_background(block) if transparent else block
+    return pixels
