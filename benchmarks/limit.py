@@ -16,7 +16,7 @@ quiet_tensorflow()
 
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
-from train_step import BATCH, ProductWGAN, ours, take_turns  # noqa: E402
+from train_step import BATCH, ProductWGAN, make_wgan, take_turns  # noqa: E402
 
 from kerasaug.models import registry  # noqa: E402
 from kerasaug.models.classifier import build_classifier  # noqa: E402
@@ -74,7 +74,7 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     for policy in POLICIES:
         keras.config.set_dtype_policy(policy)
-        example, faster = ours(), ours(ProductWGAN)
+        example, faster = make_wgan(), make_wgan(ProductWGAN)
         steps = {
             "matrix product": product(keras.config.dtype_policy().compute_dtype),
             "critic step, keras.io's networks": critic_step(example),

@@ -59,15 +59,11 @@ def optimizers(learning_rate):
 class StraightforwardWGAN(keras.Model):
     """A Wasserstein GAN with gradient penalty whose train step is written in the plainest way."""
 
-    def __init__(self, n_critic=3):
+    def __init__(self, n_critic=3, learning_rate=2e-4):
         super().__init__()
         self.critic, self.generator = build_critic(), build_generator()
-        self.n_critic = n_critic
-
-    def compile_for_training(self, learning_rate):
-        """Compiles with the example's optimizers."""
-        super().compile(optimizer=None, jit_compile=False)
         self.critic_optimizer, self.generator_optimizer = optimizers(learning_rate)
+        self.n_critic = n_critic
 
     def penalty(self, real, fake):
         """The gradient penalty, without its weight."""

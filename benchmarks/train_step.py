@@ -38,7 +38,7 @@ from kerasaug.saved.savedmodel import ExportedGenerator  # noqa: E402
 SHAPE, BATCH, N_CRITIC, LEARNING_RATE = (28, 28, 1), 128, 3, 2e-4
 SAMPLES = 1000
 PLAIN, TORCH = "plain Keras step", "PyTorch"
-SLOW = ("ours", "ours, bfloat16")
+SLOW = ("kerasaug", "kerasaug, bfloat16")
 """Their images differ from those of a faster variant by rounding alone."""
 
 
@@ -76,7 +76,7 @@ class SmallGridConv2D(keras.layers.Conv2D):
         return np.where((taps >= 0) & (taps < size), taps, -1), outputs
 
 
-class OurWGAN(WGAN):
+class ExampleWGAN(WGAN):
     """Our train step on the example's networks, which take no classes."""
 
     last_convolution = keras.layers.Conv2D
@@ -90,7 +90,7 @@ class OurWGAN(WGAN):
         return batch
 
 
-class ProductWGAN(OurWGAN):
+class ProductWGAN(ExampleWGAN):
     """The same, with the critic's last convolution as a matrix product."""
 
     last_convolution = SmallGridConv2D
@@ -115,7 +115,7 @@ class LazyWGAN(ProductWGAN):
         return {**losses, "gradient_penalty": 0.0}
 
 
-def ours(model=OurWGAN, penalty_weight=peers.PENALTY_WEIGHT):
+def make_wgan(model=ExampleWGAN, penalty_weight=peers.PENALTY_WEIGHT):
     """Makes our model, compiled as the plain one is."""
     options = {"n_critic": N_CRITIC, "gradient_penalty_weight": penalty_weight}
     gan = model(SHAPE, latent_dim=peers.LATENT_DIM, **options)
@@ -123,28 +123,21 @@ def ours(model=OurWGAN, penalty_weight=peers.PENALTY_WEIGHT):
     return gan
 
 
-def plain():
-    """Makes the plain model."""
-    gan = peers.StraightforwardWGAN(N_CRITIC)
-    gan.compile_for_training(LEARNING_RATE)
-    return gan
-
-
 def variants():
     """By name, the dtype policy of a Keras model and a function that makes it."""
+    plain = functools.partial(peers.StraightforwardWGAN, N_CRITIC, LEARNING_RATE)
+    product = functools.partial(make_wgan, ProductWGAN)
+    lazy = functools.partial(make_wgan, LazyWGAN, N_CRITIC * peers.PENALTY_WEIGHT)
     makers = {
         PLAIN: ("float32", plain),
-        "ours": ("float32", ours),
-        "ours, matrix product": ("float32", lambda: ours(ProductWGAN)),
+        "kerasaug": ("float32", make_wgan),
+        "kerasaug, matrix product": ("float32", product),
     }
     if best_dtype_policy() != "float32":
         makers |= {
-            "ours, bfloat16": ("mixed_bfloat16", ours),
-            "ours, bfloat16, matrix product": ("mixed_bfloat16", lambda: ours(ProductWGAN)),
-            "the same and a lazy penalty": (
-                "mixed_bfloat16",
-                lambda: ours(LazyWGAN, N_CRITIC * peers.PENALTY_WEIGHT),
-            ),
+            "kerasaug, bfloat16": ("mixed_bfloat16", make_wgan),
+            "kerasaug, bfloat16, matrix product": ("mixed_bfloat16", product),
+            "the same and a lazy penalty": ("mixed_bfloat16", lazy),
         }
     return makers
 
@@ -174,9 +167,8 @@ def step_of(model, xla=False):
 def draw_of(model):
     """A function that draws images from latents.
 
-    Both kinds of models draw with the current weights, not the average that only ours keeps, and
-    are normalised by the batch: moving averages lag behind the more, the fewer passes a generator
-    has made.
+    Both kinds of models draw with the current weights, because the plain one has no average of
+    them, and normalise by the batch: after few passes, moving averages lag behind.
     """
     return tf.function(lambda latents: to_uint8(model.generator(latents, training=True)))
 
@@ -198,7 +190,7 @@ def measure_steps(rounds):
     """Prints seconds per train step."""
     images = tf.random.stateless_uniform((N_CRITIC * BATCH, *SHAPE), [0, 0], -1.0, 1.0)
     steps = {name: (step_of(build(*variant)), images) for name, variant in variants().items()}
-    steps["ours, compiled by XLA"] = step_of(build("float32", ours), xla=True), images
+    steps["kerasaug, compiled by XLA"] = step_of(build("float32", make_wgan), xla=True), images
     if importlib.util.find_spec("torch"):
         import torch
 
@@ -210,16 +202,16 @@ def measure_steps(rounds):
     print(f"seconds per train step, median of {rounds}, and times as fast as {PLAIN}, {TORCH}")
     for name, seconds in medians.items():
         ratios = [medians[peer] / seconds for peer in (PLAIN, TORCH) if peer in medians]
-        print(f"{name:32}{seconds:8.3f}" + "".join(f"{ratio:8.2f}" for ratio in ratios), flush=True)
+        print(f"{name:36}{seconds:8.3f}" + "".join(f"{ratio:8.2f}" for ratio in ratios), flush=True)
 
 
 def measure_generation(rounds, count=2048):
     """Prints images per second."""
     runs = {}
     with tempfile.TemporaryDirectory() as folder:
-        build("float32", ours).export(Path(folder) / "generator")
+        build("float32", make_wgan).export(Path(folder) / "generator")
         saved = ExportedGenerator(Path(folder) / "generator")
-        runs["ours, SavedModel"] = lambda: saved.generate(count, 0, seed=0)
+        runs["kerasaug, SavedModel"] = lambda: saved.generate(count, 0, seed=0)
         if importlib.util.find_spec("torch"):
             import torch
 
@@ -236,7 +228,7 @@ def measure_generation(rounds, count=2048):
         medians = take_turns(runs, rounds)
     print(f"images per second, median of {rounds} times {count} images as uint8")
     for name, seconds in medians.items():
-        print(f"{name:32}{count / seconds:8.0f}{medians.get(TORCH, seconds) / seconds:8.2f}")
+        print(f"{name:36}{count / seconds:8.0f}{medians.get(TORCH, seconds) / seconds:8.2f}")
 
 
 def take_turns(runs, rounds):
@@ -270,7 +262,7 @@ def measure_quality(steps, seeds):
             features, _ = evaluator.predict(in_chunks(draw_of(model), latents))
             distances.append(fidelity.kernel_distance(real, fidelity.Sample(features)))
         ends = f"{min(distances):.3f} to {max(distances):.3f}"
-        print(f"{name:32}{statistics.mean(distances):8.3f}  {ends}", flush=True)
+        print(f"{name:36}{statistics.mean(distances):8.3f}  {ends}", flush=True)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ def naming(option: str) -> Iterator[None]:
     """Puts the name of an option before the message of an `InputError`.
 
     Args:
-        option: Such as `--keep 5=54`.
+        option: Its name, and perhaps its value.
     """
     try:
         yield

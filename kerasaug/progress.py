@@ -27,11 +27,7 @@ class Progress:
     """What long work reports to. This one shows nothing."""
 
     def report(self, line: str) -> None:
-        """Shows a line.
-
-        Args:
-            line: What was finished, or what the user should know.
-        """
+        """Shows a line: what was finished, or what the user should know."""
 
     def describe(self, description: str) -> None:
         """Shows what is being done where no training moves the bar."""
@@ -44,7 +40,7 @@ class Progress:
 
         Args:
             description: What is being trained.
-            losses: Their latest means, by name; empty where they are not known.
+            losses: Their latest means, by name; may be empty.
             units: See `advance`.
         """
         self.advance(units)
@@ -76,6 +72,10 @@ class ProgressBar(Progress):
 
     Args:
         total: The work, in training steps of a classifier.
+
+    Example:
+        >>> with ProgressBar(total=40) as progress:
+        ...     progress.advance(40)
     """
 
     def __init__(self, total: float):
@@ -146,7 +146,8 @@ class WorkerProgress(Progress):
 
     def __init__(self, address: Any, key: bytes):
         self.connection = Client(address, authkey=key)
-        self.unsent, self.latest = 0.0, ("starting", {})
+        self.unsent = 0.0
+        self.latest: tuple[str, dict[str, float]] = ("starting", {})
 
     def close(self) -> None:
         """Sends what is left and ends the connection."""

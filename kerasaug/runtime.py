@@ -22,7 +22,11 @@ rounded, so the figures would otherwise depend on the number of processes and pr
 
 
 def quiet_tensorflow() -> None:
-    """Imports TensorFlow without the log lines that it writes past Python's own streams."""
+    """Imports TensorFlow without the log lines that it writes past Python's own streams.
+
+    Example:
+        >>> quiet_tensorflow()
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Several processes may share a GPU, which TensorFlow would otherwise take whole.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
@@ -99,27 +103,12 @@ def best_dtype_policy() -> str:
 
 
 def choose_precision(requested: str | None, earlier: str | None) -> str:
-    """Decides what a training or a study computes with.
-
-    Args:
-        requested: By the user; None to leave it to the machine.
-        earlier: What the run that is resumed computed with; None if none is.
-
-    Returns:
-        One of `POLICIES`.
-    """
+    """One of `POLICIES`: the requested one, or that of the run that is resumed, or the fastest."""
     return requested or earlier or best_dtype_policy()
 
 
 def describe_precision(policy: str) -> str:
-    """Says in words what a training computes with.
-
-    Args:
-        policy: One of `POLICIES`.
-
-    Returns:
-        Such as "mixed_bfloat16, the fastest here; without XLA".
-    """
+    """One of `POLICIES` in words, such as "mixed_bfloat16, the fastest here; without XLA"."""
     fastest = ", the fastest here" if policy == best_dtype_policy() else ""
     # Models are compiled without it: on processors it is slower, see docs/performance.md.
     return f"{policy}{fastest}; without XLA"

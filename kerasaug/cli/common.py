@@ -94,10 +94,10 @@ def _fail(message: str, code: int) -> None:
 
 
 def print_notes(dataset: Any, most: int = 3) -> None:
-    """Shows what was noted in reading a data set.
+    """Shows the notes of an `ImageDataset`, or of anything else that has notes.
 
     Args:
-        dataset: An `ImageDataset`, or anything else that has notes.
+        dataset: Has notes.
         most: How many examples are shown of each.
     """
     for note in dataset.notes:
@@ -107,11 +107,7 @@ def print_notes(dataset: Any, most: int = 3) -> None:
 
 
 def warn_of_few_tests(dataset: Any) -> None:
-    """Says before any work is done that there will be no verdict, if so.
-
-    Args:
-        dataset: An `ImageDataset`, reduced.
-    """
+    """Says before any work is done that there will be no verdict on a reduced data set, if so."""
     from kerasaug.study.verdict import too_few_tests
 
     names = ("class_names", "test_counts", "rare_classes")
@@ -145,11 +141,7 @@ def print_config(config: dict[str, Any]) -> None:
 
 
 def table(title: str) -> Any:
-    """Makes an empty `rich.table.Table` in the style of all commands.
-
-    Args:
-        title: What stands above it.
-    """
+    """Makes an empty `rich.table.Table` in the style of all commands."""
     import rich.box
     import rich.table
 

@@ -114,15 +114,12 @@ class ImageDataset:
         return digest.hexdigest()[:16]
 
     def reduce(self, keep: Mapping[Any, int | float], seed: int = 0) -> "ImageDataset":
-        """Reduces classes of the training split; the test split stays as it is.
+        """Reduces classes of the training split; `indices` of the result tell what stays.
 
         Args:
             keep: By class (index or name), how many images stay: a count (int) or a fraction
                 (float).
             seed: Which images stay is a function of this and of the class.
-
-        Returns:
-            A data set that streams those images only; its `indices` tell which they are.
 
         Raises:
             InputError: If a class does not exist or is named twice, or an amount is out of range.
@@ -142,9 +139,6 @@ class ImageDataset:
             ratio: Of the size of the first class to that of the last; see `imbalance.long_tail`.
             seed: See `reduce`.
 
-        Returns:
-            See `reduce`.
-
         Raises:
             InputError: If the ratio is below 1.
         """
@@ -155,9 +149,6 @@ class ImageDataset:
 
         Args:
             names: Classes, by name or index.
-
-        Returns:
-            The same data set with these as its `rare_classes`.
 
         Raises:
             InputError: If there is no such class, or none is named.
@@ -175,7 +166,7 @@ class ImageDataset:
             seed: Which images are held out is a function of this and of the class.
 
         Returns:
-            A data set whose `train` lacks them and whose `validation` they are.
+            A data set with these images as its `validation`.
 
         Raises:
             InputError: If the share is out of range.
@@ -199,7 +190,7 @@ class ImageDataset:
             seed: Which images these are is a function of this and of the class.
 
         Returns:
-            A data set whose `train` lacks them and whose `test` they are.
+            A data set with these images as its `test`.
 
         Raises:
             InputError: If the share is out of range.
@@ -232,9 +223,6 @@ class ImageDataset:
 
         Args:
             most_bytes: Of decoded images; a larger data set stays as it is.
-
-        Returns:
-            The same data set in memory.
         """
         count = len(self.train_labels) + sum(self.test_counts)
         if self.in_memory is not None or count * np.prod(self.image_shape) > most_bytes:
@@ -272,14 +260,7 @@ class ImageDataset:
         return streams.collect(self._keep(positions).train)[0]
 
     def class_part(self, class_id: int) -> Part:
-        """The training images of one class, as a part of a mixture.
-
-        Args:
-            class_id: Index of the class.
-
-        Returns:
-            The part, of weight 1.
-        """
+        """The training images of one class, as a part of a mixture, of weight 1."""
         positions = np.flatnonzero(self.train_labels == class_id)
         if self.in_memory is not None:
             return Part(self.in_memory.at(positions), len(positions), 1.0, class_id)

@@ -66,8 +66,9 @@ def load_stream(
     Returns:
         The images, and int32 labels (count,).
     """
-    images = np.empty((count, *image_shape), np.uint8)
-    labels, done = np.empty(count, np.int32), 0
+    images: np.ndarray = np.empty((count, *image_shape), np.uint8)
+    labels: np.ndarray = np.empty(count, np.int32)
+    done = 0
     for block, block_labels in stream.batch(BATCH).as_numpy_iterator():
         images[done : done + len(block)] = block
         labels[done : done + len(block)] = block_labels

@@ -138,13 +138,6 @@ def batches(
 
 
 def to_model_input(batched: tf.data.Dataset) -> tf.data.Dataset:
-    """Converts batches of pixels to what the models take, and prepares them ahead of use.
-
-    Args:
-        batched: A stream of uint8 images and labels.
-
-    Returns:
-        The same with float32 images in [-1, 1].
-    """
+    """Makes float32 in [-1, 1] of the uint8 images of batches, and prepares them ahead of use."""
     converted = batched.map(lambda images, labels: (to_float(images), labels))
     return converted.prefetch(tf.data.AUTOTUNE)

@@ -132,15 +132,12 @@ def from_streams(parts: Sequence[Part], batch_size: int, seed: int) -> tf.data.D
 
 
 def augmented(batched: tf.data.Dataset, augment: Augmentation, seed: int) -> tf.data.Dataset:
-    """Augments every batch of a stream.
+    """Augments every batch of a stream of uint8 images and labels.
 
     Args:
-        batched: A stream of uint8 images and labels.
+        batched: The stream.
         augment: What is done to the images.
         seed: Same stream and seed, same result.
-
-    Returns:
-        A stream like `batched`.
     """
     # The number of the batch is part of the seed: parallel calls then need no shared state.
     return batched.enumerate().map(

@@ -11,14 +11,11 @@ READ_BATCH = 1024
 def decoded(
     records: tf.data.Dataset, decode: Callable[[tf.Tensor], tf.Tensor] | None
 ) -> tf.data.Dataset:
-    """Decodes a stream, several images at a time and in its order.
+    """Decodes a stream of `(record, label)`, several images at a time and in its order.
 
     Args:
-        records: A stream of `(record, label)`.
+        records: The stream.
         decode: Makes an image of a record; None if the records are images.
-
-    Returns:
-        A stream of `(image, label)`.
     """
     if decode is None:
         return records
@@ -74,13 +71,6 @@ def first_of_each(
 
 
 def collect(stream: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Reads a finite stream of `(image, label)` into arrays.
-
-    Args:
-        stream: What `ImageDataset.train` holds.
-
-    Returns:
-        uint8 images (n, height, width, channels) and int32 labels (n,).
-    """
+    """Reads a finite stream of `(image, label)` into uint8 (n, h, w, channels) and int32 (n,)."""
     images, labels = zip(*stream.batch(READ_BATCH).as_numpy_iterator(), strict=True)
     return np.concatenate(images), np.concatenate(labels)

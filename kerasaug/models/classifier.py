@@ -56,10 +56,10 @@ def build_classifier(
         warmup_steps=max(1, steps // 5),
         decay_steps=max(1, steps - steps // 5),
     )
-    kinds = keras.losses.SparseCategoricalCrossentropy, keras.losses.CategoricalCrossentropy
+    loss = "CategoricalCrossentropy" if soft_labels else "SparseCategoricalCrossentropy"
     classifier.compile(
         optimizer=keras.optimizers.Adam(schedule),
-        loss=kinds[soft_labels](from_logits=True),
+        loss=getattr(keras.losses, loss)(from_logits=True),
         metrics=["accuracy"],
         jit_compile=False,
     )

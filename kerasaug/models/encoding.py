@@ -3,6 +3,7 @@
 import abc
 import functools
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -24,10 +25,12 @@ class EncodingModel(GenerativeModel):
     """A generative model that also finds the latents of images; see `GenerativeModel`.
 
     Attributes:
+        encoder: The network in training; see `networks.build_encoder`.
         latents_are_styles: Whether encoder and decoder are conditional, so that latents hold the
             style alone.
     """
 
+    encoder: keras.Model
     latents_are_styles: bool
 
     @abc.abstractmethod
@@ -174,6 +177,12 @@ class EncodingModel(GenerativeModel):
         perturbed = latents[rows] + scale * differences
         images = detail[rows] + self.decode_latents(perturbed, labels[rows])
         return np.clip(images, 0, 255).astype(np.uint8)
+
+    def _sample_posterior(self, images, labels, seed):
+        """Mean and log variance of the latents in training, and latents drawn from them."""
+        mean, log_variance = self.encoder([images, labels], training=True)
+        noise = self._draw_latents(tf.shape(images)[0], seed)
+        return mean, log_variance, reparameterize(mean, log_variance, noise)
 
     @functools.cached_property
     def _encode_compiled(self):

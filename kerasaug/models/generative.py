@@ -206,7 +206,7 @@ class GenerativeModel(keras.Model, abc.ABC):
         return {**arguments, **super().get_config()}
 
     def _maybe_symbolic_build(self, *args, **kwargs):
-        """Does nothing: under a strategy, Keras would build what is built, by a batch of images.
+        """Does nothing: under a strategy, Keras would build the model again by a batch of images.
 
         For that it reduces the batch over the workers, which fails with several of them.
         """

@@ -26,7 +26,7 @@ class ProgressiveWGAN(WGAN):
     Training begins with the smallest images, at most 7 pixels wide, and adds a block at a time,
     each fading in, until `image_shape` is reached. There is a critic and a generator for every
     image size, a stage; all share their layers, so a step costs what the size of its images costs.
-    The steps taken say which stage is trained. Real images are shrunk and blended to match.
+    The number of steps taken selects the stage. Real images are shrunk and blended to match.
 
     Args:
         image_shape: `(height, width, channels)`; sides from 8.

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from kerasaug.errors import InputError
 from kerasaug.models import losses, networks
-from kerasaug.models.encoding import EncodingModel, reparameterize
+from kerasaug.models.encoding import EncodingModel
 
 STATISTICS_DECAY = 0.99
 SMALLEST_VARIANCE = 1e-3
@@ -84,10 +84,9 @@ class VAE(EncodingModel):
             Means of the losses so far in this epoch, by name; in nats per image.
         """
         images, labels = data
-        noise = self._draw_latents(tf.shape(images)[0], self._step_seed())
         with tf.GradientTape() as tape:
-            mean, log_variance = self.encoder([images, labels], training=True)
-            latents = reparameterize(mean, log_variance, noise)
+            seed = self._step_seed()
+            mean, log_variance, latents = self._sample_posterior(images, labels, seed)
             logits = self.decoder([latents, labels], training=True)
             reconstruction = tf.reduce_mean(losses.reconstruction_loss(images, logits))
             divergence = tf.reduce_mean(losses.kl_divergence(mean, log_variance))

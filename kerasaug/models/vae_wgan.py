@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from kerasaug.errors import InputError
 from kerasaug.models import averaging, losses, networks, replicas
-from kerasaug.models.encoding import EncodingModel, reparameterize
+from kerasaug.models.encoding import EncodingModel
 from kerasaug.models.wgan import WGAN
 
 
@@ -66,7 +66,7 @@ class VAEWGAN(WGAN, EncodingModel):
 
     def extra_losses(self, images, labels, seed):
         """See `AdversarialModel.extra_losses`: those of an autoencoder."""
-        mean, log_variance, latents = self._encode(images, labels, seed)
+        mean, log_variance, latents = self._sample_posterior(images, labels, seed)
         reconstructions = self.generator([latents, labels], training=True)
         distance = tf.reduce_mean(losses.reconstruction_distance(images, reconstructions))
         divergence = tf.reduce_mean(losses.kl_divergence(mean, log_variance))
@@ -83,7 +83,7 @@ class VAEWGAN(WGAN, EncodingModel):
         """
         noise_seed, latent_seed, choice_seed = tf.unstack(tf.random.split(seed, 3))
         noise = super().fake_latents(images, labels, noise_seed)
-        _, _, latents = self._encode(images, labels, latent_seed)
+        _, _, latents = self._sample_posterior(images, labels, latent_seed)
         choice = replicas.uniform((tf.shape(images)[0], 1), choice_seed)
         return tf.where(choice < self.encoded_share, tf.roll(latents, 1, axis=0), noise)
 
@@ -103,9 +103,3 @@ class VAEWGAN(WGAN, EncodingModel):
     def decode_batch(self, latents, labels):
         """See `EncodingModel.decode_batch`."""
         return self.decode(latents, labels)
-
-    def _encode(self, images, labels, seed):
-        """Mean and log variance of the latents in training, and latents drawn from them."""
-        mean, log_variance = self.encoder([images, labels], training=True)
-        noise = self._draw_latents(tf.shape(images)[0], seed)
-        return mean, log_variance, reparameterize(mean, log_variance, noise)

@@ -148,10 +148,9 @@ class StudyConfig:
 
         Args:
             preset: A key of `STUDY_PRESETS`.
-            dataset: See the class, as for the following.
-            keep: See the class.
-            arms: Arms, or a text with commas between them; None for the preset's, as for `seeds`
-                and `steps`.
+            dataset: See the class, as for `keep`, `seeds` and `steps`.
+            keep: See there.
+            arms: Arms, or a text with commas between them; None for the preset's, as below.
             seeds: See the class.
             steps: See the class.
             **others: Further arguments of the class.

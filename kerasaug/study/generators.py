@@ -60,11 +60,7 @@ class Generators:
         return self.dataset
 
     def reduced(self, seed: int) -> ImageDataset:
-        """The imbalanced data of a repetition.
-
-        Args:
-            seed: Number of the repetition. With a trained generator, all share the split it saw.
-        """
+        """The imbalanced data of a repetition; with a trained generator, all share its split."""
         return self.dataset.reduce(self.config.keep, self._split_seed(seed))
 
     def folder_of(self, model: str, seed: int) -> ModelFolder:
@@ -87,14 +83,7 @@ class Generators:
         )
 
     def train(self, model: str, seed: int, dataset: ImageDataset, progress: Progress) -> None:
-        """Trains the generator of a repetition, and measures its images, unless it is ready.
-
-        Args:
-            model: See `folder_of`; the images of the latent map's are not measured.
-            seed: Number of the repetition.
-            dataset: Its imbalanced data.
-            progress: What to report to.
-        """
+        """Trains the generator of a repetition, and measures its images, unless it is ready."""
         if self.is_ready(model, seed):
             return
         folder, is_map = self.folder_of(model, seed), model == LATENT_MAP
@@ -111,11 +100,9 @@ class Generators:
         )
 
     def fidelity(self) -> dict[str, list[dict[str, Any] | None]]:
-        """How good the images of the generators are.
+        """By model, what `Evaluator.measure` returned, for each repetition or the trained one.
 
-        Returns:
-            By model, what `Evaluator.measure` returned for each repetition, or for the trained one;
-            None if it was not measured, or if the generator was removed since.
+        None where images were not measured, or where the generator was removed since.
         """
         seeds = range(1 if self.trained else self.config.seeds)
         return {

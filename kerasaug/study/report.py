@@ -37,15 +37,7 @@ def write(results: dict[str, Any], output: str | Path) -> None:
 
 
 def render(results: dict[str, Any], figures: Path) -> str:
-    """Fills the page.
-
-    Args:
-        results: What `results.summarise` returned.
-        figures: Where the pictures are; they become part of the page.
-
-    Returns:
-        HTML.
-    """
+    """The page as HTML, with the pictures of a folder in it; see `write`."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("kerasaug", "study"),
         autoescape=True,
@@ -94,15 +86,12 @@ def amounts(results: dict[str, Any]) -> dict[str, dict[int, str]]:
 
 
 def amount_figure(results: dict[str, Any], metric: str, title: str) -> Figure:
-    """Draws a score over how many images were added.
+    """Draws a score over how many images were added, and lines across for arms without a count.
 
     Args:
         results: What `results.summarise` returned, with arms that differ in their count alone.
         metric: One of `scores.NAMES`.
         title: Above the picture.
-
-    Returns:
-        A curve with its band for each of `amounts`, and lines across for arms without a count.
     """
     summaries = {name: arm["summary"][metric] for name, arm in results["arms"].items()}
     curves = {

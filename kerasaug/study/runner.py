@@ -51,7 +51,7 @@ class Study:
         self.output = Path(output)
         self.run_file = self.output / "run.json"
         earlier = self._earlier_config()
-        precision = choose_precision(config.precision, earlier and earlier["precision"])
+        precision = choose_precision(config.precision, (earlier or {}).get("precision"))
         self.config = dataclasses.replace(config, precision=precision)
         self.tasks = Tasks(self.config, dataset, self.output)
         self.generators = self.tasks.generators

@@ -56,11 +56,9 @@ class Selection:
         return list(dict.fromkeys(arms))
 
     def augmentation(self) -> dict[str, float] | None:
-        """F1 of the proxy classes by what `+auto` chooses from, best first.
+        """F1 of the proxy classes by candidate, best first, each with its best tau.
 
-        Returns:
-            Scores by arm, each with the tau that is best for it; None if no arm asks for them, or
-            if not all were run.
+        None if no arm asks for them, or if not all were run.
         """
         scores = {arm: self._proxy_scores(arm) for arm in self.augmentation_candidates()}
         if not scores or None in scores.values():
@@ -90,11 +88,7 @@ class Selection:
         return arm.without(LOGIT_ADJUSTED)
 
     def tau(self, arm: Arm) -> str | None:
-        """How far the logits of an arm are adjusted.
-
-        Returns:
-            One of `trial.TAUS`; None if it cannot be chosen.
-        """
+        """How far the logits of an arm are adjusted, one of `trial.TAUS`; None if unknown."""
         if not arm.adjusts_logits:
             return NO_ADJUSTMENT
         scores = self._proxy_scores(proxy_arm(self.trained_arm(arm)))

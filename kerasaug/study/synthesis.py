@@ -56,15 +56,7 @@ class Synthesizer:
     acceptance_rates: dict[str, float] = dataclasses.field(default_factory=dict, init=False)
 
     def draw(self, class_id: int, count: int) -> np.ndarray:
-        """Draws images of one class.
-
-        Args:
-            class_id: Their class.
-            count: How many.
-
-        Returns:
-            uint8 array (count, height, width, channels).
-        """
+        """Draws images of one class, uint8 (count, height, width, channels)."""
         return self._generator.generate(count, class_id, self.seed)
 
     def class_balanced(self) -> list[np.ndarray]:

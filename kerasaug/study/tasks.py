@@ -39,12 +39,12 @@ class Task(NamedTuple):
 
     Attributes:
         kind: One of the kinds above.
-        subject: The arm to train; of a generator, the model.
+        subject: The arm to train; of a generator, the name of the model.
         seed: Number of the repetition.
     """
 
     kind: str
-    subject: Arm | str
+    subject: Any
     seed: int = 0
 
     def __str__(self) -> str:

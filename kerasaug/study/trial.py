@@ -102,10 +102,6 @@ def train(
 
     Returns:
         The classifier, its curves by name, and the epoch whose weights were restored, from 1.
-
-    Raises:
-        InputError: See `parts`, as for `TrainingFailed`.
-        TrainingFailed: See there.
     """
     stream_parts = parts(arm, inputs, seed)
     # After the parts: what makes them may use up random numbers.
@@ -151,12 +147,12 @@ def run_trial(
     """Trains a classifier on an arm and scores it on the test split, which is only scored.
 
     Args:
-        arm: What to train on; see `train`, as for the next two.
+        arm: See `train`, as for the others.
         inputs: See there.
         length: See there.
         seed: See there.
         csv_log: Where the curves are written as CSV.
-        callbacks: Further Keras callbacks, for progress.
+        callbacks: See there.
 
     Returns:
         `seed`, `scores` (those of `scores.score` by tau, one of `TAUS`), `acceptance_rates` (see

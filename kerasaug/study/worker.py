@@ -33,13 +33,9 @@ class Failure(NamedTuple):
 
 
 def attempt(perform: Callable[[], None]) -> Failure | None:
-    """Calls a function; one failed task must not take the hours of the others with it.
+    """Calls a function that does a task; says why it failed, if it did.
 
-    Args:
-        perform: Does a task.
-
-    Returns:
-        Why it failed; None if it did not.
+    One failed task must not take the hours of the others with it.
     """
     try:
         perform()

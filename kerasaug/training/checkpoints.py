@@ -44,18 +44,15 @@ def load_newest(
     progress: Progress,
     rename: bool = True,
 ) -> GenerativeModel | None:
-    """Loads a model from its last whole checkpoint.
+    """Loads a model from its last whole checkpoint, if there is one.
 
     Args:
         name: A key of `registry.MODELS`.
-        folder: Holds the checkpoints, if there are any.
+        folder: Where the checkpoints are.
         image_shape: That of the data.
         progress: Is told what is loaded, and what is damaged.
         rename: Whether the checkpoint becomes the newest one, so that the next save does not keep a
             damaged one as the previous. Of several workers, one does.
-
-    Returns:
-        The model; None if there is no whole checkpoint.
 
     Raises:
         InputError: If the checkpoint is one of another model.

@@ -45,15 +45,7 @@ def learned_class(model: str, dataset: ImageDataset) -> int | None:
 
 
 def new_model(config: GeneratorConfig, dataset: ImageDataset) -> GenerativeModel:
-    """Makes an untrained model.
-
-    Args:
-        config: What to train and how.
-        dataset: The data, reduced.
-
-    Returns:
-        The model, compiled.
-    """
+    """Makes an untrained model, compiled, for the reduced data."""
     model_class = registry.model_class(config.model)
     options: dict[str, Any] = {"width": config.width, "seed": config.seed}
     if config.latent_dim is not None:

@@ -9,12 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from kerasaug.cli import evaluate
-from kerasaug.cli import generate
-from kerasaug.cli import train_gan
+from kerasaug.cli import evaluate, generate, train_gan
 from kerasaug.models.registry import MODELS
-from kerasaug.study.config import STUDY_PRESETS
 from kerasaug.study.arms import ALIASES, FORMS, MIXTURES, MODIFIERS
+from kerasaug.study.config import STUDY_PRESETS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

@@ -22,7 +22,9 @@ ROOMS = {
     "saved": "errors files images wording runtime data models",
     "quality": "images runtime progress data models",
     "training": "errors files images plots progress runtime data models saved quality",
-    "study": "errors files images plots progress runtime wording data models saved quality training",
+    "study": (
+        "errors files images plots progress runtime wording data models saved quality training"
+    ),
     "oversampler": "runtime data models training",
     "cli": "errors limits progress runtime wording data models saved quality training study",
 }

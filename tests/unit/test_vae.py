@@ -26,14 +26,15 @@ def train(name, tiny, latent_dim):
 
 @pytest.fixture(scope="module")
 def styled():
-    """Like `tiny`, but the square of an image is as bright as its style, whatever its class."""
+    """Like `tiny`, but a style, dark or light, brightens an image whatever its class."""
 
     def draw(count, seed):
         generator = np.random.default_rng(seed)
         labels = np.repeat(np.arange(3), count)
         images = generator.integers(0, 20, (len(labels), 8, 8, 1))
+        images += generator.choice([0, 100], (len(labels), 1, 1, 1))
         for image, label in zip(images, labels, strict=True):
-            image[CORNERS[label], CORNERS[label]] += generator.choice([60, 220])
+            image[CORNERS[label], CORNERS[label]] += 120
         return images.astype(np.uint8), labels
 
     return data.from_arrays(*draw(40, 1), *draw(20, 2), ("a", "b", "c"), "styled")
@@ -57,7 +58,7 @@ def class_of(images):
 
 def is_light(images):
     """The style of an image of `styled`."""
-    return images.max(axis=(1, 2, 3)) > 150
+    return images[:, :3, 5:].mean(axis=(1, 2, 3)) > 60
 
 
 def test_the_losses_fall_and_add_up(plain):
@@ -92,12 +93,7 @@ def test_a_transfer_is_of_the_class_asked_for_in_the_style_of_its_image(trained,
     transferred = vae.transfer(images, labels, to_class=2)
     assert (class_of(transferred) == 2).mean() > 0.95
     assert (class_of(vae.generate(50, class_id=0, seed=1)) == 0).mean() > 0.9
-    for class_id in range(3):
-        # In so short a training, a style that is light in one class may still be dark in another.
-        agree = (is_light(images) == is_light(transferred))[labels == class_id].mean()
-        assert max(agree, 1 - agree) > 0.9
-    for lights in (is_light(images), is_light(transferred)):
-        assert 0 < lights.sum() < len(lights)
+    assert (is_light(images) == is_light(transferred)).mean() > 0.95
 
 
 def test_a_perturbation_keeps_the_class_and_adds_the_difference_of_a_pair(trained, styled):
@@ -117,6 +113,7 @@ def test_a_perturbation_keeps_the_class_and_adds_the_difference_of_a_pair(traine
     half, full = (vae.perturb(base, 2, differences, scale).astype(float) for scale in (0.5, 1.0))
     assert (class_of(half) == 2).all()
     assert (class_of(full) == 2).all()
+    assert is_light(full).mean() > 0.9
     assert 0 < np.abs(half - base).mean() < np.abs(full - base).mean()
     labels, rows = np.array([2, 0, 2]), np.arange(count) % 3
     expected = vae.perturb(base[rows], labels[rows], differences, 1.0).astype(float)
