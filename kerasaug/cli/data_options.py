@@ -11,34 +11,21 @@ from kerasaug.limits import LARGEST_SIDE, SMALLEST_SIDE
 
 
 class Loaded(NamedTuple):
-    """A data set as `DataOptions` ask for it.
-
-    Attributes:
-        dataset: The whole `ImageDataset`.
-        name: What `data.load` takes.
-        loading: What it takes beside that.
-        title: For folders that are named after it.
-        keep: By name of a class, how many of its images are used.
-    """
+    """A data set as `DataOptions` ask for it."""
 
     dataset: Any
+    """The whole `ImageDataset`."""
     name: str
     loading: dict[str, Any]
+    """What `data.load` takes beside the name."""
     title: str
+    """For folders that are named after it."""
     keep: dict[str, int | float]
+    """By name of a class, how many of its images are used."""
 
 
 class DataOptions(NamedTuple):
-    """What the options say, before they are compared with the data.
-
-    Attributes:
-        dataset: `--dataset`.
-        keep: What `parse_keep` returned.
-        rare: `--rare`.
-        image_size: What `parse_image_size` returned.
-        aspect: `--aspect`.
-        test_split: `--test-split`.
-    """
+    """What the options say, before they are compared with the data."""
 
     dataset: str
     keep: dict[str, int | float] | None
@@ -86,14 +73,7 @@ class DataOptions(NamedTuple):
 
 
 def parse_keep(values: tuple[str, ...]) -> dict[str, int | float] | None:
-    """Reads `--keep` options.
-
-    Returns:
-        By class, a count (int) or a fraction (float); None if the option was not used.
-
-    Raises:
-        InputError: If one cannot be read.
-    """
+    """Reads `--keep`: by class, a count (int) or a fraction (float); None if it was not used."""
     if not values:
         return None
     if values == ("none",):
@@ -117,14 +97,7 @@ def parse_keep(values: tuple[str, ...]) -> dict[str, int | float] | None:
 
 
 def parse_image_size(text: str | None) -> list[int] | None:
-    """Reads `--image-size`.
-
-    Returns:
-        Height and width.
-
-    Raises:
-        InputError: If it cannot be read.
-    """
+    """Reads `--image-size`: height and width."""
     if text is None:
         return None
     sides = text.split("x")

@@ -145,10 +145,7 @@ class ImageDataset:
         return self.reduce(imbalance.long_tail(self.class_counts, ratio), seed)
 
     def naming_rare(self, names: Sequence[int | str]) -> "ImageDataset":
-        """Names the classes that count as rare, whatever their size.
-
-        Args:
-            names: Classes, by name or index.
+        """Names the classes, by name or index, that count as rare, whatever their size.
 
         Raises:
             InputError: If there is no such class, or none is named.
@@ -202,10 +199,7 @@ class ImageDataset:
         )
 
     def first_of_each(self, most: int) -> tuple[np.ndarray, np.ndarray]:
-        """Reads the first training images of every class, and decodes no other.
-
-        Args:
-            most: Images of a class.
+        """Reads at most so many training images of every class, and decodes no other.
 
         Returns:
             uint8 images (n, height, width, channels) and int32 labels (n,), class by class.
@@ -245,14 +239,11 @@ class ImageDataset:
         )
 
     def class_images(self, class_id: int, most: int | None = None) -> np.ndarray:
-        """The training images of one class, in the order of the split.
+        """The training images of one class, or the first ones, in the order of the split.
 
         Args:
             class_id: Index of the class, which has images.
-            most: How many to read, the first ones; None for all.
-
-        Returns:
-            uint8 array (n, height, width, channels).
+            most: How many to read; None for all.
         """
         positions = np.flatnonzero(self.train_labels == class_id)[:most]
         if self.in_memory is not None:

@@ -27,11 +27,7 @@ class InMemory(NamedTuple):
         return cls(images, np.arange(len(images)))
 
     def at(self, positions: np.ndarray) -> "InMemory":
-        """Some of these images, in the same memory.
-
-        Args:
-            positions: Which, int (k,) in [0, n), or bool (n,).
-        """
+        """Some of these images in the same memory, by int (k,) in [0, n) or bool (n,)."""
         return self._replace(rows=self.rows[positions])
 
     def read(self) -> np.ndarray:
@@ -39,11 +35,7 @@ class InMemory(NamedTuple):
         return self.images[self.rows]
 
     def stream(self, labels: np.ndarray) -> tf.data.Dataset:
-        """The images in their order, as a finite stream of `(image, label)`.
-
-        Args:
-            labels: int32 array (n,).
-        """
+        """The images in their order, with their int32 labels (n,), as a finite stream."""
         shape = (None, *self.images.shape[1:])
         rows = tf.data.Dataset.from_tensor_slices((self.rows, labels)).batch(BATCH)
         images = rows.map(
@@ -59,8 +51,8 @@ def load_stream(
     """Reads a finite stream into memory, which never holds the images twice.
 
     Args:
-        stream: Of `(image, label)`.
-        count: How many there are.
+        stream: `count` pairs of image and label.
+        count: How many.
         image_shape: `(height, width, channels)`.
 
     Returns:

@@ -20,29 +20,12 @@ MIXUP_ALPHA = 0.2
 
 
 def repeated(part: Part, count: int, augment: Augmentation | None = None) -> Part:
-    """Further copies of the images of one class, to be added to other parts.
-
-    Args:
-        part: What `ImageDataset.class_part` returned.
-        count: By how many images the class grows; the weight of the part.
-        augment: What is done to the copies, anew at every draw.
-
-    Returns:
-        The part to add.
-    """
+    """So many further copies of the images of a part, each augmented anew when it is drawn."""
     return part._replace(weight=float(count), augment=augment)
 
 
 def added(images: np.ndarray, class_id: int) -> Part:
-    """Images from elsewhere, such as generated ones, each as often as a training image.
-
-    Args:
-        images: uint8 array (n, height, width, channels).
-        class_id: Their label.
-
-    Returns:
-        The part to add to `ImageDataset.natural_parts`.
-    """
+    """Images of one class from elsewhere, uint8 (n, height, width, channels), for other parts."""
     return Part(InMemory.of(images), len(images), float(len(images)), class_id)
 
 
@@ -58,9 +41,6 @@ def class_balanced(
         real: What `ImageDataset.balanced_parts` returned.
         synthetic: Images of every class, in index order: uint8 arrays (n, height, width, channels).
         share: Of synthetic images, in [0, 1].
-
-    Returns:
-        Two parts per class.
     """
     parts = [part._replace(weight=1.0 - share) for part in real]
     more = [added(images, class_id) for class_id, images in enumerate(synthetic)]

@@ -99,7 +99,7 @@ def from_memory(parts: Sequence[Part], batch_size: int, seed: int) -> tf.data.Da
 
 
 def from_streams(parts: Sequence[Part], batch_size: int, seed: int) -> tf.data.Dataset:
-    """Draws endless batches from streams, image by image, each shuffled and repeated on its own.
+    """Draws batches like `from_memory`, but image by image from streams that shuffle and repeat.
 
     Memory is bounded by `SHUFFLE_BUFFER` images and as many records, and not by the data: the
     buffer is shared among the parts by their size, and parts that fit into an equal share of it are
@@ -109,9 +109,6 @@ def from_streams(parts: Sequence[Part], batch_size: int, seed: int) -> tf.data.D
         parts: The mixture, none of weight 0.
         batch_size: Images per batch.
         seed: Same parts and seed, and same `tf.random.set_seed` if that was called: same batches.
-
-    Returns:
-        A stream like that of `from_memory`.
     """
     total = sum(part.size for part in parts)
     drawn = []
@@ -132,13 +129,7 @@ def from_streams(parts: Sequence[Part], batch_size: int, seed: int) -> tf.data.D
 
 
 def augmented(batched: tf.data.Dataset, augment: Augmentation, seed: int) -> tf.data.Dataset:
-    """Augments every batch of a stream of uint8 images and labels.
-
-    Args:
-        batched: The stream.
-        augment: What is done to the images.
-        seed: Same stream and seed, same result.
-    """
+    """Augments every batch of a stream of uint8 images and labels; same seed, same result."""
     # The number of the batch is part of the seed: parallel calls then need no shared state.
     return batched.enumerate().map(
         lambda number, element: (

@@ -11,12 +11,7 @@ READ_BATCH = 1024
 def decoded(
     records: tf.data.Dataset, decode: Callable[[tf.Tensor], tf.Tensor] | None
 ) -> tf.data.Dataset:
-    """Decodes a stream of `(record, label)`, several images at a time and in its order.
-
-    Args:
-        records: The stream.
-        decode: Makes an image of a record; None if the records are images.
-    """
+    """Decodes the records of a stream, several at a time and in its order; None leaves it."""
     if decode is None:
         return records
     return records.map(

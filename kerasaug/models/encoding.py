@@ -84,34 +84,15 @@ class EncodingModel(GenerativeModel):
         )
 
     def decode_latents(self, latents: np.ndarray, labels: np.ndarray | int = 0) -> np.ndarray:
-        """Calls `decode_batch` for any number of latents.
+        """Calls `decode_batch` for any number of latents, float32 (n, latent_dim).
 
-        Args:
-            latents: float32 array (n, latent_dim).
-            labels: int array (n,), or one class for all.
-
-        Returns:
-            uint8 array (n, height, width, channels).
-
-        Raises:
-            InputError: If a class is out of range.
+        Labels are as for `encode`; returns uint8 images (n, height, width, channels).
         """
         self.check_classes(labels)
         return decode_to_uint8(self._decode_compiled, np.asarray(latents, np.float32), labels)
 
     def reconstruct(self, images: np.ndarray, labels: np.ndarray | int = 0) -> np.ndarray:
-        """Encodes images and decodes the means of their latents.
-
-        Args:
-            images: uint8 array (n, height, width, channels).
-            labels: int array (n,), or one class for all.
-
-        Returns:
-            uint8 array of the same shape.
-
-        Raises:
-            InputError: See `encode`.
-        """
+        """Encodes images and decodes the means of their latents; see `encode` for the arguments."""
         return self.decode_latents(self.encode(images, labels)[0], labels)
 
     def transfer(

@@ -94,16 +94,13 @@ def model_class(name: str) -> type["GenerativeModel"]:
 def create(
     name: str, image_shape: tuple[int, int, int], num_classes: int, **options: Any
 ) -> "GenerativeModel":
-    """Makes an untrained model of the registry.
+    """Makes an untrained model of the registry, not compiled.
 
     Args:
         name: A key of `MODELS`.
         image_shape: `(height, width, channels)`.
         num_classes: How many classes the data have.
         **options: Further arguments of the model's class.
-
-    Returns:
-        The model, not compiled.
 
     Raises:
         InputError: If there is no such model.
@@ -122,10 +119,7 @@ def load(name: str, path: str | os.PathLike[str]) -> "GenerativeModel":
 
     Args:
         name: A key of `MODELS`.
-        path: The `.keras` file.
-
-    Returns:
-        The model with its weights and the state of its optimizers.
+        path: The `.keras` file, with the weights and the state of the optimizers.
 
     Raises:
         InputError: If there is no such model, or the file is damaged or holds another one.

@@ -49,14 +49,7 @@ class Evaluator:
         self._network: tf.types.experimental.GenericFunction | None = None
 
     def predict(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Classifies images.
-
-        Args:
-            images: uint8 array (n, height, width, channels), n >= 1.
-
-        Returns:
-            Features, float32 (n, d), and the predicted classes, int64 (n,).
-        """
+        """Features, float32 (n, d), and predicted classes, int64 (n,), of n >= 1 uint8 images."""
         if self._network is None:
             self._train()
         features, logits = in_chunks(lambda chunk: self._network(to_float(chunk)), images)

@@ -102,11 +102,7 @@ def write_manifest(path: Path, rows: Sequence[Sequence[str | int]]) -> None:
 
 
 def read_manifest(path: Path) -> list[list[str]]:
-    """Reads what `write_manifest` wrote, if anything.
-
-    Raises:
-        InputError: If the file is something else.
-    """
+    """Reads what `write_manifest` wrote, if anything; raises `InputError` for another file."""
     if not path.exists():
         return []
     try:

@@ -129,12 +129,7 @@ class Arm:
 
 
 def with_breaks(name: str, mark: str) -> str:
-    """Marks where an arm's name may be broken: before its form and its modifiers, not in a word.
-
-    Args:
-        name: The arm as it is written.
-        mark: What is inserted there, such as the end of a line.
-    """
+    """Marks where an arm's name may be broken: before its form and its modifiers, not in a word."""
     return re.sub("(?=[:+])", mark, name)
 
 
@@ -171,14 +166,7 @@ def parse(text: str) -> Arm:
 
 
 def parse_list(text: str) -> tuple[Arm, ...]:
-    """Reads arms separated by commas.
-
-    Args:
-        text: Such as `none,oversample,crop-rotate`.
-
-    Raises:
-        InputError: If one of them is not an arm, or is named twice.
-    """
+    """Reads arms separated by commas; raises `InputError` for one that is none, or named twice."""
     arms = tuple(map(parse, text.split(",")))
     for number, arm in enumerate(arms):
         if arm in arms[:number]:

@@ -1,7 +1,6 @@
 """What a study is a function of, and its presets; free of TensorFlow."""
 
 import dataclasses
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from kerasaug.errors import InputError
@@ -10,16 +9,7 @@ from kerasaug.training.config import GENERATOR_PRESETS, GeneratorPreset
 
 
 class StudyPreset(NamedTuple):
-    """The arms and the length of a study; see `StudyConfig`.
-
-    Attributes:
-        arms: As `parse_list` reads them.
-        seeds: Repetitions.
-        steps: See `Length`, as for the next two.
-        batch_size: See there.
-        epochs: See there.
-        generator: A key of `GENERATOR_PRESETS`.
-    """
+    """Some fields of a `StudyConfig`: arms as text, and the generator's preset by its name."""
 
     arms: str
     seeds: int
@@ -97,9 +87,7 @@ class StudyConfig:
         keep: By class, how many of its images are used; see `ImageDataset.reduce`.
         arms: What is compared.
         seeds: Number of repetitions; each has its own split, generators and classifiers.
-        steps: See `Length`, as for the next two.
-        batch_size: See there.
-        epochs: See there.
+        steps, batch_size, epochs: See `Length`.
         generator: How generators are trained.
         generator_folder: A trained generator that is used instead, or None. All repetitions then
             share the split that it was trained on.
@@ -134,26 +122,16 @@ class StudyConfig:
 
     @classmethod
     def from_preset(
-        cls,
-        preset: str,
-        dataset: str,
-        keep: dict[str, int | float],
-        *,
-        arms: str | Sequence[Arm] | None = None,
-        seeds: int | None = None,
-        steps: int | None = None,
-        **others: Any,
+        cls, preset: str, dataset: str, keep: dict[str, int | float], **changes: Any
     ) -> "StudyConfig":
         """Makes a configuration from a preset.
 
         Args:
             preset: A key of `STUDY_PRESETS`.
-            dataset: See the class, as for `keep`, `seeds` and `steps`.
-            keep: See there.
-            arms: Arms, or a text with commas between them; None for the preset's, as below.
-            seeds: See the class.
-            steps: See the class.
-            **others: Further arguments of the class.
+            dataset: See the class.
+            keep: See the class.
+            **changes: Fields of the class that differ from the preset's; those that are None do
+                not. `arms` may be a text with commas between the arms.
 
         Raises:
             InputError: If there is no such preset or arm.
@@ -165,19 +143,14 @@ class StudyConfig:
         if preset not in STUDY_PRESETS:
             names = ", ".join(STUDY_PRESETS)
             raise InputError(f"`preset` must be one of {names}. Received: preset={preset!r}")
-        chosen = STUDY_PRESETS[preset]
-        arms = chosen.arms if arms is None else arms
-        steps = steps or chosen.steps
-        fields = {
-            "arms": parse_list(arms) if isinstance(arms, str) else tuple(arms),
-            "seeds": seeds or chosen.seeds,
-            "steps": steps,
-            "batch_size": chosen.batch_size,
-            # Epochs of equal length, so that the steps are exactly as many as asked for.
-            "epochs": max(n for n in range(1, chosen.epochs + 1) if steps % n == 0),
-            "generator": GENERATOR_PRESETS[chosen.generator],
-        }
-        return cls(dataset, keep, **{**fields, **others})
+        fields: dict[str, Any] = STUDY_PRESETS[preset]._asdict()
+        fields["generator"] = GENERATOR_PRESETS[fields["generator"]]
+        fields |= {name: value for name, value in changes.items() if value is not None}
+        arms, steps = fields["arms"], fields["steps"]
+        fields["arms"] = parse_list(arms) if isinstance(arms, str) else tuple(arms)
+        # Epochs of equal length, so that the steps are exactly as many as asked for.
+        fields["epochs"] = max(n for n in range(1, fields["epochs"] + 1) if steps % n == 0)
+        return cls(dataset, keep, **fields)
 
     @classmethod
     def from_dict(cls, config: dict[str, Any]) -> "StudyConfig":

@@ -32,12 +32,9 @@ class Generators:
         folder: Where generators that the study trains go, one folder per model and repetition.
 
     Attributes:
-        trained: The folder of `config.generator_folder`, or None.
+        trained: The folder of `config.generator_folder`, which has to fit the arms and the data;
+            or None.
         fingerprint: From the number of a repetition to the fingerprint of its imbalanced data.
-
-    Raises:
-        InputError: If `config.generator_folder` holds no generator, one that does not fit the arms,
-            or one that saw other images than the study's.
     """
 
     def __init__(self, config: StudyConfig, dataset: ImageDataset, folder: Path):

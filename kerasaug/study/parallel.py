@@ -47,9 +47,6 @@ def runner(progress: Progress, jobs: int, scheduler: str | None) -> Iterator[Run
 
     Yields:
         A function that runs tasks which do not need each other, and yields those that failed.
-
-    Raises:
-        InputError: If there is no scheduler at the address.
     """
     if scheduler is not None:
         with _dask(scheduler):

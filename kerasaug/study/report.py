@@ -71,11 +71,7 @@ def figure_file(kind: str, arm: Arm) -> str:
 
 
 def amounts(results: dict[str, Any]) -> dict[str, dict[int, str]]:
-    """The arms that differ in their count alone.
-
-    Returns:
-        By the arm without a count: from count to the arm's name.
-    """
+    """The arms that differ in their count alone: by the arm without one, from count to name."""
     families: dict[str, dict[int, str]] = {}
     for name in results["arms"]:
         arm = parse(name)

@@ -33,9 +33,7 @@ class Study:
         output: The folder to fill.
 
     Raises:
-        InputError: If the generator folder does not fit, the output folder holds another study or
-            something else, a class that is to be reduced does not exist or has fewer images, or
-            there are too few images or too many rare classes for an arm.
+        InputError: If the generator folder, the output folder, a class or an arm does not fit.
 
     Example:
         >>> from kerasaug import data
@@ -61,7 +59,7 @@ class Study:
     def run(
         self, progress: Progress | None = None, jobs: int = 1, scheduler: str | None = None
     ) -> dict[str, Any]:
-        """Runs what is missing, and writes `results.json`, the figures and `report.html`.
+        """Runs what is missing, writes `results.json`, figures and page, and returns the results.
 
         Args:
             progress: What to report to, such as a `ProgressBar`; None for nothing.
@@ -70,12 +68,8 @@ class Study:
                 after `runtime.limit_threads` the figures are those of any number of jobs.
             scheduler: Address of a Dask scheduler that they run on instead.
 
-        Returns:
-            The content of `results.json`.
-
         Raises:
-            InputError: If another run is in the folder, or began another study there since, or
-                there is no scheduler.
+            InputError: If another run is in the folder, or there is no scheduler.
             TrainingFailed: If no trial ended well, or a worker was lost.
         """
         with locked(self.output):

@@ -30,14 +30,11 @@ def score(
         predictions: int array (n,), what the classifier predicted.
         num_classes: How many classes there are.
         rare_classes: Indices of the rare ones; the `rare_` scores are means over those of them
-            that occur in `labels`.
+            that occur in `labels`, one at least.
 
     Returns:
         `confusion_matrix` (rows: truth, columns: predictions), `recall`, `precision` and `f1` as
         lists by class, and a float for each of `NAMES`.
-
-    Raises:
-        InputError: If no rare class occurs in `labels`.
     """
     classes = list(range(num_classes))
     precision, recall, f1, _ = sklearn.metrics.precision_recall_fscore_support(

@@ -67,11 +67,7 @@ class Selection:
         return dict(sorted(best.items(), key=lambda pair: -pair[1]))
 
     def resolve(self, arm: Arm) -> Arm:
-        """The arm with the chosen augmentation in the place of `auto`.
-
-        Raises:
-            TrainingFailed: If none can be chosen.
-        """
+        """The arm with the chosen augmentation for `auto`; `TrainingFailed` if there is none."""
         if arm.augmentation != AUTO:
             return arm
         scores = self.augmentation()
@@ -96,12 +92,7 @@ class Selection:
         return max(TAUS, key=lambda tau: scores[tau]) if scores else None
 
     def logit_adjustment(self) -> dict[str, dict[str, Any]]:
-        """How tau was chosen.
-
-        Returns:
-            By adjusted arm: `tau` (float), `proxy_arm` (that was trained on proxy classes) and `f1`
-            (of the proxy classes, by tau, ascending).
-        """
+        """By logit-adjusted arm: `tau`, its `proxy_arm`, and `f1` of the proxy classes by tau."""
         choices = {}
         for arm in self._arms:
             tau = self.tau(arm)
@@ -142,9 +133,9 @@ def proxy_f1(
     Args:
         arm: What `proxy_arm` returns.
         dataset: The imbalanced data, with training images held out as `validation`.
-        length: How long to train.
-        seed: Of which images stay, of the initial weights and the order of the data.
-        callbacks: Further Keras callbacks, for progress.
+        length: See `trial.train`, as for the others.
+        seed: See there.
+        callbacks: See there.
 
     Returns:
         The mean F1 of the proxy classes, in [0, 1], by one of `trial.TAUS`.

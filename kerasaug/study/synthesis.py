@@ -62,9 +62,9 @@ class Synthesizer:
     def class_balanced(self) -> list[np.ndarray]:
         """Makes images of every class by one and the same model.
 
-        A model that is told the classes and has an encoder makes rare classes by style transfer
-        from all others, and reconstructs images of the others, whose labels are certain. Another
-        model draws all classes. All but reconstructions have to pass the label filter.
+        A conditional model with an encoder makes rare classes by style transfer from all others,
+        and reconstructs images of the others, whose labels are certain. Another model draws all
+        classes. All but reconstructions have to pass the label filter.
 
         Returns:
             uint8 arrays (at most `pool_size`, height, width, channels), by class index.
@@ -90,9 +90,7 @@ class Synthesizer:
 
         The differences are between images of classes that are not rare, which have enough of them.
 
-        Returns:
-            uint8 arrays (`pool_size`, height, width, channels), by class index; empty for classes
-            without an image.
+        Returns as `class_balanced` does.
         """
         model = self.folder.load_encoder()
         random = np.random.default_rng(self.seed)

@@ -68,16 +68,7 @@ class Task(NamedTuple):
 
 
 class Tasks:
-    """The tasks of one study.
-
-    Args:
-        config: The study.
-        dataset: The whole data set.
-        output: The study's folder.
-
-    Raises:
-        InputError: If the generator that `config` names does not fit.
-    """
+    """The tasks of one study, for its whole data set and its output folder."""
 
     def __init__(self, config: StudyConfig, dataset: ImageDataset, output: Path):
         self.config = config

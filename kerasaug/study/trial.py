@@ -44,15 +44,12 @@ class TrialInputs(NamedTuple):
 
 
 def parts(arm: Arm, inputs: TrialInputs, seed: int = 0) -> list[Part]:
-    """Turns an arm into the parts of its training stream.
+    """Turns an arm into the parts of its training stream, for `mixture.batches`.
 
     Args:
         arm: What to train on.
         inputs: Where the images come from.
         seed: Of the images of `smote`.
-
-    Returns:
-        The parts, for `mixture.batches`.
 
     Raises:
         InputError: If there are too few images for the arm.
@@ -146,13 +143,7 @@ def run_trial(
 ) -> dict[str, Any]:
     """Trains a classifier on an arm and scores it on the test split, which is only scored.
 
-    Args:
-        arm: See `train`, as for the others.
-        inputs: See there.
-        length: See there.
-        seed: See there.
-        csv_log: Where the curves are written as CSV.
-        callbacks: See there.
+    The arguments are those of `train`, and a file for the curves as CSV.
 
     Returns:
         `seed`, `scores` (those of `scores.score` by tau, one of `TAUS`), `acceptance_rates` (see
@@ -184,16 +175,13 @@ def run_trial(
 def score(
     classifier: keras.Model, arm: Arm, inputs: TrialInputs, images: tf.data.Dataset
 ) -> dict[str, dict[str, Any]]:
-    """Scores a classifier, once with every tau of the logit adjustment.
+    """Scores a classifier by every tau of the logit adjustment, one of `TAUS`.
 
     Args:
         classifier: From float32 images in [-1, 1] to logits.
         arm: What it was trained on.
         inputs: Where those images came from.
         images: Finite stream of `(image, label)`, uint8 and int32.
-
-    Returns:
-        By one of `TAUS`, what `scores.score` returns.
     """
     dataset = inputs.dataset
     counts = (inputs.full() if arm.mixture == FULL_DATA else dataset).class_counts

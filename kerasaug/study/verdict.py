@@ -70,13 +70,10 @@ def verdict(differences: Mapping[str, Mapping[str, float | None]]) -> str:
 
 
 def too_few_tests(data: Mapping[str, Any]) -> str | None:
-    """Says that there are too few test images for a verdict.
+    """Says, in the beginning of a sentence, that there are too few test images for a verdict.
 
     Args:
         data: Has `class_names`, `test_counts` and `rare_classes`, such as `provenance.describe`.
-
-    Returns:
-        The beginning of a sentence; None if there are enough of every rare class.
     """
     rarest = min(data["rare_classes"], key=lambda class_id: data["test_counts"][class_id])
     count = data["test_counts"][rarest]

@@ -53,9 +53,6 @@ def load_newest(
         progress: Is told what is loaded, and what is damaged.
         rename: Whether the checkpoint becomes the newest one, so that the next save does not keep a
             damaged one as the previous. Of several workers, one does.
-
-    Raises:
-        InputError: If the checkpoint is one of another model.
     """
     existing = [checkpoint for checkpoint in folder.checkpoints if checkpoint.exists()]
     for checkpoint in existing:

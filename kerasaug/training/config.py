@@ -56,11 +56,7 @@ class GeneratorConfig:
         model: A key of `registry.MODELS`.
         dataset: What `data.load` takes.
         keep: By class, how many of its images are used; see `ImageDataset.reduce`.
-        steps: See `GeneratorPreset`, as for the next four.
-        batch_size: See there.
-        width: See there.
-        learning_rate: See there.
-        evaluator_steps: See there.
+        steps, batch_size, width, learning_rate, evaluator_steps: See `GeneratorPreset`.
         seed: Of the split, the initial weights and everything random.
         precision: One of `runtime.POLICIES`; None for that of the training that is resumed, or else
             the fastest here.

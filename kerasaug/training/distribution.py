@@ -85,14 +85,8 @@ def strategy(name: str) -> tf.distribute.Strategy:
     """Makes a strategy; must be called before TensorFlow computes anything.
 
     Args:
-        name: `"none"`, `"mirrored"` or `"multi-worker"`.
-
-    Returns:
-        For `"none"` TensorFlow's own; for `"mirrored"` one of all devices of this process; for
-        `"multi-worker"` one of the processes that `TF_CONFIG` lists.
-
-    Raises:
-        InputError: If `TF_CONFIG` is needed and does not list workers.
+        name: `"none"` for TensorFlow's own; `"mirrored"` for one of all devices of this process;
+            `"multi-worker"` for one of the processes that `TF_CONFIG` has to list.
     """
     if name == "mirrored":
         devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")

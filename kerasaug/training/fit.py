@@ -19,14 +19,11 @@ FEW_IMAGES = 1000
 
 
 def learned_class(model: str, dataset: ImageDataset) -> int | None:
-    """The one class that a model learns.
+    """The index of the rare class for a model that learns one class; None if it learns all.
 
     Args:
         model: A key of `registry.MODELS`.
         dataset: The imbalanced data.
-
-    Returns:
-        The index of the rare class; None for a model that learns all classes.
 
     Raises:
         InputError: If the model learns one class and several are rare.
@@ -75,9 +72,6 @@ def fit(
         config: What to train and how.
         dataset: The data, reduced.
         callbacks: Keras callbacks.
-
-    Raises:
-        InputError: If the model learns one class and several are rare.
     """
     class_id = learned_class(config.model, dataset)
     done = model.steps_taken
