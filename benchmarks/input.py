@@ -1,41 +1,110 @@
-"""How long it takes from TensorFlow's import to the first batch of MNIST, and per batch then.
+"""What batches from memory cost: time to the first one, time per batch, and memory.
 
-Median milliseconds of a class-balanced batch of 256 from memory, unchanged and augmented by
-`affine`, taken one after the other.
+Prints the seconds from TensorFlow's import to the first batch of MNIST; the median milliseconds of
+a class-balanced batch of 256, unchanged and augmented by `affine`, when the next batch is asked for
+at once and when a training step of 50 ms lies between, while it is prepared; and by how much the
+peak of memory grows, over that of a hundred images, for 60,000 images of 28x28 and 20,000 of
+64x64x3, beside the bytes of their pixels.
 
     python benchmarks/input.py [--batches 200]
 """
 
 import argparse
+import resource
 import statistics
+import subprocess
+import sys
 import time
 
 from kerasaug.runtime import limit_threads, quiet_tensorflow
 
-quiet_tensorflow()
+STEP = 0.05
+SIZES = ((60_000, 28, 1), (20_000, 64, 3))
 
 
 def main() -> None:
     """The entry point."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--batches", type=int, default=200)
-    count = parser.parse_args().batches
+    parser.add_argument("--peak-of", type=int, nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    quiet_tensorflow()
+    limit_threads()
+    if options.peak_of:
+        print(peak(*options.peak_of))
+        return
+    measure_time(options.batches)
+    for count, side, channels in SIZES:
+        few, many = (peak_apart(n, side, channels) for n in (100, count))
+        pixels = count * side * side * channels / 2**20
+        print(
+            f"{count} images of {side}x{side}x{channels}: {many - few:.0f} MB for {pixels:.0f} MB "
+            f"of pixels, {(many - few) / pixels:.2f} times"
+        )
+
+
+def measure_time(count: int) -> None:
+    """Prints seconds to the first batch, and milliseconds per batch."""
     start = time.perf_counter()
     from kerasaug import data
+    from kerasaug.runtime import make_reproducible
 
-    limit_threads()
+    make_reproducible(0)
     mnist = data.load("mnist").reduce({"5": 54}).cache()
     next(iter(mnist.batches(256, balanced=True)))
     print(f"first batch after {time.perf_counter() - start:.1f} s")
     for name, augment in (("unchanged", None), ("affine", data.affine)):
         batches = iter(mnist.batches(256, balanced=True, augment=augment))
         next(batches)
-        seconds = []
-        for _ in range(count):
-            start = time.perf_counter()
-            next(batches)
-            seconds.append(time.perf_counter() - start)
-        print(f"{name:12}{1000 * statistics.median(seconds):6.2f} ms per batch of 256")
+        for pause in (0.0, STEP):
+            milliseconds = statistics.median(wait(batches, pause) for _ in range(count))
+            print(f"{name:10} {1000 * pause:3.0f} ms between: {milliseconds:6.2f} ms per batch")
+
+
+def wait(batches, pause: float) -> float:
+    """Milliseconds that the next batch takes after a pause."""
+    time.sleep(pause)
+    start = time.perf_counter()
+    next(batches)
+    return 1000 * (time.perf_counter() - start)
+
+
+def peak_apart(*size: int) -> float:
+    """`peak` in a process of its own."""
+    command = [sys.executable, __file__, "--peak-of", *map(str, size)]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def peak(count: int, side: int, channels: int) -> float:
+    """MB of this process after balanced batches were drawn from images that were read to memory."""
+    import numpy as np
+    import tensorflow as tf
+
+    from kerasaug import data
+
+    def images():
+        random = np.random.default_rng(0)
+        for number in range(count):
+            yield random.integers(0, 256, (side, side, channels), np.uint8), number % 10
+
+    spec = (tf.TensorSpec((side, side, channels), tf.uint8), tf.TensorSpec((), tf.int32))
+    stream = tf.data.Dataset.from_generator(images, output_signature=spec)
+    few = np.zeros((20, side, side, channels), np.uint8), np.arange(20) % 10
+    dataset = data.ImageDataset(
+        name="noise",
+        content="noise",
+        records=stream,
+        test=data.from_arrays(*few, *few).test,
+        class_names=tuple(map(str, range(10))),
+        image_shape=(side, side, channels),
+        train_labels=np.arange(count, dtype=np.int32) % 10,
+        indices=np.arange(count),
+        test_counts=(2,) * 10,
+    ).cache()
+    for reduced in (dataset, dataset.reduce({"1": 5})):
+        for _ in reduced.batches(64, balanced=True).take(50):
+            pass
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ INPUT_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 HEADINGS = {
     "Data": ("dataset", "keep", "rare", "image_size", "aspect", "test_split", "describe"),
     "Comparison": ("arms", "seeds", "generator_folder"),
-    "Images": ("label", "count", "balance", "to", "originals"),
+    "Images": ("label", "count", "image_seed", "balance", "to", "originals"),
     "Training": ("model", "preset", "steps", "batch_size", "latent_dim", "augment", "seed"),
     "Machine": ("precision", "strategy", "jobs", "scheduler"),
     "Output": ("output", "fresh", "dry_run", "help"),
@@ -30,13 +30,18 @@ class Command(click.Command):
 
     def format_options(self, ctx, formatter):
         """Writes a section for every heading that has options."""
-        records = {param.name: param.get_help_record(ctx) for param in self.get_params(ctx)}
+        # Click's versions name the option --help differently.
+        records = {
+            "help" if "--help" in param.opts else param.name: param.get_help_record(ctx)
+            for param in self.get_params(ctx)
+            if isinstance(param, click.Option)
+        }
         for heading, names in HEADINGS.items():
-            rows = [records.pop(name) for name in names if records.get(name)]
+            rows = [records.pop(name) for name in names if name in records]
             if rows:
                 with formatter.section(heading):
                     formatter.write_dl(rows)
-        assert not any(records.values()), records
+        assert not records, f"no heading for {records}"
 
 
 def run(command: click.Command, resume: str) -> None:
@@ -65,7 +70,7 @@ def run(command: click.Command, resume: str) -> None:
         _fail(f"{_reason(error)}; once that is mended, {resume}", FAILURE)
     except (click.Abort, KeyboardInterrupt) as error:
         # Click puts its own in the place of one that knows more.
-        _fail(f"stopped; {error.__cause__ or error or resume}", INTERRUPTED)
+        _fail(f"stopped; {str(error.__cause__ or error) or resume}", INTERRUPTED)
     except Exception as error:
         # A file that was whole when it was scanned, and is read in the middle of a pipeline.
         if "UnreadableImage" in str(error):
@@ -78,7 +83,9 @@ def run(command: click.Command, resume: str) -> None:
 
 def _with_flags(message: str, command: click.Command) -> str:
     """Writes arguments of the library, which stand in backticks, as the command's options."""
-    flags = {param.name: param.opts[0] for param in command.params}
+    flags = {param.name: param.opts[0] for param in command.params} | {
+        flag.lstrip("-"): flag for param in command.params for flag in param.opts
+    }
     return re.sub(r"`(\w+)`", lambda match: flags.get(match[1], match[0]), message)
 
 

@@ -22,7 +22,9 @@ Examples (installed from a wheel, the command is kerasaug-generate):
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--label", metavar="CLASS", help="The class to draw, by name or index.")
 @click.option("--count", type=click.IntRange(1), show_default="100", help="How many, of --label.")
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
+@click.option(
+    "--seed", "image_seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True
+)
 @click.option(
     "--balance",
     type=click.Path(path_type=Path),
@@ -101,7 +103,7 @@ def _balance(generator, options):
         click.echo(printable(f"{name}: {count} to generate"))
         _warn(generator, name)
     if not options.dry_run:
-        plan.write(output, options.seed, options.originals or "symlink")
+        plan.write(output, options.image_seed, options.originals or "symlink")
         click.echo(f"\nFolder: {output}")
 
 
@@ -118,8 +120,8 @@ def _draw(generator, options):
     if options.dry_run:
         click.echo(printable(f"{name}: {count} to generate"))
         return
-    pixels = generator.generate(count, class_id, options.seed)
-    drawn = images.DrawnImages(pixels, name, class_id, options.seed)
+    pixels = generator.generate(count, class_id, options.image_seed)
+    drawn = images.DrawnImages(pixels, name, class_id, options.image_seed)
     with naming(f"--output {output}"):
         images.write(drawn, output, generator.class_names)
     click.echo(printable(f"{count} images of {name}: {output}"))
