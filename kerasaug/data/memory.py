@@ -1,30 +1,29 @@
-"""Images in memory: one array, however many splits and classes share it."""
+"""Images in memory: one tensor, however many splits and classes share it."""
 
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from kerasaug.data.streams import call_numpy
-
 BATCH = 64
 
 
 class InMemory(NamedTuple):
-    """Some of the images of an array.
+    """Some of the images that a tensor holds.
 
     Attributes:
-        images: uint8 array (m, height, width, channels), which nobody changes.
+        images: uint8 tensor (m, height, width, channels) on the processor, where pipelines run.
         rows: int64 array (n,), the row of each image in it.
     """
 
-    images: np.ndarray
+    images: tf.Tensor
     rows: np.ndarray
 
     @classmethod
     def of(cls, images: np.ndarray) -> "InMemory":
-        """All images of an array, uint8 (n, height, width, channels), without a copy."""
-        return cls(images, np.arange(len(images)))
+        """All images of an array, uint8 (n, height, width, channels), copied."""
+        with tf.device("CPU:0"):
+            return cls(tf.constant(images), np.arange(len(images)))
 
     def at(self, positions: np.ndarray) -> "InMemory":
         """Some of these images in the same memory, by int (k,) in [0, n) or bool (n,)."""
@@ -32,23 +31,21 @@ class InMemory(NamedTuple):
 
     def read(self) -> np.ndarray:
         """A copy of the images, uint8 array (n, height, width, channels), in their order."""
-        return self.images[self.rows]
+        with tf.device("CPU:0"):
+            return tf.gather(self.images, self.rows).numpy()
 
     def stream(self, labels: np.ndarray) -> tf.data.Dataset:
         """The images in their order, with their int32 labels (n,), as a finite stream."""
-        shape = (None, *self.images.shape[1:])
         rows = tf.data.Dataset.from_tensor_slices((self.rows, labels)).batch(BATCH)
-        images = rows.map(
-            lambda rows, labels: (call_numpy(self.images.__getitem__, rows, shape=shape), labels)
-        )
+        images = rows.map(lambda rows, labels: (tf.gather(self.images, rows), labels)).unbatch()
         # Keras warns at the end of a stream whose length it did not know.
-        return images.unbatch().apply(tf.data.experimental.assert_cardinality(len(labels)))
+        return images.apply(tf.data.experimental.assert_cardinality(len(labels)))
 
 
 def load_stream(
     stream: tf.data.Dataset, count: int, image_shape: tuple[int, int, int]
 ) -> tuple[InMemory, np.ndarray]:
-    """Reads a finite stream into memory, which never holds the images twice.
+    """Reads a finite stream into memory.
 
     Args:
         stream: `count` pairs of image and label.

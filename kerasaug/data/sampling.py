@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from kerasaug.data import streams
 from kerasaug.data.memory import InMemory
-from kerasaug.data.streams import call_numpy
 
 Augmentation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 """`(images uint8 (n, height, width, channels), seed int64 (2,)) -> images`, a pure function."""
@@ -58,35 +57,23 @@ def from_memory(parts: Sequence[Part], batch_size: int, seed: int) -> tf.data.Da
     Returns:
         A stream of `(images, labels)`: uint8 (batch_size, height, width, channels) and int32.
     """
-    sources = [part.images for part in parts]
-    shape = (batch_size, *sources[0].images.shape[1:])
     log_weights = tf.math.log(tf.constant([[part.weight for part in parts]]))
     class_ids = tf.constant([part.class_id for part in parts], tf.int32)
     augmentations = dict.fromkeys(part.augment for part in parts if part.augment is not None)
+    gather = _gatherer([part.images.images for part in parts], batch_size)
+    order = _shuffled_rows([part.images.rows for part in parts], seed)
 
-    @functools.lru_cache(2 * len(parts))
-    def order(number, turn):
-        return np.random.default_rng([seed, number, turn]).permutation(sources[number].rows)
-
-    def choose(drawn, index):
+    def choose(counts, index):
         # Not the seeds of what augments the batch later.
         seeds = tf.random.fold_in(_seeds(seed, index), len(parts))
         numbers = tf.random.stateless_categorical(log_weights, batch_size, seeds, tf.int32)[0]
-        after = drawn + tf.math.bincount(numbers, minlength=len(parts), dtype=tf.int64)
-        return after, (index, numbers, drawn)
+        after = counts + tf.math.bincount(numbers, minlength=len(parts), dtype=tf.int64)
+        return after, (index, numbers, counts)
 
-    def gather(numbers, drawn):
-        images = np.empty(shape, np.uint8)
-        for number in np.unique(numbers):
-            slots = np.flatnonzero(numbers == number)
-            turns, places = np.divmod(drawn[number] + np.arange(len(slots)), parts[number].size)
-            for turn in np.unique(turns):
-                rows = order(number, turn)[places[turns == turn]]
-                images[slots[turns == turn]] = sources[number].images[rows]
-        return images
-
-    def finish(index, numbers, drawn):
-        images = call_numpy(gather, numbers, drawn, shape=shape)
+    def draw(index, numbers, counts):
+        # Stateless, or a deterministic pipeline would prepare no batch ahead.
+        rows = tf.numpy_function(order, [numbers, counts], tf.int64, stateful=False)
+        images = gather(numbers, tf.ensure_shape(rows, (batch_size,)))
         for offset, augment in enumerate(augmentations):
             is_augmented = tf.gather([part.augment is augment for part in parts], numbers)
             changed = _with_own_seed(augment, offset)(images, _seeds(seed, index))
@@ -94,8 +81,45 @@ def from_memory(parts: Sequence[Part], batch_size: int, seed: int) -> tf.data.Da
         return images, tf.gather(class_ids, numbers)
 
     nothing = tf.zeros((len(parts),), tf.int64)
-    indices = tf.data.Dataset.counter().scan(nothing, choose)
-    return indices.map(finish, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    numbers = tf.data.Dataset.counter().scan(nothing, choose)
+    return numbers.map(draw, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+
+def _shuffled_rows(rows: Sequence[np.ndarray], seed: int) -> Callable[..., np.ndarray]:
+    """Makes a function that draws every part's rows in turn, in another order at every pass."""
+
+    @functools.lru_cache(2 * len(rows))
+    def shuffled(number, epoch):
+        return np.random.default_rng([seed, number, epoch]).permutation(rows[number])
+
+    def draw(numbers, counts):
+        """Rows for the parts of a batch, of which so many rows were drawn before."""
+        drawn = np.empty(len(numbers), np.int64)
+        for number in np.unique(numbers):
+            slots = np.flatnonzero(numbers == number)
+            turns = counts[number] + np.arange(len(slots))
+            epochs, places = np.divmod(turns, len(rows[number]))
+            for epoch in np.unique(epochs):
+                chosen = epochs == epoch
+                drawn[slots[chosen]] = shuffled(number, epoch)[places[chosen]]
+        return drawn
+
+    return draw
+
+
+def _gatherer(sources: Sequence[tf.Tensor], batch_size: int) -> Callable[..., tf.Tensor]:
+    """Makes a function that takes images out of the tensors of the parts, which may share some."""
+    tensors = list({id(source): source for source in sources}.values())
+    tensor_of = tf.constant([[t is source for t in tensors].index(True) for source in sources])
+
+    def gather(numbers, rows):
+        which = tf.gather(tensor_of, numbers)
+        slots = tf.dynamic_partition(tf.range(batch_size), which, len(tensors))
+        parted = tf.dynamic_partition(rows, which, len(tensors))
+        images = tf.dynamic_stitch(slots, list(map(tf.gather, tensors, parted)))
+        return tf.ensure_shape(images, (batch_size, *tensors[0].shape[1:]))
+
+    return gather
 
 
 def from_streams(parts: Sequence[Part], batch_size: int, seed: int) -> tf.data.Dataset:

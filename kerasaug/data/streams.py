@@ -26,8 +26,6 @@ def call_numpy(
 ) -> tf.Tensor:
     """Calls a pure function of arrays in a pipeline.
 
-    TensorFlow keeps the function, and what it refers to, until `keras.utils.clear_session`.
-
     Args:
         function: From NumPy arrays to uint8 pixels.
         *tensors: Its inputs.

@@ -1,7 +1,11 @@
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from kerasaug import data
 from kerasaug.data import augment, mixture
 
 
@@ -153,3 +157,16 @@ def test_mixup_blends_images_and_labels_alike(tiny):
     assert ((brightness > 0.02) & (brightness < 0.98)).sum() > 5
     again = next(iter(mixture.mixup(mixture.batches(parts, 64, seed=0), 2, seed=3)))
     np.testing.assert_array_equal(images, again[0])
+
+
+def test_images_leave_the_memory_with_the_last_stream_that_draws_from_them():
+    dataset = data.from_arrays(np.zeros((40, 8, 8, 1), np.uint8), np.arange(40) % 2)
+    part = mixture.added(np.ones((9, 8, 8, 1), np.uint8), 1)
+    tensors = [weakref.ref(part.images.images), weakref.ref(dataset.in_memory.images)]
+    batches = mixture.batches([*dataset.natural_parts(), part], 8, seed=0)
+    batch = iter(batches)
+    next(batch)
+    assert all(tensor() is not None for tensor in tensors)
+    del dataset, part, batches, batch
+    gc.collect()
+    assert [tensor() for tensor in tensors] == [None, None]

@@ -52,10 +52,9 @@ def from_arrays(
     """
     if (test_images is None) != (test_labels is None):
         raise InputError("`test_images` and `test_labels` go together. Received: one of them")
-    # Copies, since their owner may change the arrays.
-    splits = {"train": (train_images.copy(), train_labels)}
+    splits = {"train": (train_images, train_labels)}
     if test_images is not None:
-        splits["test"] = (test_images.copy(), test_labels)
+        splits["test"] = (test_images, test_labels)
     dataset = from_splits(splits, class_names, name)
     return dataset if dataset.test else dataset.split_test(TEST_SHARE)
 
