@@ -64,7 +64,7 @@ def score(name: str, split: int, seed: int, output: Path) -> dict[str, float]:
     keras.config.set_dtype_policy(best_dtype_policy())
     preset = STUDY_PRESETS["quick"]
     mnist, arm = data.load("mnist"), arms.parse(name)
-    inputs = trial.TrialInputs(mnist.reduce({5: 54}, split).cache(), mnist.cache)
+    inputs = trial.TrialInputs(mnist.reduce({5: 54}, split).cache(), mnist.cache())
     length = Length(preset.steps, preset.batch_size, preset.epochs)
     classifier, _, _ = trial.train(arm, inputs, length, seed)
     scores = trial.score(classifier, arm, inputs, inputs.dataset.test)[trial.NO_ADJUSTMENT]

@@ -27,19 +27,20 @@ OPTIONS = "--preset quick"
 COLUMNS = 12
 INTRODUCTION = f"""# The images of every model
 
-Two rows of images each of the rare class, from the generators of
+Two rows of images of the rare class each, the first ones of seed 0, from the generators of
 
 ```bash
 bin/train-gan --model MODEL --dataset DATASET --keep CLASS=COUNT {OPTIONS}
 ```
 
-Nothing was chosen: they are the first images of seed 0. This page, with its pictures and figures,
-is written by `python benchmarks/gallery.py FOLDER`. Seconds are those of the whole command on two
-cores with bfloat16 instructions, with the training of the evaluation classifier;
-[study.md](study.md) explains the figures, and the last two rows of each table.
+`python benchmarks/gallery.py FOLDER` writes this page, with its pictures and figures. Seconds are
+those of the whole command on two cores with bfloat16 instructions, with the training of the
+evaluation classifier. [study.md](study.md#fidelity-of-generated-images) explains the figures and the
+references in the last two rows of each table.
 
-500 steps are few for the models that grow, which see the full size in the last third of them only;
-[study.md](study.md) has a longer training. `conditional-vae` takes 2,000, which cost as little.
+500 steps are few for growing models, which see the full size only in the last third of them;
+[study.md](study.md#a-growing-model-with-more-steps) has a longer training. `conditional-vae` takes
+2,000, which cost as little.
 """
 FIGURES = ("classification_accuracy", "precision", "coverage", "kernel_distance", "copied")
 

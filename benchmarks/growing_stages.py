@@ -14,11 +14,11 @@ from kerasaug.runtime import best_dtype_policy, quiet_tensorflow
 
 quiet_tensorflow()
 
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
-import tensorflow as tf  # noqa: E402
+import keras
+import numpy as np
+import tensorflow as tf
 
-from kerasaug.models import ProgressiveWGAN, networks  # noqa: E402
+from kerasaug.models import ProgressiveWGAN, networks
 
 SHAPES = ((28, 28, 1), (32, 32, 3), (64, 64, 1), (64, 64, 3), (128, 128, 3))
 

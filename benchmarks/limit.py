@@ -14,12 +14,12 @@ from kerasaug.runtime import POLICIES, quiet_tensorflow
 
 quiet_tensorflow()
 
-import keras  # noqa: E402
-import tensorflow as tf  # noqa: E402
-from train_step import BATCH, ProductWGAN, make_wgan, take_turns  # noqa: E402
+import keras
+import tensorflow as tf
+from train_step import BATCH, ProductWGAN, make_wgan, take_turns
 
-from kerasaug.models import registry  # noqa: E402
-from kerasaug.models.classifier import build_classifier  # noqa: E402
+from kerasaug.models import registry
+from kerasaug.models.classifier import build_classifier
 
 SHAPE, CLASSES, SIDE = (28, 28, 1), 10, 2000
 

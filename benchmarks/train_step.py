@@ -22,18 +22,18 @@ from kerasaug.runtime import best_dtype_policy, quiet_tensorflow
 
 quiet_tensorflow()
 
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
-import peers  # noqa: E402
-import tensorflow as tf  # noqa: E402
+import keras
+import numpy as np
+import peers
+import tensorflow as tf
 
-from kerasaug import data  # noqa: E402
-from kerasaug.images import in_chunks, to_uint8  # noqa: E402
-from kerasaug.models import layers  # noqa: E402
-from kerasaug.models.wgan import WGAN  # noqa: E402
-from kerasaug.quality import fidelity  # noqa: E402
-from kerasaug.quality.evaluator import Evaluator  # noqa: E402
-from kerasaug.saved.savedmodel import ExportedGenerator  # noqa: E402
+from kerasaug import data
+from kerasaug.images import in_chunks, to_uint8
+from kerasaug.models import layers
+from kerasaug.models.wgan import WGAN
+from kerasaug.quality import fidelity
+from kerasaug.quality.evaluator import Evaluator
+from kerasaug.saved.savedmodel import ExportedGenerator
 
 SHAPE, BATCH, N_CRITIC, LEARNING_RATE = (28, 28, 1), 128, 3, 2e-4
 SAMPLES = 1000

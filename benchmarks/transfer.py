@@ -15,11 +15,11 @@ from kerasaug.runtime import quiet_tensorflow
 
 quiet_tensorflow()
 
-from kerasaug import data  # noqa: E402
-from kerasaug.data.streams import collect  # noqa: E402
-from kerasaug.quality import fidelity  # noqa: E402
-from kerasaug.quality.evaluator import Evaluator  # noqa: E402
-from kerasaug.saved.folder import ModelFolder  # noqa: E402
+from kerasaug import data
+from kerasaug.data.streams import collect
+from kerasaug.quality import fidelity
+from kerasaug.quality.evaluator import Evaluator
+from kerasaug.saved.folder import ModelFolder
 
 
 def main() -> None:

@@ -5,15 +5,12 @@ python examples/researcher.py [smoke|quick]
 
 import sys
 
-from kerasaug.runtime import quiet_tensorflow
+import kerasaug as ka
 
-quiet_tensorflow()
+ka.quiet_tensorflow()
 
-import keras  # noqa: E402
-import tensorflow as tf  # noqa: E402
-
-import kerasaug as ka  # noqa: E402
-from kerasaug.progress import ProgressBar  # noqa: E402
+import keras
+import tensorflow as tf
 
 
 @keras.saving.register_keras_serializable("mine")
@@ -39,7 +36,7 @@ preset = sys.argv[1] if len(sys.argv) > 1 else "quick"
 arms = "none,balanced+affine,conditional-wgan,my-gan"
 config = ka.study.StudyConfig.from_preset(preset, "mnist", {"5": 54}, arms=arms)
 study = ka.study.Study(config, ka.data.load("mnist"), f"runs/researcher-{preset}")
-with ProgressBar(study.units()) as progress:
+with ka.ProgressBar(study.units()) as progress:
     results = study.run(progress)
 for name, arm in results["arms"].items():
     print(f"{name:20} {arm['verdict'] or 'the baseline'}")

@@ -46,16 +46,12 @@ def decode_to_uint8(
     latents: np.ndarray | tf.Tensor,
     labels: np.ndarray | int,
 ) -> np.ndarray:
-    """Decodes any number of latents, in chunks.
+    """Decodes any number of latents, in chunks, to uint8 images (n, height, width, channels).
 
     Args:
-        decode: From latents (k, latent_dim) and int32 labels (k,) to float images (k, height,
-            width, channels) in [-1, 1].
+        decode: From latents (k, latent_dim) and int32 labels (k,) to float images in [-1, 1].
         latents: float32 (n, latent_dim).
         labels: int (n,), or one class for all.
-
-    Returns:
-        uint8 array (n, height, width, channels).
     """
     labels = broadcast_labels(labels, len(latents))
     return in_chunks(lambda *chunk: to_uint8(decode(*chunk)), tf.convert_to_tensor(latents), labels)

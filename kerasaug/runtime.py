@@ -1,4 +1,4 @@
-"""The process: TensorFlow made quiet, seeds and determinism, number format, memory let go of.
+"""The process: TensorFlow made quiet, seeds and determinism, number format, memory released.
 
 TensorFlow is imported when a function needs it, so that commands can import this module at once.
 """

@@ -1,1 +1,1 @@
-"""The commands; the only place that prints or exits."""
+"""The commands; the only place, beside `ProgressBar`, that prints or exits."""

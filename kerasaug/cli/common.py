@@ -1,6 +1,7 @@
 """What the commands share: one-line errors, options under headings, what they print."""
 
 import errno
+import functools
 import os
 import re
 import sys
@@ -14,15 +15,21 @@ from kerasaug.runtime import POLICIES
 from kerasaug.wording import printable, readable
 
 INPUT_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
-HEADINGS = {
-    "Data": ("dataset", "keep", "rare", "image_size", "aspect", "test_split", "describe"),
-    "Comparison": ("arms", "seeds", "generator_folder"),
-    "Images": ("label", "count", "image_seed", "balance", "to", "originals"),
-    "Training": ("model", "preset", "steps", "batch_size", "latent_dim", "augment", "seed"),
-    "Machine": ("precision", "strategy", "jobs", "scheduler"),
-    "Output": ("output", "fresh", "dry_run", "help"),
-}
-"""Under which heading of `--help` an option stands."""
+HEADINGS = ("Data", "Comparison", "Images", "Training", "Machine", "Output")
+
+
+class Option(click.Option):
+    """An option that stands under a heading of `--help`."""
+
+    def __init__(self, *names: Any, heading: str = HEADINGS[-1], **attributes: Any):
+        super().__init__(*names, **attributes)
+        self.heading = heading
+
+
+data, comparison, images, training, machine, output = (
+    functools.partial(click.option, cls=Option, heading=heading) for heading in HEADINGS
+)
+"""Like `click.option`, each under its heading."""
 
 
 class Command(click.Command):
@@ -30,26 +37,22 @@ class Command(click.Command):
 
     def format_options(self, ctx, formatter):
         """Writes a section for every heading that has options."""
-        # Click's versions name the option --help differently.
-        records = {
-            "help" if "--help" in param.opts else param.name: param.get_help_record(ctx)
-            for param in self.get_params(ctx)
-            if isinstance(param, click.Option)
-        }
-        for heading, names in HEADINGS.items():
-            rows = [records.pop(name) for name in names if name in records]
+        options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
+        for heading in HEADINGS:
+            rows = [
+                option.get_help_record(ctx)
+                for option in options
+                if getattr(option, "heading", HEADINGS[-1]) == heading
+            ]
             if rows:
                 with formatter.section(heading):
                     formatter.write_dl(rows)
-        assert not records, f"no heading for {records}"
 
 
 def run(command: click.Command, resume: str) -> None:
     """Runs a command; a user's mistake gives one line and exit code 2.
 
-    Args:
-        command: The click command.
-        resume: How to go on, for a user who pressed Ctrl-C or whose disk was full.
+    `resume` says how to go on, to a user who pressed Ctrl-C or whose disk was full.
     """
     try:
         command.main(standalone_mode=False)
@@ -83,9 +86,7 @@ def run(command: click.Command, resume: str) -> None:
 
 def _with_flags(message: str, command: click.Command) -> str:
     """Writes arguments of the library, which stand in backticks, as the command's options."""
-    flags = {param.name: param.opts[0] for param in command.params} | {
-        flag.lstrip("-"): flag for param in command.params for flag in param.opts
-    }
+    flags = {param.name: param.opts[0] for param in command.params}
     return re.sub(r"`(\w+)`", lambda match: flags.get(match[1], match[0]), message)
 
 
@@ -101,12 +102,7 @@ def _fail(message: str, code: int) -> None:
 
 
 def print_notes(dataset: Any, most: int = 3) -> None:
-    """Shows the notes of an `ImageDataset`, or of anything else that has notes.
-
-    Args:
-        dataset: Has notes.
-        most: How many examples are shown of each.
-    """
+    """Shows the notes of an `ImageDataset`, or of anything else, with some examples of each."""
     for note in dataset.notes:
         shown = ", ".join(note.items[:most])
         rest = f" and {len(note.items) - most} more" if len(note.items) > most else ""
@@ -161,10 +157,10 @@ def warn_of_smoke_test(preset: str, steps: int | None) -> None:
         click.echo("This was a smoke test: after such short trainings, the scores are meaningless.")
 
 
-PRECISION = click.option(
+PRECISION = machine(
     "--precision",
     type=click.Choice(POLICIES),
     show_default="the fastest here; that of a run that is resumed",
-    help="Numbers to compute with.",
+    help="The number format.",
 )
-DRY_RUN = click.option("--dry-run", is_flag=True, help="Print the resolved run and stop.")
+DRY_RUN = output("--dry-run", is_flag=True, help="Print the resolved run and stop.")

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from kerasaug.cli import common
 from kerasaug.errors import InputError, naming
 from kerasaug.limits import LARGEST_SIDE, SMALLEST_SIDE
 
@@ -129,7 +130,7 @@ def _by_name(keep: dict[str, int | float], dataset: Any) -> dict[str, int | floa
 
 
 _OPTIONS = (
-    click.option(
+    common.data(
         "--dataset",
         default="mnist",
         show_default=True,
@@ -138,7 +139,7 @@ _OPTIONS = (
         "y, a folder of IDX files; or mnist, fashion_mnist, or another image classification set of "
         "tensorflow-datasets.",
     ),
-    click.option(
+    common.data(
         "--keep",
         multiple=True,
         show_default="5=54 of mnist, else none",
@@ -146,20 +147,20 @@ _OPTIONS = (
         help="Keep a count or a percentage of a class's training images, as 5=54 or Shirt=1%; "
         'repeatable; class by name or index; "none" for the data as they are.',
     ),
-    click.option(
+    common.data(
         "--rare",
         multiple=True,
         metavar="CLASS",
         show_default="those under a tenth of the largest, else the smallest",
         help="A class that counts as rare; repeatable.",
     ),
-    click.option(
+    common.data(
         "--image-size",
         metavar="SIDE|HxW",
         show_default="their own; of mixed ones, their median, at most 64",
         help="Bring all images to this size, as 64 or 48x64.",
     ),
-    click.option(
+    common.data(
         "--aspect",
         type=click.Choice(["pad", "crop"]),
         default="pad",
@@ -167,7 +168,7 @@ _OPTIONS = (
         help="Resized images keep their proportions: pad repeats the border around them, crop cuts "
         "off what does not fit.",
     ),
-    click.option(
+    common.data(
         "--test-split",
         type=click.FloatRange(0, 1, min_open=True, max_open=True),
         metavar="SHARE",

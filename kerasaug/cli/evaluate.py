@@ -18,7 +18,7 @@ from kerasaug.study.arms import LOGIT_ADJUSTED, Arm
 from kerasaug.study.config import STUDY_PRESETS, StudyConfig
 from kerasaug.wording import printable
 
-WIDTH_OF_FILE, WIDTH_OF_SCORES = 120, 65
+WIDTH_OF_FILE, WIDTH_OF_SCORES = 130, 65
 
 
 def _rows(rows: dict[str, str]) -> str:
@@ -61,19 +61,19 @@ Examples (installed from a wheel, the command is kerasaug-evaluate):
 
 @click.command(cls=common.Command, epilog=EPILOG)
 @data_options.data_options
-@click.option(
+@common.data(
     "--describe",
     is_flag=True,
     help="Say what the data are: classes, sizes, duplicates, unreadable files; and stop.",
 )
-@click.option("--arms", metavar="LIST", show_default="preset's", help="See below.")
-@click.option(
+@common.comparison("--arms", metavar="LIST", show_default="preset's", help="See below.")
+@common.comparison(
     "--seeds",
     type=click.IntRange(1),
     show_default="preset's",
     help="Repetitions, each with its own split, generators and initial weights.",
 )
-@click.option(
+@common.comparison(
     "--generator",
     "generator_folder",
     type=click.Path(path_type=Path),
@@ -81,29 +81,31 @@ Examples (installed from a wheel, the command is kerasaug-evaluate):
     help="Use this folder of train-gan instead of training a generator per repetition; without "
     "--arms, its model takes the place of the preset's.",
 )
-@click.option(
+@common.training(
     "--preset",
     type=click.Choice(list(STUDY_PRESETS)),
     default="quick",
     show_default=True,
     help="smoke only shows that everything works, quick takes half an hour on two cores, paper has "
-    "the models and amounts of the report, its generators as short as quick's, and takes hours.",
+    "the models and image counts of the student report, and takes hours.",
 )
-@click.option("--steps", type=click.IntRange(1), show_default="preset's", help="Classifier steps.")
+@common.training(
+    "--steps", type=click.IntRange(1), show_default="preset's", help="Classifier steps."
+)
 @common.PRECISION
-@click.option(
+@common.machine(
     "--jobs",
     type=click.IntRange(1),
     show_default="one per processor, at most 8",
     help="Processes at a time; the results do not depend on it.",
 )
-@click.option(
+@common.machine(
     "--scheduler",
     metavar="ADDRESS",
     help="Run on a Dask cluster instead, such as tcp://host:8786, whose workers see --output (and "
     "--generator) under the same path.",
 )
-@click.option(
+@common.output(
     "--output",
     type=click.Path(path_type=Path),
     show_default="runs/TIME-DATASET",

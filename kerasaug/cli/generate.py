@@ -20,31 +20,35 @@ Examples (installed from a wheel, the command is kerasaug-generate):
 
 @click.command(cls=common.Command, epilog=EPILOG)
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--label", metavar="CLASS", help="The class to draw, by name or index.")
-@click.option("--count", type=click.IntRange(1), show_default="100", help="How many, of --label.")
-@click.option(
-    "--seed", "image_seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True
+@common.images("--label", metavar="CLASS", help="The class to draw, by name or index.")
+@common.images("--count", type=click.IntRange(1), show_default="100", help="How many, of --label.")
+@common.images(
+    "--seed",
+    type=click.IntRange(0, 2**31 - 1),
+    default=0,
+    show_default=True,
+    help="The same seed draws the same images.",
 )
-@click.option(
+@common.images(
     "--balance",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
     help="Instead of drawing one class: copy this folder of class folders, and fill up every "
     "class.",
 )
-@click.option(
+@common.images(
     "--to",
     type=click.IntRange(1),
     show_default="as many as the largest has",
     help="How many images every class is to have after --balance.",
 )
-@click.option(
+@common.images(
     "--originals",
     type=click.Choice(["symlink", "copy"]),
     show_default="symlink",
     help="Whether --balance links to the images that are there, or copies them.",
 )
-@click.option(
+@common.output(
     "--output",
     type=click.Path(path_type=Path),
     required=True,
@@ -103,7 +107,7 @@ def _balance(generator, options):
         click.echo(printable(f"{name}: {count} to generate"))
         _warn(generator, name)
     if not options.dry_run:
-        plan.write(output, options.image_seed, options.originals or "symlink")
+        plan.write(output, options.seed, options.originals or "symlink")
         click.echo(f"\nFolder: {output}")
 
 
@@ -120,8 +124,8 @@ def _draw(generator, options):
     if options.dry_run:
         click.echo(printable(f"{name}: {count} to generate"))
         return
-    pixels = generator.generate(count, class_id, options.image_seed)
-    drawn = images.DrawnImages(pixels, name, class_id, options.image_seed)
+    pixels = generator.generate(count, class_id, options.seed)
+    drawn = images.DrawnImages(pixels, name, class_id, options.seed)
     with naming(f"--output {output}"):
         images.write(drawn, output, generator.class_names)
     click.echo(printable(f"{count} images of {name}: {output}"))

@@ -10,7 +10,7 @@ from kerasaug.cli import common, data_options
 from kerasaug.errors import naming
 from kerasaug.models.registry import MODELS
 from kerasaug.runtime import describe_precision, quiet_tensorflow
-from kerasaug.training.config import GENERATOR_PRESETS, GeneratorConfig
+from kerasaug.training.config import GENERATOR_PRESETS, STEP_COST, GeneratorConfig
 from kerasaug.wording import label
 
 SHOWN = ("classification_accuracy", "precision", "coverage", "kernel_distance", "copied")
@@ -23,11 +23,15 @@ Examples (installed from a wheel, the command is kerasaug-train-gan):
 
 
 @click.command(cls=common.Command, epilog=EPILOG)
-@click.option(
-    "--model", type=click.Choice(list(MODELS)), default="conditional-wgan", show_default=True
+@common.training(
+    "--model",
+    type=click.Choice(list(MODELS)),
+    default="conditional-wgan",
+    show_default=True,
+    help="The generative model.",
 )
 @data_options.data_options
-@click.option(
+@common.training(
     "--preset",
     type=click.Choice(list(GENERATOR_PRESETS)),
     default="default",
@@ -35,29 +39,37 @@ Examples (installed from a wheel, the command is kerasaug-train-gan):
     help="Sets steps, batch size, width and learning rate together. smoke only shows that "
     "everything works, quick takes minutes, default half an hour, paper hours.",
 )
-@click.option("--steps", type=click.IntRange(1), show_default="preset's", help="Generator steps.")
-@click.option(
+@common.training(
+    "--steps", type=click.IntRange(1), show_default="preset's", help="Generator steps."
+)
+@common.training(
     "--batch-size",
     type=click.IntRange(1),
     show_default="preset's",
     help="Real images per critic step.",
 )
-@click.option(
+@common.training(
     "--latent-dim",
     type=click.IntRange(2),
     show_default="model's",
-    help="Length of the latent vectors; 2 makes the latent map of a vae exact.",
+    help="Length of the latent vectors; with 2, the latent map needs no projection.",
 )
-@click.option(
+@common.training(
     "--augment/--no-augment",
     default=True,
     show_default=True,
     help="Whether a critic sees classes with under 1000 images shifted, deformed and cut out, and "
     "a conditional-vae all images rotated, shifted and scaled.",
 )
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
+@common.training(
+    "--seed",
+    type=click.IntRange(0, 2**31 - 1),
+    default=0,
+    show_default=True,
+    help="Of everything random.",
+)
 @common.PRECISION
-@click.option(
+@common.machine(
     "--strategy",
     type=click.Choice(["none", "mirrored", "multi-worker"]),
     default="none",
@@ -65,13 +77,13 @@ Examples (installed from a wheel, the command is kerasaug-train-gan):
     help="Share every batch among all GPUs of this machine, or among the processes that TF_CONFIG "
     "lists, each started with the same command.",
 )
-@click.option(
+@common.output(
     "--output",
     type=click.Path(path_type=Path),
     show_default="saved_models/DATASET-MODEL",
     help="The folder to fill. The same command resumes a training that was stopped.",
 )
-@click.option("--fresh", is_flag=True, help="Begin anew, even where a training is finished.")
+@common.output("--fresh", is_flag=True, help="Begin anew, even where a training is finished.")
 @common.DRY_RUN
 def train_gan(data, **options):
     """Trains a generative model on imbalanced image data.
@@ -90,7 +102,6 @@ def _train(data, options):
     from kerasaug.progress import ProgressBar
     from kerasaug.quality.evaluator import Evaluator
     from kerasaug.saved.folder import ModelFolder
-    from kerasaug.study.generators import STEP_COST
     from kerasaug.training import distribution, fit, run
 
     with naming(f"--strategy {options.strategy}"):

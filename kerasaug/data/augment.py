@@ -31,12 +31,7 @@ def crop_rotate(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 def affine(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Rotates by up to 11 degrees, shifts by up to a tenth of the side, scales by up to 12 %.
 
-    Args:
-        images: uint8 tensor (n, height, width, channels).
-        seed: int tensor (2,). Same images and seed, same result.
-
-    Returns:
-        uint8 tensor of the same shape.
+    Arguments and result are those of `crop_rotate`.
 
     Example:
         >>> affine(tf.zeros((3, 28, 28, 1), tf.uint8), seed=tf.constant([0, 0])).shape

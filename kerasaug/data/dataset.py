@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasaug.data import imbalance, mixture, sampling, streams
-from kerasaug.data.memory import InMemory, load_stream
+from kerasaug.data.memory import InMemory
 from kerasaug.data.sampling import Part
 from kerasaug.errors import InputError
 
@@ -221,21 +221,14 @@ class ImageDataset:
         count = len(self.train_labels) + sum(self.test_counts)
         if self.in_memory is not None or count * np.prod(self.image_shape) > most_bytes:
             return self
-        images, labels = load_stream(self.train, len(self.train_labels), self.image_shape)
-        test, validation = self.test, self.validation
-        if test is not None:
-            test_images, test_labels = load_stream(test, sum(self.test_counts), self.image_shape)
-            test = test_images.stream(test_labels)
-        if validation is not None:
-            pixels, validation_labels = streams.collect(validation)
-            validation = InMemory.of(pixels).stream(validation_labels)
+        in_memory = InMemory.of(streams.collect(self.train)[0])
         return dataclasses.replace(
             self,
-            records=images.stream(labels),
+            records=in_memory.stream(self.train_labels),
             decode=None,
-            in_memory=images,
-            test=test,
-            validation=validation,
+            in_memory=in_memory,
+            test=_in_memory(self.test),
+            validation=_in_memory(self.validation),
         )
 
     def class_images(self, class_id: int, most: int | None = None) -> np.ndarray:
@@ -329,3 +322,10 @@ class ImageDataset:
             train_labels=labels,
             indices=self.indices[positions],
         )
+
+
+def _in_memory(stream: tf.data.Dataset | None) -> tf.data.Dataset | None:
+    if stream is None:
+        return None
+    images, labels = streams.collect(stream)
+    return InMemory.of(images).stream(labels)

@@ -40,26 +40,3 @@ class InMemory(NamedTuple):
         images = rows.map(lambda rows, labels: (tf.gather(self.images, rows), labels)).unbatch()
         # Keras warns at the end of a stream whose length it did not know.
         return images.apply(tf.data.experimental.assert_cardinality(len(labels)))
-
-
-def load_stream(
-    stream: tf.data.Dataset, count: int, image_shape: tuple[int, int, int]
-) -> tuple[InMemory, np.ndarray]:
-    """Reads a finite stream into memory.
-
-    Args:
-        stream: `count` pairs of image and label.
-        count: How many.
-        image_shape: `(height, width, channels)`.
-
-    Returns:
-        The images, and int32 labels (count,).
-    """
-    images: np.ndarray = np.empty((count, *image_shape), np.uint8)
-    labels: np.ndarray = np.empty(count, np.int32)
-    done = 0
-    for block, block_labels in stream.batch(BATCH).as_numpy_iterator():
-        images[done : done + len(block)] = block
-        labels[done : done + len(block)] = block_labels
-        done += len(block)
-    return InMemory.of(images), labels

@@ -29,7 +29,7 @@ def added(images: np.ndarray, class_id: int) -> Part:
     return Part(InMemory.of(images), len(images), float(len(images)), class_id)
 
 
-def class_balanced(
+def with_synthetic_share(
     real: Sequence[Part], synthetic: Sequence[np.ndarray], share: float
 ) -> list[Part]:
     """Every class equally often, with the same share of synthetic images in each class.

@@ -24,13 +24,7 @@ def decoded(
 def call_numpy(
     function: Callable[..., np.ndarray], *tensors: tf.Tensor, shape: tuple[int | None, ...]
 ) -> tf.Tensor:
-    """Calls a pure function of arrays in a pipeline.
-
-    Args:
-        function: From NumPy arrays to uint8 pixels.
-        *tensors: Its inputs.
-        shape: Of the pixels.
-    """
+    """Calls a pure function, from NumPy arrays to uint8 pixels of a shape, in a pipeline."""
     # Stateless, or deterministic pipelines would call it for one element after the other.
     pixels = tf.numpy_function(function, tensors, tf.uint8, stateful=False)
     return tf.ensure_shape(pixels, shape)

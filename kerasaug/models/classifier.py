@@ -76,9 +76,6 @@ def adjust_logits(logits: np.ndarray, class_counts: Sequence[int], tau: float) -
             on balanced batches. But the latter overfits the few images of a rare class, and
             predicts that class too rarely.
 
-    Returns:
-        An array like `logits`.
-
     Reference:
         Menon et al. 2021, "Long-tail learning via logit adjustment", arXiv 2007.07314: the post
         hoc form.

@@ -83,10 +83,8 @@ class Evaluator:
             if self._tests[class_id] is None or seen is None:
                 continue
             real, predictions = self._tests[class_id]
-            correct, count = (
-                correct + int((predictions == class_id).sum()),
-                count + len(predictions),
-            )
+            correct += int((predictions == class_id).sum())
+            count += len(predictions)
             features, predictions = self.predict(generator.generate(MOST_IMAGES, class_id, 0))
             generated = Sample(features)
             measured[dataset.class_names[class_id]] = {

@@ -96,10 +96,10 @@ class ModelFolder:
         write_json(self.run_file, {"schema": SCHEMA, **run})
 
     def clear(self) -> None:
-        """Removes what an earlier training wrote here, and nothing else."""
+        """Removes what an earlier training wrote here, but for its checkpoints."""
         for folder in (self.generator, self.samples, self.latent):
             shutil.rmtree(folder, ignore_errors=True)
-        for file in (self.model, self.history, self.losses, *self.checkpoints, self.run_file):
+        for file in (self.model, self.history, self.losses, self.run_file):
             file.unlink(missing_ok=True)
 
     def digest(self) -> str:

@@ -147,7 +147,7 @@ class StudyConfig:
         fields["generator"] = GENERATOR_PRESETS[fields["generator"]]
         fields |= {name: value for name, value in changes.items() if value is not None}
         arms, steps = fields["arms"], fields["steps"]
-        fields["arms"] = parse_list(arms) if isinstance(arms, str) else tuple(arms)
+        fields["arms"] = parse_list(arms if isinstance(arms, str) else ",".join(map(str, arms)))
         # Epochs of equal length, so that the steps are exactly as many as asked for.
         fields["epochs"] = max(n for n in range(1, fields["epochs"] + 1) if steps % n == 0)
         return cls(dataset, keep, **fields)

@@ -12,13 +12,9 @@ from kerasaug.quality.evaluator import Evaluator
 from kerasaug.saved.folder import ModelFolder
 from kerasaug.study.config import StudyConfig
 from kerasaug.training import provenance
-from kerasaug.training.config import STEPS_FACTORS, GeneratorConfig
+from kerasaug.training.config import MAP_STEP_COST, STEP_COST, STEPS_FACTORS, GeneratorConfig
 from kerasaug.training.run import train_generator
 
-STEP_COST = 2.5
-"""Classifier steps that take about as long as one step of a generator, for progress bars."""
-MAP_STEP_COST = 0.5
-"""The same for a step of the latent map's autoencoder."""
 LATENT_MAP = "latent-map"
 """The model, of the first repetition alone, whose two-dimensional latents are a map of the data."""
 
@@ -32,7 +28,7 @@ class Generators:
         folder: Where generators that the study trains go, one folder per model and repetition.
 
     Attributes:
-        trained: The folder of `config.generator_folder`, which has to fit the arms and the data;
+        trained_folder: That of `config.generator_folder`, which has to fit the arms and the data;
             or None.
         fingerprint: From the number of a repetition to the fingerprint of its imbalanced data.
     """
@@ -42,19 +38,15 @@ class Generators:
         self.dataset = dataset
         self.folder = folder
         self.fingerprint = functools.cache(lambda seed: self.reduced(seed).fingerprint)
-        self.trained = None
+        self.trained_folder = None
         if config.generator_folder is not None:
             with naming(f"`generator_folder` {config.generator_folder}"):
-                self.trained = self._check_trained(ModelFolder(config.generator_folder))
+                self.trained_folder = self._check_trained(ModelFolder(config.generator_folder))
         self._evaluator: Evaluator | None = None
 
     def load_into_memory(self) -> None:
         """Reads the data into memory, if they fit; all repetitions share them there."""
         self.dataset = self.dataset.cache()
-
-    def full(self) -> ImageDataset:
-        """The data before they were reduced, in memory if they fit."""
-        return self.dataset
 
     def reduced(self, seed: int) -> ImageDataset:
         """The imbalanced data of a repetition; with a trained generator, all share its split."""
@@ -64,11 +56,11 @@ class Generators:
         """Where the generator of a repetition is, or will be."""
         if model == LATENT_MAP:
             return ModelFolder(self.folder / model)
-        return self.trained or ModelFolder(self.folder / f"{model}-seed{seed}")
+        return self.trained_folder or ModelFolder(self.folder / f"{model}-seed{seed}")
 
     def is_ready(self, model: str, seed: int) -> bool:
         """Whether a generator is there, trained as this study would train it now."""
-        if self.trained is not None and model != LATENT_MAP:
+        if self.trained_folder is not None and model != LATENT_MAP:
             return True
         run = self.folder_of(model, seed).read_run()
         return (
@@ -85,12 +77,13 @@ class Generators:
             return
         folder, is_map = self.folder_of(model, seed), model == LATENT_MAP
         cost = MAP_STEP_COST if is_map else STEP_COST / STEPS_FACTORS.get(model, 1)
-        run = folder.read_run()
+        run, training = folder.read_run(), self._training(model, seed)
+        config = dataclasses.asdict(training)
         train_generator(
-            self._training(model, seed),
+            training,
             dataset,
             folder.path,
-            fresh=run is not None and run["status"] == "finished",
+            fresh=run is not None and (run["status"] == "finished" or run["config"] != config),
             callbacks=[progress.callback(f"training {model}, seed {seed}", cost)],
             evaluator=None if is_map else self._get_evaluator(progress),
             progress=progress,
@@ -101,7 +94,7 @@ class Generators:
 
         None where images were not measured, or where the generator was removed since.
         """
-        seeds = range(1 if self.trained else self.config.seeds)
+        seeds = range(1 if self.trained_folder else self.config.seeds)
         return {
             model: [(self.folder_of(model, s).read_run() or {}).get("fidelity") for s in seeds]
             for model in self.config.models
@@ -111,16 +104,20 @@ class Generators:
         """Says in a sentence which images the generators saw; None if no arm needs one."""
         if not self.config.models:
             return None
-        if self.trained is None:
+        if self.trained_folder is None:
             note = "Each repetition trained its own generator, on its own split."
             return " ".join([note, *self._warnings()])
         return (
-            f"The generator of {self.trained.path} was used; it saw only the imbalanced split of "
-            f"seed {self._split_seed(0)}, which all repetitions share."
+            f"The generator of {self.trained_folder.path} was used; it saw only the imbalanced "
+            f"split of seed {self._split_seed(0)}, which all repetitions share."
         )
 
     def _split_seed(self, seed: int) -> int:
-        return seed if self.trained is None else self.trained.read_run()["config"]["seed"]
+        return (
+            seed
+            if self.trained_folder is None
+            else self.trained_folder.read_run()["config"]["seed"]
+        )
 
     def _warnings(self):
         for model in self.config.models:
@@ -150,18 +147,20 @@ class Generators:
 
     def _check_trained(self, folder: ModelFolder) -> ModelFolder:
         run = folder.read_finished()
-        trained = run["config"]
-        if self.config.models != [trained["model"]]:
+        config = run["config"]
+        if self.config.models != [config["model"]]:
             models = ", ".join(self.config.models) or "none"
-            raise InputError(f"it is a {trained['model']}, but the arms need: {models}")
+            raise InputError(f"it is a {config['model']}, but the arms need: {models}")
         folder.load_generator()
         if any(arm.form for arm in self.config.arms):
             folder.load_encoder()
-        split = self.dataset.reduce(self.config.keep, trained["seed"])
+        split = self.dataset.reduce(self.config.keep, config["seed"])
         if split.fingerprint != run["dataset"]["fingerprint"]:
-            keep = "".join(f", `keep` {name}={count}" for name, count in trained["keep"].items())
+            amounts = config["keep"].items()
+            shown = {n: f"{a:.9g}" if isinstance(a, int) else f"{a * 100:g}%" for n, a in amounts}
+            keep = "".join(f", `keep` {name}={amount}" for name, amount in shown.items())
             raise InputError(
                 "it was trained on other images, and may have seen what the comparison holds back; "
-                f"it goes with `dataset` {trained['dataset']}{keep or ', `keep` none'}"
+                f"it goes with `dataset` {config['dataset']}{keep or ', `keep` none'}"
             )
         return folder

@@ -47,7 +47,7 @@ class Study:
 
     def __init__(self, config: StudyConfig, dataset: ImageDataset, output: str | Path):
         self.output = Path(output)
-        self.run_file = self.output / "run.json"
+        self.config_file = self.output / "study.json"
         earlier = self._earlier_config()
         precision = choose_precision(config.precision, (earlier or {}).get("precision"))
         self.config = dataclasses.replace(config, precision=precision)
@@ -87,7 +87,7 @@ class Study:
         # Another run may have begun one since.
         self._refuse_another(self._earlier_config())
         with parallel.runner(progress, jobs, scheduler) as run_tasks:
-            write_json(self.run_file, {"schema": SCHEMA, "config": self.tasks.base_config})
+            write_json(self.config_file, {"schema": SCHEMA, "config": self.tasks.base_config})
             if count := len(self._trials()):
                 progress.report(f"{count} finished results were read from {self.output / 'trials'}")
             failed = [
@@ -147,17 +147,17 @@ class Study:
         """The options of the study that the folder holds, if any."""
         if not self.output.exists() or is_empty(self.output):
             return None
-        if not self.run_file.exists():
+        if not self.config_file.exists():
             raise InputError(
-                f"`output` {self.output} is not empty and holds no study (no run.json)"
+                f"`output` {self.output} is not empty and holds no study (no study.json)"
             )
         with naming("`output`"):
-            run = read_json(self.run_file)
-        if "status" in run:
-            raise InputError(f"`output` {self.output} holds a training of train-gan, no study")
-        config = run.get("config")
+            study = read_json(self.config_file)
+        if study.get("schema") != SCHEMA:
+            raise InputError(f"`output` {self.output} holds a study of another release")
+        config = study.get("config")
         if not isinstance(config, dict) or config.get("precision") not in POLICIES:
-            raise InputError(f"`output` {self.output}: its run.json is damaged")
+            raise InputError(f"`output` {self.output}: its study.json is damaged")
         return config
 
     def _picture_latent_map(self) -> None:

@@ -145,7 +145,7 @@ def proxy_f1(
     proxies, smallest = common[::STEP], min(count for count in counts if count)
     reduced = dataset.reduce(dict.fromkeys(proxies, smallest), seed).cache()
     # By size alone they would not be rare, where the smallest class is no tenth of the largest.
-    reduced = dataclasses.replace(reduced, named_rare=(*rare, *proxies))
+    reduced = reduced.naming_rare([*rare, *proxies])
     inputs = trial.TrialInputs(reduced)
     classifier, _, _ = trial.train(arm, inputs, length, seed, callbacks)
     scores = trial.score(classifier, arm, inputs, reduced.validation)

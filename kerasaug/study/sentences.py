@@ -29,8 +29,8 @@ def headlines(results: dict[str, Any]) -> Headlines:
 
     Every arm with a generator is compared with the strongest control, which is chosen by its name,
     never by its scores: the first of `STRONGEST_CONTROLS` that was run, logit-adjusted for an arm
-    that is; else the last control listed, else the baseline. An arm that is logit-adjusted is never
-    compared with a control that is not while no adjusted one was run.
+    that is; else the last control listed, else the baseline. A logit-adjusted arm is compared with
+    controls that are not only if an adjusted one was run too.
     """
     summaries, data = results["arms"], results["data"]
     arms = {name: parse(name) for name in summaries}
@@ -57,8 +57,8 @@ def headlines(results: dict[str, Any]) -> Headlines:
             compared += 1
             better += [name] * (verdict.verdict(summary["versus"][references[0]]) == HELPS)
     if compared > 1:
-        names, verb = ", ".join(better) or "none", "beat" if len(better) > 1 else "beats"
-        first.insert(0, f"Of {compared} arms with synthetic images, {names} {verb} the control.")
+        names, verb = ", ".join(better) or "no arm", "beat" if len(better) > 1 else "beats"
+        first.insert(0, f"Of {compared} arms with synthetic images, {names} {verb} its control.")
     if warning := verdict.too_few_tests(data):
         first.insert(0, f"{warning}. All that follows may be chance.")
     if BASELINE in summaries:
@@ -74,7 +74,9 @@ def headlines(results: dict[str, Any]) -> Headlines:
     for name, arm in arms.items():
         if arm.mixture == FULL_DATA:
             f1 = summaries[name]["summary"]["rare_f1"]["mean"]
-            first.append(f"With all images of {rare} that there are ({name}), its F1 is {f1:.3f}.")
+            first.append(
+                f"Trained on all images of {rare} ({name}), the classifier has an F1 of {f1:.3f}."
+            )
     return Headlines([*first, *_selections(results)], further)
 
 

@@ -70,8 +70,7 @@ class Synthesizer:
             uint8 arrays (at most `pool_size`, height, width, channels), by class index.
 
         Raises:
-            TrainingFailed: If no image of some class passes. Without them, looking generated would
-                mean not being of that class.
+            TrainingFailed: If no image of some class passes: artefacts would then mark the others.
         """
         model = self.folder.load_encoder()
         images = self._empty()

@@ -20,9 +20,10 @@ from kerasaug.progress import Progress
 from kerasaug.study import selection, trial
 from kerasaug.study.arms import SHARES, Arm, parse
 from kerasaug.study.config import StudyConfig
-from kerasaug.study.generators import LATENT_MAP, MAP_STEP_COST, STEP_COST, Generators
+from kerasaug.study.generators import LATENT_MAP, Generators
 from kerasaug.study.synthesis import Synthesizer
 from kerasaug.training import provenance
+from kerasaug.training.config import MAP_STEP_COST, STEP_COST
 
 PROXY, GENERATOR, LABEL_FILTER, TRIAL = "proxy", "generator", "label-filter", "trial"
 FOLDERS = {PROXY: "proxies", LABEL_FILTER: "label-filters", TRIAL: "trials"}
@@ -177,7 +178,7 @@ class Tasks:
         file.parent.mkdir(parents=True, exist_ok=True)
         result = trial.run_trial(
             arm,
-            trial.TrialInputs(dataset, self.generators.full, synthesizer),
+            trial.TrialInputs(dataset, self.generators.dataset, synthesizer),
             self.config.length,
             seed=task.seed,
             csv_log=file.with_suffix(".csv"),
@@ -232,8 +233,8 @@ class Tasks:
     @functools.cached_property
     def base_config(self) -> dict[str, Any]:
         """What must agree for trials to be comparable: all but the choice of arms and seeds."""
-        trained = self.generators.trained
-        digest = None if trained is None else trained.digest()
+        folder = self.generators.trained_folder
+        digest = None if folder is None else folder.digest()
         config = {**self.config.as_dict(), "generator_digest": digest}
         # Of a trained generator its content counts, not its place.
         free = ("arms", "seeds", "generator_folder")

@@ -1,7 +1,7 @@
 """One arm, one seed: a classifier trained and scored."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,12 +34,12 @@ class TrialInputs(NamedTuple):
 
     Attributes:
         dataset: The imbalanced data, in memory.
-        full: Returns the data before they were reduced; only the arm `full` asks for them.
+        full: The data before they were reduced, for the arm `full`.
         synthesizer: Makes synthetic images, if the arm names a model.
     """
 
     dataset: ImageDataset
-    full: Callable[[], ImageDataset] | None = None
+    full: ImageDataset | None = None
     synthesizer: Synthesizer | None = None
 
 
@@ -57,7 +57,7 @@ def parts(arm: Arm, inputs: TrialInputs, seed: int = 0) -> list[Part]:
     """
     dataset = inputs.dataset
     if arm.mixture == FULL_DATA:
-        return inputs.full().natural_parts()
+        return inputs.full.natural_parts()
     if arm.mixture == "balanced":
         return dataset.balanced_parts()
     if arm.form:
@@ -66,7 +66,7 @@ def parts(arm: Arm, inputs: TrialInputs, seed: int = 0) -> list[Part]:
         images = (
             synthesizer.latent_perturbation() if is_perturbation else synthesizer.class_balanced()
         )
-        return mixture.class_balanced(dataset.balanced_parts(), images, SHARES[arm.form])
+        return mixture.with_synthetic_share(dataset.balanced_parts(), images, SHARES[arm.form])
     natural = dataset.natural_parts()
     if arm.mixture in ("none", "class-weight"):
         return natural
@@ -184,7 +184,7 @@ def score(
         images: Finite stream of `(image, label)`, uint8 and int32.
     """
     dataset = inputs.dataset
-    counts = (inputs.full() if arm.mixture == FULL_DATA else dataset).class_counts
+    counts = (inputs.full if arm.mixture == FULL_DATA else dataset).class_counts
     batches = mixture.to_model_input(images.batch(TEST_BATCH))
     pairs = [(classifier.predict_on_batch(batch), labels) for batch, labels in batches]
     logits, labels = map(np.concatenate, zip(*pairs, strict=True))

@@ -7,6 +7,10 @@ LEARNING_RATES = {"vae": 1e-3, "conditional-vae": 1e-3}
 """Of models that take another learning rate than the preset's."""
 STEPS_FACTORS = {"conditional-vae": 4}
 """By how much more steps than the preset's a model takes, because its steps are as much faster."""
+STEP_COST = 2.5
+"""Classifier steps that take about as long as one step of a generator, for progress bars."""
+MAP_STEP_COST = 0.5
+"""The same for a step of the latent map's autoencoder."""
 
 
 class GeneratorPreset(NamedTuple):

@@ -1,4 +1,4 @@
-"""A generative model, made and trained on a data set in memory."""
+"""A generative model, made and trained; writes nothing."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -104,6 +104,7 @@ class _Training:
         model = self._model()
         run = self._describe(model, class_id)
         if self.fresh:
+            checkpoints.remove(self.folder)
             self.folder.clear()
         self.folder.write_run(run)
         dataset = self.dataset.cache()

@@ -210,10 +210,13 @@ def test_the_work_left_is_what_is_not_finished(finished, tiny, tmp_path):
 
 
 def test_a_damaged_run_file_is_refused(tiny, tmp_path):
-    for content in ("", "[]", "{}", '{"config": 3}'):
-        (tmp_path / "run.json").write_text(content)
-        with pytest.raises(InputError, match="run.json is damaged"):
+    for content in ("", "[]", '{"schema": 2}', '{"schema": 2, "config": 3}'):
+        (tmp_path / "study.json").write_text(content)
+        with pytest.raises(InputError, match="study.json is damaged"):
             run(tiny, tmp_path)
+    (tmp_path / "study.json").write_text('{"schema": 1, "config": {"precision": "float32"}}')
+    with pytest.raises(InputError, match="holds a study of another release"):
+        run(tiny, tmp_path)
 
 
 def test_same_command_same_numbers_and_a_stopped_study_goes_on(

@@ -146,7 +146,7 @@ def train(tiny, output, seed=5, **changes):
 
 def test_the_folder_of_a_generator_is_no_study(tiny, tmp_path):
     folder = train(tiny, tmp_path)
-    with pytest.raises(InputError, match="holds a training of train-gan"):
+    with pytest.raises(InputError, match="holds no study"):
         run(tiny, folder.path)
 
 

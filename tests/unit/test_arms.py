@@ -130,7 +130,7 @@ class Black:
 
 def weights(text, dataset, full=None, synthesizer=None):
     by_class = [0.0] * dataset.num_classes
-    inputs = trial.TrialInputs(dataset, lambda: full, synthesizer)
+    inputs = trial.TrialInputs(dataset, full, synthesizer)
     for part in trial.parts(arms.parse(text), inputs):
         _, label = next(iter(part.as_stream()))
         by_class[int(label)] += part.weight

@@ -121,7 +121,7 @@ def test_parts_of_no_weight_are_left_out(tiny):
 
 def test_batches_from_memory_can_be_prepared_ahead_of_their_use(tiny):
     black = [np.zeros((4, 8, 8, 1), np.uint8)] * 3
-    parts = mixture.class_balanced(tiny.balanced_parts(), black, 0.25)
+    parts = mixture.with_synthetic_share(tiny.balanced_parts(), black, 0.25)
     stages, operations = [mixture.batches(parts, 8, seed=0, augment=augment.affine)], []
     while stages:
         stage = stages.pop()
@@ -136,7 +136,7 @@ def test_batches_from_memory_can_be_prepared_ahead_of_their_use(tiny):
 
 def test_a_class_balanced_mixture_has_the_same_synthetic_share_in_every_class(tiny):
     black = [np.zeros((n, 8, 8, 1), np.uint8) for n in (5, 30, 7)]
-    images, labels = draw(mixture.class_balanced(tiny.balanced_parts(), black, share=0.25))
+    images, labels = draw(mixture.with_synthetic_share(tiny.balanced_parts(), black, share=0.25))
     np.testing.assert_allclose(np.bincount(labels) / 4000, 1 / 3, atol=0.03)
     is_synthetic = (images == -1.0).all(axis=(1, 2, 3))
     for class_id in range(3):
