@@ -35,8 +35,8 @@ bin/train-gan --model MODEL --dataset DATASET --keep CLASS=COUNT {OPTIONS}
 
 `python benchmarks/gallery.py FOLDER` writes this page, with its pictures and figures. Seconds are
 those of the whole command on two cores with bfloat16 instructions, with the training of the
-evaluation classifier. [study.md](study.md#fidelity-of-generated-images) explains the figures and the
-references in the last two rows of each table.
+evaluation classifier. [study.md](study.md#fidelity-of-generated-images) explains the figures and
+the references in the last two rows of each table.
 
 500 steps are few for growing models, which see the full size only in the last third of them;
 [study.md](study.md#a-growing-model-with-more-steps) has a longer training. `conditional-vae` takes

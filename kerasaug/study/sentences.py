@@ -8,7 +8,7 @@ from kerasaug.study.verdict import HELPS, HURTS
 
 STRONGEST_CONTROLS = (Arm("balanced", modifiers=("auto",)), Arm("balanced", modifiers=("affine",)))
 SIMPLEST_CONTROL = Arm("oversample")
-UNCHANGED = {"difference": 0.0, "low": 0.0, "high": 0.0}
+UNCHANGED = dict.fromkeys(("difference", "low", "high"), 0.0)
 
 
 class Headlines(NamedTuple):

@@ -61,11 +61,8 @@ def parts(arm: Arm, inputs: TrialInputs, seed: int = 0) -> list[Part]:
     if arm.mixture == "balanced":
         return dataset.balanced_parts()
     if arm.form:
-        is_perturbation = arm.form == LATENT_PERTURBATION
-        synthesizer = inputs.synthesizer
-        images = (
-            synthesizer.latent_perturbation() if is_perturbation else synthesizer.class_balanced()
-        )
+        source, perturbs = inputs.synthesizer, arm.form == LATENT_PERTURBATION
+        images = source.latent_perturbation() if perturbs else source.class_balanced()
         return mixture.with_synthetic_share(dataset.balanced_parts(), images, SHARES[arm.form])
     natural = dataset.natural_parts()
     if arm.mixture in ("none", "class-weight"):

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from kerasaug.cli import evaluate, generate, train_gan
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "kerasaug"
 ROOMS = {
@@ -115,10 +117,11 @@ def test_only_commands_and_the_progress_bar_print_or_exit():
 
 
 def test_the_library_names_arguments_and_never_flags():
+    commands = (evaluate.evaluate, generate.generate, train_gan.train_gan)
+    flags = {flag for command in commands for param in command.params for flag in param.opts}
     for path in MODULES:
         if path.parent.stem != "cli":
-            flags = re.findall(r"[\s`\"'(]--[a-z][a-z-]+", path.read_text())
-            assert flags == [], path
+            assert not flags & set(re.findall(r"--[a-z][a-z-]+", path.read_text())), path
 
 
 def test_the_tour_names_every_module_and_what_it_names_exists():

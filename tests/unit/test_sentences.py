@@ -42,7 +42,8 @@ def test_the_upper_bound_is_no_control_however_it_is_augmented():
     for full in ("full", "full+auto"):
         result = everything(study({"none": 0.5, full: 0.9, "gan": 0.6}))
         assert not any("the control" in text or text.startswith("full") for text in result)
-        assert f"With all images of bottom that there are ({full}), its F1 is 0.910." in result
+        expected = f"Trained on all images of bottom ({full}), the classifier has an F1 of 0.910."
+        assert expected in result
 
 
 def test_the_baseline_augmented_is_a_control():
@@ -93,12 +94,12 @@ def test_an_adjusted_arm_is_not_compared_with_controls_that_are_not_alone():
 @pytest.mark.parametrize(
     ("scores", "expected"),
     [
-        ({"gan": 0.6, "wgan": 0.4}, "Of 2 arms with synthetic images, gan beats the control."),
+        ({"gan": 0.6, "wgan": 0.4}, "Of 2 arms with synthetic images, gan beats its control."),
         (
             {"gan": 0.6, "wgan": 0.4, "vae": 0.7},
-            "Of 3 arms with synthetic images, gan, vae beat the control.",
+            "Of 3 arms with synthetic images, gan, vae beat its control.",
         ),
-        ({"gan": 0.4, "wgan": 0.4}, "Of 2 arms with synthetic images, none beats the control."),
+        ({"gan": 0.4, "wgan": 0.4}, "Of 2 arms with synthetic images, no arm beats its control."),
     ],
 )
 def test_which_of_several_arms_beat_their_control_is_said_first(scores, expected):
