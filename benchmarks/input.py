@@ -2,15 +2,14 @@
 
 Prints the seconds from TensorFlow's import to the first batch of MNIST; the median milliseconds of
 a class-balanced batch of 256, unchanged and augmented by `affine`, when the next batch is asked for
-at once and when a training step of 50 ms lies between, while it is prepared; and by how much the
-peak of memory grows, over that of a hundred images, for 60,000 images of 28x28 and 20,000 of
-64x64x3, beside the bytes of their pixels.
+at once and when a training step of 50 ms lies between, while it is prepared; and by how much
+memory grows, at its peak and afterwards, when 60,000 images of 28x28 and 20,000 of 64x64x3 are read
+into it and drawn from, beside the bytes of their pixels (on Linux).
 
     python benchmarks/input.py [--batches 200]
 """
 
 import argparse
-import resource
 import statistics
 import subprocess
 import sys
@@ -31,15 +30,18 @@ def main() -> None:
     quiet_tensorflow()
     limit_threads()
     if options.peak_of:
-        print(peak(*options.peak_of))
+        print(*grow(*options.peak_of))
         return
     measure_time(options.batches)
     for count, side, channels in SIZES:
-        few, many = (peak_apart(n, side, channels) for n in (100, count))
         pixels = count * side * side * channels / 2**20
+        size = map(str, (count, side, channels))
+        command = [sys.executable, __file__, "--peak-of", *size]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        peak, after = (float(value) / pixels for value in done.stdout.split())
         print(
-            f"{count} images of {side}x{side}x{channels}: {many - few:.0f} MB for {pixels:.0f} MB "
-            f"of pixels, {(many - few) / pixels:.2f} times"
+            f"{count} images of {side}x{side}x{channels}, {pixels:.0f} MB of pixels: "
+            f"{peak:.2f} times that at the peak, {after:.2f} times afterwards"
         )
 
 
@@ -69,42 +71,51 @@ def wait(batches, pause: float) -> float:
     return 1000 * (time.perf_counter() - start)
 
 
-def peak_apart(*size: int) -> float:
-    """`peak` in a process of its own."""
-    command = [sys.executable, __file__, "--peak-of", *map(str, size)]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+def memory(what: str) -> float:
+    """MB of this process: VmRSS, or its peak VmHWM."""
+    line = next(line for line in open("/proc/self/status") if line.startswith(what))
+    return int(line.split()[1]) / 1024
 
 
-def peak(count: int, side: int, channels: int) -> float:
-    """MB of this process after balanced batches were drawn from images that were read to memory."""
+def grow(count: int, side: int, channels: int) -> tuple[float, float]:
+    """MB at the peak and afterwards, when images are read into memory and drawn from."""
     import numpy as np
     import tensorflow as tf
 
     from kerasaug import data
 
-    def images():
-        random = np.random.default_rng(0)
-        for number in range(count):
-            yield random.integers(0, 256, (side, side, channels), np.uint8), number % 10
+    def noise(count):
+        def images():
+            random = np.random.default_rng(0)
+            for number in range(count):
+                yield random.integers(0, 256, (side, side, channels), np.uint8), number % 10
 
-    spec = (tf.TensorSpec((side, side, channels), tf.uint8), tf.TensorSpec((), tf.int32))
-    stream = tf.data.Dataset.from_generator(images, output_signature=spec)
-    few = np.zeros((20, side, side, channels), np.uint8), np.arange(20) % 10
-    dataset = data.ImageDataset(
-        name="noise",
-        content="noise",
-        records=stream,
-        test=data.from_arrays(*few, *few).test,
-        class_names=tuple(map(str, range(10))),
-        image_shape=(side, side, channels),
-        train_labels=np.arange(count, dtype=np.int32) % 10,
-        indices=np.arange(count),
-        test_counts=(2,) * 10,
-    ).cache()
-    for reduced in (dataset, dataset.reduce({"1": 5})):
-        for _ in reduced.batches(64, balanced=True).take(50):
-            pass
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        spec = (tf.TensorSpec((side, side, channels), tf.uint8), tf.TensorSpec((), tf.int32))
+        few = np.zeros((20, side, side, channels), np.uint8), np.arange(20) % 10
+        return data.ImageDataset(
+            name="noise",
+            content="noise",
+            records=tf.data.Dataset.from_generator(images, output_signature=spec),
+            test=data.from_arrays(*few, *few).test,
+            class_names=tuple(map(str, range(10))),
+            image_shape=(side, side, channels),
+            train_labels=np.arange(count, dtype=np.int32) % 10,
+            indices=np.arange(count),
+            test_counts=(2,) * 10,
+        )
+
+    def draw(dataset):
+        for reduced in (dataset, dataset.reduce({"1": 5})):
+            for _ in reduced.batches(64, balanced=True).take(50):
+                pass
+
+    draw(noise(100).cache())
+    before = memory("VmRSS")
+    with open("/proc/self/clear_refs", "w") as file:
+        file.write("5")  # The peak starts anew.
+    dataset = noise(count).cache()
+    draw(dataset)
+    return memory("VmHWM") - before, memory("VmRSS") - before
 
 
 if __name__ == "__main__":

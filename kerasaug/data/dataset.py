@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasaug.data import imbalance, mixture, sampling, streams
-from kerasaug.data.memory import InMemory
+from kerasaug.data.memory import InMemory, load_stream
 from kerasaug.data.sampling import Part
 from kerasaug.errors import InputError
 
@@ -221,14 +221,17 @@ class ImageDataset:
         count = len(self.train_labels) + sum(self.test_counts)
         if self.in_memory is not None or count * np.prod(self.image_shape) > most_bytes:
             return self
-        in_memory = InMemory.of(streams.collect(self.train)[0])
+        in_memory, labels = load_stream(self.train)
+        test, validation = (
+            split and InMemory.stream(*load_stream(split)) for split in (self.test, self.validation)
+        )
         return dataclasses.replace(
             self,
-            records=in_memory.stream(self.train_labels),
+            records=in_memory.stream(labels),
             decode=None,
             in_memory=in_memory,
-            test=_in_memory(self.test),
-            validation=_in_memory(self.validation),
+            test=test,
+            validation=validation,
         )
 
     def class_images(self, class_id: int, most: int | None = None) -> np.ndarray:
@@ -322,10 +325,3 @@ class ImageDataset:
             train_labels=labels,
             indices=self.indices[positions],
         )
-
-
-def _in_memory(stream: tf.data.Dataset | None) -> tf.data.Dataset | None:
-    if stream is None:
-        return None
-    images, labels = streams.collect(stream)
-    return InMemory.of(images).stream(labels)

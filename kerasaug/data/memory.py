@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from kerasaug.data.streams import READ_BATCH
+
 BATCH = 64
 
 
@@ -40,3 +42,9 @@ class InMemory(NamedTuple):
         images = rows.map(lambda rows, labels: (tf.gather(self.images, rows), labels)).unbatch()
         # Keras warns at the end of a stream whose length it did not know.
         return images.apply(tf.data.experimental.assert_cardinality(len(labels)))
+
+
+def load_stream(stream: tf.data.Dataset) -> tuple[InMemory, np.ndarray]:
+    """Reads a finite stream of `(image, label)` into memory; at the peak, that takes it twice."""
+    images, labels = (tf.concat(parts, 0) for parts in zip(*stream.batch(READ_BATCH), strict=True))
+    return InMemory(images, np.arange(len(images))), labels.numpy()

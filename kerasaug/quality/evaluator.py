@@ -108,12 +108,12 @@ class Evaluator:
             classifier = build_classifier(full.image_shape, full.num_classes, self.steps, WIDTH)
         finally:
             keras.config.set_dtype_policy(policy)
-        callback = self.progress.callback("training the evaluation classifier", self.units_per_step)
+        description = "training the evaluation classifier"
         with released_graphs():
             classifier.fit(
                 full.batches(BATCH_SIZE, balanced=True),
                 steps_per_epoch=self.steps,
-                callbacks=[callback],
+                callbacks=[self.progress.callback(description, self.units_per_step)],
                 shuffle=False,
                 verbose=0,
             )

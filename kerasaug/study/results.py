@@ -72,7 +72,7 @@ def summarise(
 def _differences(
     trials: list[dict], reference: list[dict], has_intervals: bool
 ) -> dict[str, dict[str, float | None]] | None:
-    """Paired by repetition; None if there is no repetition in which both ended well."""
+    """Paired by repetition; None if no repetition has both."""
     by_seed = {trial["seed"]: trial for trial in reference}
     pairs = [(trial, by_seed[trial["seed"]]) for trial in trials if trial["seed"] in by_seed]
     if not pairs:

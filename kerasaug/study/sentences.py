@@ -125,8 +125,7 @@ def _comparison(name: str, summary: dict[str, Any], reference: str) -> str:
     """The verdict on an arm beside another one, and the difference that decides it."""
     differences = summary["versus"][reference]
     decision, f1 = verdict.verdict(differences), differences["rare_f1"]
-    is_baseline = reference == BASELINE
-    other = "the baseline" if is_baseline else f"the control {reference}"
+    other = "the baseline" if reference == BASELINE else f"the control {reference}"
     difference = f"F1 of the rare class {_with_interval(f1)}"
     if verdict.verdict({"rare_f1": f1, "balanced_accuracy": UNCHANGED}) != decision:
         difference += f", but balanced accuracy {_with_interval(differences['balanced_accuracy'])}"
@@ -140,5 +139,4 @@ def _comparison(name: str, summary: dict[str, Any], reference: str) -> str:
 def _with_interval(value: dict[str, float | None]) -> str:
     if value["low"] is None:
         return f"{value['difference']:+.3f} (no interval: one repetition, or too few test images)"
-    interval = f"{value['low']:+.3f} to {value['high']:+.3f}"
-    return f"{value['difference']:+.3f} (95 % interval {interval})"
+    return "{difference:+.3f} (95 % interval {low:+.3f} to {high:+.3f})".format(**value)
