@@ -157,5 +157,5 @@ def _pixel_range(x: np.ndarray) -> tuple[float, float]:
     if x.dtype == np.uint8:
         return 0.0, 255.0
     lowest, highest = float(x.min()), float(x.max())
-    known = arrays.pixel_range(lowest, highest)
-    return known or (lowest, highest if highest > lowest else lowest + 1.0)
+    standard = arrays.pixel_range(lowest, highest)
+    return standard or (lowest, highest if highest > lowest else lowest + 1.0)

@@ -94,7 +94,7 @@ def best_dtype_policy() -> str:
 
     gpus = tf.config.list_physical_devices("GPU")
     details = map(tf.config.experimental.get_device_details, gpus)
-    capabilities = [each.get("compute_capability", (0, 0)) for each in details]
+    capabilities = [gpu.get("compute_capability", (0, 0)) for gpu in details]
     if capabilities:
         supported = min(capabilities) >= BFLOAT16_CAPABILITY
     else:

@@ -44,10 +44,10 @@ def first_of_each(
         uint8 images (n, height, width, channels) and int32 labels (n,), class by class.
     """
 
-    def count(seen, element):
+    def count(counts, element):
         _, label = element
-        seen += tf.one_hot(label, num_classes, dtype=tf.int32)
-        return seen, (element, seen[label] <= most)
+        counts += tf.one_hot(label, num_classes, dtype=tf.int32)
+        return counts, (element, counts[label] <= most)
 
     counted = stream.scan(tf.zeros((num_classes,), tf.int32), count)
     images, labels = collect(

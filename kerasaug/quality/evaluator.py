@@ -77,26 +77,26 @@ class Evaluator:
         if self._network is None:
             self._train()
         self.progress.describe("measuring the images")
-        measured, correct, count = {}, 0, 0
+        by_class, correct, count = {}, 0, 0
         for class_id in classes:
-            seen = self._training_sample(dataset, class_id)
-            if self._tests[class_id] is None or seen is None:
+            training = self._training_sample(dataset, class_id)
+            if self._tests[class_id] is None or training is None:
                 continue
             real, predictions = self._tests[class_id]
             correct += int((predictions == class_id).sum())
             count += len(predictions)
             features, predictions = self.predict(generator.generate(MOST_IMAGES, class_id, 0))
             generated = Sample(features)
-            measured[dataset.class_names[class_id]] = {
+            by_class[dataset.class_names[class_id]] = {
                 "generated": {
                     "classification_accuracy": float((predictions == class_id).mean()),
                     **fidelity.figures(real, generated),
-                    **fidelity.nearness(seen, real, generated),
+                    **fidelity.nearness(training, real, generated),
                 },
-                "repeated": fidelity.figures(real, seen),
+                "repeated": fidelity.figures(real, training),
                 "real": fidelity.figures(real, self._real[class_id]),
             }
-        return {"evaluator_accuracy": correct / count if count else None, "classes": measured}
+        return {"evaluator_accuracy": correct / count if count else None, "classes": by_class}
 
     def _train(self):
         make_reproducible(0)

@@ -70,8 +70,8 @@ class SavedGenerator(ExportedGenerator):
     def index_of_name(self, name: str) -> int:
         """As `class_index`, but takes a number only for a name, never for an index."""
         if self.class_names is None or name not in self.class_names:
-            known = ", ".join(self.class_names[:12]) if self.class_names else "without names"
-            raise InputError(f"the generator knows no class {name!r}; its classes: {known}")
+            names = ", ".join(self.class_names[:12]) if self.class_names else "without names"
+            raise InputError(f"the generator knows no class {name!r}; its classes: {names}")
         return self.class_index(name)
 
     def class_name(self, class_id: int) -> str:

@@ -91,7 +91,7 @@ class Study:
             if count := len(self._trials()):
                 progress.report(f"{count} finished results were read from {self.output / 'trials'}")
             failed = [
-                each for stage in self.tasks.stages() for each in run_tasks(self.tasks, stage)
+                task for stage in self.tasks.stages() for task in run_tasks(self.tasks, stage)
             ]
         _write_failures(self.output / "failures.txt", failed)
         trials = self._trials()
