@@ -58,7 +58,7 @@ def test_results_do_not_depend_on_the_number_of_jobs(whole, tmp_path):
 
 
 def test_a_killed_study_is_resumed_with_the_same_results(whole, tmp_path):
-    moments = ("run.json", "generators/*/run.json", "generators/*-seed1/generator")
+    moments = ("study.json", "generators/*/run.json", "generators/*-seed1/generator")
     moments += ("generators/latent-map/run.json", "trials/*.csv", "trials/*.json")
     for number, moment in enumerate(moments):
         process = start(tmp_path / "study", "--jobs", 2)
