@@ -71,9 +71,8 @@ def from_memory(parts: Sequence[Part], batch_size: int, seed: int) -> tf.data.Da
         return after, (index, numbers, counts)
 
     def draw(index, numbers, counts):
-        # Stateless, or a deterministic pipeline would prepare no batch ahead.
-        rows = tf.numpy_function(order, [numbers, counts], tf.int64, stateful=False)
-        images = gather(numbers, tf.ensure_shape(rows, (batch_size,)))
+        rows = streams.call_numpy(order, numbers, counts, shape=(batch_size,), dtype=tf.int64)
+        images = gather(numbers, rows)
         for offset, augment in enumerate(augmentations):
             is_augmented = tf.gather([part.augment is augment for part in parts], numbers)
             changed = _with_own_seed(augment, offset)(images, _seeds(seed, index))

@@ -22,12 +22,13 @@ def decoded(
 
 
 def call_numpy(
-    function: Callable[..., np.ndarray], *tensors: tf.Tensor, shape: tuple[int | None, ...]
+    function: Callable[..., np.ndarray], *tensors: tf.Tensor, shape: tuple, dtype: tf.DType
 ) -> tf.Tensor:
-    """Calls a pure function, from NumPy arrays to uint8 pixels of a shape, in a pipeline."""
-    # Stateless, or deterministic pipelines would call it for one element after the other.
-    pixels = tf.numpy_function(function, tensors, tf.uint8, stateful=False)
-    return tf.ensure_shape(pixels, shape)
+    """Calls a pure function of NumPy arrays in a pipeline; its array has that shape and dtype."""
+    # Stateless, or deterministic pipelines would call it for one element after the other, and
+    # prepare none ahead.
+    result = tf.numpy_function(function, tensors, dtype, stateful=False)
+    return tf.ensure_shape(result, shape)
 
 
 def first_of_each(

@@ -118,12 +118,12 @@ def read_tensor(path: tf.Tensor, shape: tuple[int, int, int], aspect: str) -> tf
     def decode(name):
         return fit(read(os.fsdecode(name)).pixels, shape, aspect)
 
-    return call_numpy(decode, path, shape=shape)
+    return call_numpy(decode, path, shape=shape, dtype=tf.uint8)
 
 
 def fit_tensor(image: tf.Tensor, shape: tuple[int, int, int], aspect: str) -> tf.Tensor:
     """Resizes an image, uint8 (height, width, channels), in such a pipeline; see `fit`."""
-    return call_numpy(lambda pixels: fit(pixels, shape, aspect), image, shape=shape)
+    return call_numpy(lambda pixels: fit(pixels, shape, aspect), image, shape=shape, dtype=tf.uint8)
 
 
 def on_background(pixels: np.ndarray) -> np.ndarray:
