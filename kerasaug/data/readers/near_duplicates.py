@@ -1,0 +1,118 @@
+"""Near-duplicates of the images of rare classes: a smaller copy, another exposure, the next frame.
+
+When two photographs of one thing stand on both sides of a split, the scores are flattered. Images
+are compared by the correlation of small grey pictures of them, which neither brightness nor
+contrast nor compression changes much; a shift by a thirtieth of the side often hides one. Different
+things may look alike too, such as two T-shirts or all parts under one camera; so two images count
+only if they are also much more alike than others, as in the ratio test of Lowe 2004, "Distinctive
+Image Features from Scale-Invariant Keypoints".
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from kerasaug.data.dataset import ImageDataset, Note
+from kerasaug.data.streams import READ_BATCH
+
+SIDE = 16
+"""Of the small pictures."""
+LEAST_CORRELATION = 0.96
+OTHERS = 50
+"""So many images may show one thing; in small data sets a fifth of all."""
+MOST_DISTANCE = 0.3
+"""Of a pair, 1 - correlation, as a share of that to the image after those others."""
+LEAST_CONTRAST = 2.0
+"""Standard deviation of a small picture's grey levels; below it, what is left is noise."""
+ROWS = 256
+
+
+def pairs(images: np.ndarray, is_rare: np.ndarray) -> list[tuple[int, int]]:
+    """Pairs of images that look almost alike, of which one at least is of a rare class.
+
+    Args:
+        images: uint8 array (n, height, width, channels).
+        is_rare: bool array (n,).
+
+    Returns:
+        Positions of both images, the smaller one first; the most alike pairs first.
+    """
+    return _pairs(_small_pictures(images), is_rare)
+
+
+def notes_of_pairs(dataset: ImageDataset, names: Sequence[str] | None = None) -> list[Note]:
+    """Reports near-duplicates in the training split, in one note; none if there are none.
+
+    The split is read once, in batches, of which a picture of 16x16 stays in memory.
+
+    Args:
+        dataset: With the rare classes of which duplicates matter.
+        names: What a person knows the images of the unreduced split by, such as paths; see
+            `ImageDataset.indices`. None numbers them.
+
+    Returns:
+        The note; its items are pairs of names, the most alike first.
+    """
+    is_rare = np.isin(dataset.train_labels, dataset.rare_classes)
+    twins = _pairs(_read(dataset), is_rare)
+    if not twins:
+        return []
+    count = int(is_rare[np.unique(twins)].sum())
+    text = (
+        f"{count} image{'s' * (count > 1)} of rare classes almost like another (a smaller copy, "
+        "another exposure, the next frame); if they show one and the same thing, keep them "
+        "together with `group`"
+    )
+
+    def name(position):
+        number, label = dataset.indices[position], dataset.train_labels[position]
+        numbered = f"image {number} ({dataset.class_names[label]})"
+        return numbered if names is None else names[number]
+
+    return [Note(text, tuple(f"{name(one)} ~ {name(other)}" for one, other in twins))]
+
+
+def _read(dataset: ImageDataset) -> np.ndarray:
+    # From memory, a stream would hand the images over one by one.
+    if dataset.in_memory is not None:
+        return _small_pictures(dataset.in_memory.read())
+    batches = dataset.train.batch(READ_BATCH).as_numpy_iterator()
+    return np.concatenate([_small_pictures(images) for images, _ in batches])
+
+
+def _small_pictures(images: np.ndarray) -> np.ndarray:
+    """Grey pictures (n, 256) of mean 0 and length 1; of flat images, all 0."""
+    rows, columns = (_area_weights(side) for side in images.shape[1:3])
+    small = np.concatenate(
+        [
+            rows @ images[start : start + READ_BATCH].astype(np.float32).mean(axis=3) @ columns.T
+            for start in range(0, len(images), READ_BATCH)
+        ]
+    ).reshape(len(images), -1)
+    small -= small.mean(axis=1, keepdims=True)
+    contrast = small.std(axis=1, keepdims=True)
+    return np.where(contrast < LEAST_CONTRAST, 0.0, small / np.maximum(contrast * SIDE, 1e-6))
+
+
+def _area_weights(side: int) -> np.ndarray:
+    """A matrix (16, side) that resizes by area: what share of a row each pixel has."""
+    edges = np.linspace(0, side, SIDE + 1)[:, None]
+    pixels = np.arange(side)
+    overlap = np.minimum(edges[1:], pixels + 1) - np.maximum(edges[:-1], pixels)
+    return (overlap.clip(0) * SIDE / side).astype(np.float32)
+
+
+def _pairs(small: np.ndarray, is_rare: np.ndarray) -> list[tuple[int, int]]:
+    rare = np.flatnonzero(is_rare)
+    others = min(OTHERS, len(small) // 5)
+    correlations: dict[tuple[int, int], float] = {}
+    for start in range(0, len(rare), ROWS):
+        positions = rare[start : start + ROWS]
+        alike = small[positions] @ small.T
+        alike[np.arange(len(positions)), positions] = -1.0
+        background = -np.partition(-alike, others, axis=1)[:, others, None]
+        least = np.maximum(LEAST_CORRELATION, 1.0 - MOST_DISTANCE * (1.0 - background))
+        for row, other in zip(*np.nonzero(alike >= least), strict=True):
+            both = int(positions[row]), int(other)
+            correlations[min(both), max(both)] = float(alike[row, other])
+    return sorted(correlations, key=lambda pair: (-correlations[pair], pair))
