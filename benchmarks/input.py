@@ -96,12 +96,12 @@ def grow(count: int, side: int, channels: int) -> tuple[float, float]:
             name="noise",
             content="noise",
             records=tf.data.Dataset.from_generator(images, output_signature=spec),
-            test=data.from_arrays(*few, *few).test,
+            test_records=data.from_arrays(*few, *few).test,
             class_names=tuple(map(str, range(10))),
             image_shape=(side, side, channels),
             train_labels=np.arange(count, dtype=np.int32) % 10,
             indices=np.arange(count),
-            test_counts=(2,) * 10,
+            test_labels=np.arange(20) % 10,
         )
 
     def draw(dataset):

@@ -124,20 +124,51 @@ def learning_curves(histories: Sequence[Mapping[str, Sequence[float]]], title: s
     return figure
 
 
-def arm_comparison(values: Mapping[str, Sequence[float]], title: str) -> Figure:
-    """Draws one score of every arm: a dot per trial, a bar at their mean.
+def arm_comparison(
+    values: Mapping[str, Sequence[float]],
+    intervals: Mapping[str, Mapping[str, float | None]],
+    title: str,
+) -> Figure:
+    """Draws one score of every arm: a dot per repetition, a bar at their mean, and its interval.
 
     Args:
-        values: Scores per trial, by arm, from top to bottom.
+        values: Scores per repetition, by arm, from top to bottom.
+        intervals: By arm, `mean`, `low` and `high`; the last two may be None.
         title: Heading of the figure.
     """
     figure, axes = _titled_axes(7.2, 1.0 + 0.45 * len(values), title)
-    for row, scores in enumerate(values.values()):
+    for row, (name, scores) in enumerate(values.items()):
+        low, high = intervals[name]["low"], intervals[name]["high"]
+        if low is not None:
+            axes.plot([low, high], [row, row], color="black", linewidth=1)
         axes.plot(scores, [row] * len(scores), "o", color=TRAIN_COLOUR, alpha=0.6)
         axes.plot([np.mean(scores)] * 2, [row - 0.3, row + 0.3], color="black", linewidth=2)
     axes.set_yticks(range(len(values)), list(values))
     axes.invert_yaxis()
     axes.grid(alpha=0.3, axis="x")
+    return figure
+
+
+def precision_recall(
+    curves: Mapping[str, Sequence[Sequence[float]]], recalls: Sequence[float], title: str
+) -> Figure:
+    """Draws precision over recall: of every arm the mean, and a band over its repetitions.
+
+    Args:
+        curves: By arm, precision at `recalls` for each repetition.
+        recalls: Ascending, in [0, 1].
+        title: Heading of the figure.
+    """
+    figure, axes = _titled_axes(8.6, 4.6, title)
+    styles = itertools.cycle(["-", "--", "-.", ":"])
+    for name, repetitions in curves.items():
+        (line,) = axes.plot(recalls, np.mean(repetitions, axis=0), next(styles), label=name)
+        low, high = np.min(repetitions, axis=0), np.max(repetitions, axis=0)
+        axes.fill_between(recalls, low, high, color=line.get_color(), alpha=0.12)
+    axes.set_xlabel("recall")
+    axes.set_ylabel("precision")
+    axes.grid(alpha=0.3)
+    figure.legend(fontsize=8, loc="outside right upper")
     return figure
 
 
@@ -225,6 +256,32 @@ def real_beside_generated(real: np.ndarray, generated: Mapping[str, np.ndarray])
         axes.imshow(_grid(images[: side**2], side).squeeze(), cmap="gray", vmin=0, vmax=255)
         axes.set_title(name, color=REAL_COLOUR if name == "real" else "black")
         axes.set_axis_off()
+    return figure
+
+
+def captioned_rows(
+    rows: Mapping[str, Sequence[np.ndarray]], captions: Mapping[str, Sequence[str]], title: str
+) -> Figure:
+    """Draws rows of images, each image with a caption below.
+
+    Args:
+        rows: By heading, uint8 images (height, width, channels), at least one.
+        captions: By heading, one text for each image.
+        title: Heading of the figure.
+    """
+    columns = max(map(len, rows.values()))
+    figure = Figure(figsize=(max(4.0, 1.1 * columns), 0.5 + 1.6 * len(rows)), layout="constrained")
+    figure.suptitle(title, fontsize=11)
+    for part, (heading, images) in zip(
+        np.atleast_1d(figure.subfigures(len(rows), 1)), rows.items(), strict=True
+    ):
+        part.suptitle(heading, fontsize=9, x=0.01, ha="left")
+        subplots = np.atleast_1d(part.subplots(1, columns))
+        for axes in subplots:
+            axes.set_axis_off()
+        for axes, image, caption in zip(subplots, images, captions[heading], strict=False):
+            axes.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=255)
+            axes.set_title(label(caption), fontsize=7, y=-0.25)
     return figure
 
 

@@ -106,16 +106,8 @@ def print_notes(dataset: Any, most: int = 3) -> None:
     for note in dataset.notes:
         shown = ", ".join(note.items[:most])
         rest = f" and {len(note.items) - most} more" if len(note.items) > most else ""
-        click.echo(printable(f"Note: {note.text}{': ' if shown else ''}{shown}{rest}"))
-
-
-def warn_of_few_tests(dataset: Any) -> None:
-    """Says before any work is done that there will be no verdict on a reduced data set, if so."""
-    from kerasaug.study.verdict import too_few_tests
-
-    names = ("class_names", "test_counts", "rare_classes")
-    if warning := too_few_tests({name: getattr(dataset, name) for name in names}):
-        click.echo(printable(f"Note: {warning}"))
+        text = re.sub(r"`(\w+)`", r"--\1", note.text)
+        click.echo(printable(f"Note: {text}{': ' if shown else ''}{shown}{rest}"))
 
 
 def check_output(path: Path | None) -> None:

@@ -34,6 +34,7 @@ class DataOptions(NamedTuple):
     image_size: list[int] | None
     aspect: str
     test_split: float | None
+    group: str | None
 
     def check(self) -> None:
         """Refuses what is wrong without a look at the data, before TensorFlow takes its time."""
@@ -56,6 +57,7 @@ class DataOptions(NamedTuple):
             "image_size": self.image_size,
             "aspect": self.aspect,
             "test_split": self.test_split,
+            "group": self.group,
         }
         with naming(f"--dataset {name}"):
             # Workers may have another working directory.
@@ -175,6 +177,12 @@ _OPTIONS = (
         show_default="0.2",
         help="Share of every class that is used for testing, if the data have no test split.",
     ),
+    common.data(
+        "--group",
+        metavar="REGEX",
+        help="Files whose paths below the folder have the same text in the first parentheses of "
+        "this expression show one part, patient or video, and are never split: 'part_([0-9]+)'.",
+    ),
 )
 
 
@@ -182,9 +190,10 @@ def data_options(command: Any) -> Any:
     """Gives a command the options that say which data, in one argument `data`."""
 
     @functools.wraps(command)
-    def collect(dataset, keep, rare, image_size, aspect, test_split, **others):
+    def collect(dataset, keep, rare, image_size, aspect, test_split, group, **others):
         keep, size = parse_keep(keep), parse_image_size(image_size)
-        return command(DataOptions(dataset, keep, rare, size, aspect, test_split), **others)
+        options = DataOptions(dataset, keep, rare, size, aspect, test_split, group)
+        return command(options, **others)
 
     for option in reversed(_OPTIONS):
         collect = option(collect)

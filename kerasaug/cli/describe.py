@@ -1,9 +1,12 @@
 """What `evaluate --describe` shows: the images of every class, and what is wrong with them."""
 
+import dataclasses
+
 import click
 
 from kerasaug.cli import common, data_options
 from kerasaug.errors import InputError
+from kerasaug.study.config import AUTO_PROTOCOL, CROSS_VALIDATION
 from kerasaug.wording import label, printable
 
 BAR = 40
@@ -12,9 +15,14 @@ BAR = 40
 def describe(loaded: data_options.Loaded) -> None:
     """Prints how many images of every class there are, and what was noted in reading them."""
     from kerasaug.data.load import check_classes, is_path
-    from kerasaug.data.readers import duplicates
+    from kerasaug.data.readers import duplicates, near_duplicates
+    from kerasaug.study.protocol import choose
 
     dataset = loaded.dataset.reduce(loaded.keep)
+    protocol = choose(AUTO_PROTOCOL, dataset)
+    if protocol == CROSS_VALIDATION and dataset.groups is None:
+        notes = near_duplicates.notes_of_pairs(dataset.pooled().naming_rare(dataset.rare_classes))
+        dataset = dataclasses.replace(dataset, notes=(*dataset.notes, *notes))
     if not is_path(loaded.name) and not dataset.notes:
         # Published splits are searched for duplicates here alone.
         dataset = duplicates.with_notes(dataset)
@@ -25,6 +33,7 @@ def describe(loaded: data_options.Loaded) -> None:
             "images": f"{sum(counts)} to train, {sum(dataset.test_counts)} to test",
             "size": f"{width}x{height}, {'grey' if channels == 1 else 'colour'}",
             "imbalance": f"{max(counts) / max(1, min(counts)):.1f} (largest over smallest class)",
+            "study": protocol,
             "rare": ", ".join(names[class_id] for class_id in dataset.rare_classes),
         }
     )
@@ -37,7 +46,6 @@ def describe(loaded: data_options.Loaded) -> None:
         tests = dataset.test_counts[class_id]
         click.echo(f"{name:<{name_width}} {count:>7} {bar}{mark} (and {tests} to test)")
     common.print_notes(dataset, most=1000)
-    common.warn_of_few_tests(dataset)
     try:
         check_classes(dataset)
     except InputError as error:

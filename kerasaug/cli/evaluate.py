@@ -14,8 +14,16 @@ from kerasaug.errors import InputError, TrainingFailed, naming
 from kerasaug.models.registry import MODELS
 from kerasaug.runtime import describe_precision, limit_threads, quiet_tensorflow
 from kerasaug.study import arms
-from kerasaug.study.arms import LOGIT_ADJUSTED, Arm
-from kerasaug.study.config import STUDY_PRESETS, StudyConfig
+from kerasaug.study.arms import Arm
+from kerasaug.study.config import (
+    AUTO_PROTOCOL,
+    CROSS_VALIDATION,
+    FEWEST_TESTS,
+    HOLDOUT,
+    PROTOCOLS,
+    STUDY_PRESETS,
+    StudyConfig,
+)
 from kerasaug.wording import printable
 
 WIDTH_OF_FILE, WIDTH_OF_SCORES = 130, 65
@@ -71,7 +79,23 @@ Examples (installed from a wheel, the command is kerasaug-evaluate):
     "--seeds",
     type=click.IntRange(1),
     show_default="preset's",
-    help="Repetitions, each with its own split, generators and initial weights.",
+    help="Repetitions, each with its own splits, generators and initial weights.",
+)
+@common.comparison(
+    "--protocol",
+    type=click.Choice(PROTOCOLS),
+    default=AUTO_PROTOCOL,
+    show_default=True,
+    help="holdout scores the test split. cross-validation puts all images together and tests each "
+    f"once, by classifiers that did not see it. auto is holdout if there are "
+    f"{FEWEST_TESTS} test images of every rare class in a test split of the data's own.",
+)
+@common.comparison(
+    "--folds",
+    type=click.IntRange(2),
+    default=5,
+    show_default=True,
+    help="Parts that cross-validation deals the images into.",
 )
 @common.comparison(
     "--generator",
@@ -124,27 +148,29 @@ def evaluate(data, **options):
 
 def _evaluate(data, options):
     with naming("--arms"):
-        preset = STUDY_PRESETS[options.preset]
-        chosen = arms.parse_list(preset.arms if options.arms is None else options.arms)
-    _check(options)
+        chosen = None if options.arms is None else arms.parse_list(options.arms)
+    _check(options, data)
     data.check()
     common.check_output(options.output)
     quiet_tensorflow()
     from kerasaug.study.runner import Study
 
     limit_threads()
-    if options.generator_folder and options.arms is None:
-        chosen = _with_generator(chosen, options.generator_folder)
     loaded = data.load(complete=not options.describe)
     if options.describe:
         describe(loaded)
         return
+    used = _protocol(options, data, loaded)
+    if options.generator_folder and chosen is None:
+        chosen = _with_generator(options, used)
     time = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     output = options.output or Path("runs") / f"{time}-{loaded.title}"
     config = StudyConfig.from_preset(
         options.preset,
         loaded.name,
         loaded.keep,
+        protocol=used,
+        folds=options.folds,
         arms=chosen,
         seeds=options.seeds,
         steps=options.steps,
@@ -153,20 +179,34 @@ def _evaluate(data, options):
         precision=options.precision,
     )
     study = Study(config, loaded.dataset, output)
-    reduced = study.generators.reduced(0)
-    shown = {**study.config.as_dict(), "class counts": reduced.class_counts, "output": output}
+    counts = study.protocol.data.class_counts
+    shown = {**study.config.as_dict(), "class counts": counts, "output": output}
     common.print_config({**shown, "precision": describe_precision(study.config.precision)})
-    common.print_notes(loaded.dataset)
-    common.warn_of_few_tests(reduced)
+    common.print_notes(study)
     if not options.dry_run:
         _run(study, options)
 
 
-def _check(options):
+def _protocol(options, data, loaded):
+    """What `--protocol` stands for."""
+    if data.test_split is not None or options.generator_folder:
+        return HOLDOUT
+    from kerasaug.study import protocol
+
+    return protocol.choose(options.protocol, loaded.dataset.reduce(loaded.keep))
+
+
+def _check(options, data):
     """Refuses what is wrong without a look at the data, before TensorFlow takes its time."""
     folder = options.generator_folder
     if folder and not folder.exists():
         raise InputError(f"--generator {folder}: there is no finished training of train-gan")
+    if options.protocol == CROSS_VALIDATION:
+        for flag, value in (("--test-split", data.test_split), ("--generator", folder)):
+            if value:
+                raise InputError(
+                    f"{flag} {value}: does not go together with --protocol cross-validation"
+                )
     if options.jobs and options.scheduler:
         raise InputError(f"--jobs {options.jobs}: does not go together with --scheduler")
     if options.describe and options.output:
@@ -175,17 +215,16 @@ def _check(options):
         )
 
 
-def _with_generator(chosen, folder):
+def _with_generator(options, used):
     """The preset's arms, with the model of a folder in the place of the preset's."""
     from kerasaug.saved.folder import ModelFolder
 
-    with naming(f"--generator {folder}"):
-        run = ModelFolder(folder).read_run()
+    chosen = arms.parse_list(STUDY_PRESETS[options.preset].comparisons[used].arms)
+    with naming(f"--generator {options.generator_folder}"):
+        run = ModelFolder(options.generator_folder).read_run()
     if run is None:
         return chosen
-    model = run["config"]["model"]
-    controls = [arm for arm in chosen if arm.model is None]
-    return [*controls, Arm(model), Arm(model, modifiers=(LOGIT_ADJUSTED,))]
+    return [*(arm for arm in chosen if arm.model is None), Arm(run["config"]["model"])]
 
 
 def _run(study, options):
@@ -217,22 +256,28 @@ def _print_results(results):
     console = rich.console.Console()
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = WIDTH_OF_FILE
-    table = common.table("recall, precision and F1 of the rare class; ± 95 % interval")
+    table = common.table("average precision of the rare class, with its 95 % interval")
     # The only column that gives way where the window is narrow.
     longest = max(map(len, results["arms"]))
     is_narrow = longest + WIDTH_OF_SCORES > console.width
     table.add_column("arm", overflow="fold", min_width=10)
-    for name in ("recall", "prec.", "F1", "accuracy"):
+    for name in ("avg. prec.", "mean AP", "recall", "prec.", "accuracy"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("against baseline", no_wrap=True)
     for arm, values in results["arms"].items():
         summary = values["summary"]
         table.add_row(
             arms.with_breaks(arm, "\n") if is_narrow else arm,
-            _with_spread(summary["rare_recall"]),
-            f"{summary['rare_precision']['mean']:.3f}",
-            _with_spread(summary["rare_f1"]),
-            f"{summary['accuracy']['mean']:.4f}",
+            _with_interval(summary["rare_average_precision"]),
+            *(
+                f"{summary[name]['mean']:.3f}"
+                for name in (
+                    "mean_average_precision",
+                    "rare_threshold_recall",
+                    "rare_threshold_precision",
+                    "accuracy",
+                )
+            ),
             values["verdict"] or ("baseline" if arm == arms.BASELINE else "-"),
         )
     console.print(table)
@@ -241,12 +286,10 @@ def _print_results(results):
         console.print(printable(sentence), highlight=False, markup=False)
 
 
-def _with_spread(value):
+def _with_interval(value):
     if value["low"] is None:
         return f"{value['mean']:.3f}"
-    # An interval may be cut off at 0 or 1, but not on both sides of the mean.
-    half = max(value["high"] - value["mean"], value["mean"] - value["low"])
-    return f"{value['mean']:.3f} ±{half:.2f}".replace("±0.", "±.")
+    return f"{value['mean']:.3f} ({value['low']:.3f}-{value['high']:.3f})".replace("0.", ".")
 
 
 def main() -> None:

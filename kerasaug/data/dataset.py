@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from kerasaug.data import imbalance, mixture, sampling, streams
+from kerasaug.data import folds, imbalance, mixture, sampling, streams
 from kerasaug.data.memory import InMemory, load_stream
 from kerasaug.data.sampling import Part
 from kerasaug.errors import InputError
@@ -16,6 +16,8 @@ from kerasaug.errors import InputError
 MOST_CACHED = 2**30
 """The same on every machine, because images from memory are drawn in another order."""
 SPLITS = ("train", "test")
+NO_LABELS: np.ndarray = np.zeros(0, np.int32)
+NO_INDICES: np.ndarray = np.zeros(0, np.int64)
 
 
 class Note(NamedTuple):
@@ -45,17 +47,21 @@ class ImageDataset:
             the test labels.
         records: The training images as they are stored, such as paths: a stream of `(record,
             label)`. Images that are left out of a split are not decoded.
-        test: The test stream. Nothing that trains or chooses may read it. None only before a data
-            set is complete.
+        test_records: The test images like `records`. Nothing that trains or chooses may read them.
+            None only before a data set is complete.
         class_names: Names in the order of the labels.
         image_shape: `(height, width, channels)`.
         train_labels: int32 array (n,), the labels of `train` in its order.
         indices: int64 array (n,), where each image of `train` stands in the unreduced split.
-        test_counts: Test images per class, in the order of the labels.
+        test_labels: int32 array (m,), the labels of `test` in its order.
+        test_indices: int64 array (m,), where each image of `test` stood before it was split off;
+            empty if the data came with a test split.
+        names: Of the training images and then the test images, before anything was reduced or split
+            off, such as paths; empty if they have none.
+        groups: int64 array, in the same order: images with the same number show the same thing, and
+            stay in one fold. None if each is a group of its own.
         in_memory: The images of `train` in its order, if they are in memory, which splits and
             reductions of one data set share.
-        validation: Training images that were held out to choose by, as a stream like `train`; None
-            if there are none.
         named_rare: Indices of the classes that count as rare; None for those that do by their size.
         decode: Makes an image of a record; None if the records are images.
         notes: What the user of the data should know.
@@ -71,14 +77,16 @@ class ImageDataset:
     name: str
     content: str
     records: tf.data.Dataset
-    test: tf.data.Dataset | None
+    test_records: tf.data.Dataset | None
     class_names: tuple[str, ...]
     image_shape: tuple[int, int, int]
     train_labels: np.ndarray
     indices: np.ndarray
-    test_counts: tuple[int, ...] = ()
+    test_labels: np.ndarray = dataclasses.field(default_factory=lambda: NO_LABELS)
+    test_indices: np.ndarray = dataclasses.field(default_factory=lambda: NO_INDICES)
+    names: tuple[str, ...] = ()
+    groups: np.ndarray | None = None
     in_memory: InMemory | None = None
-    validation: tf.data.Dataset | None = None
     named_rare: tuple[int, ...] | None = None
     decode: Callable[[tf.Tensor], tf.Tensor] | None = None
     notes: tuple[Note, ...] = ()
@@ -89,6 +97,11 @@ class ImageDataset:
         return streams.decoded(self.records, self.decode)
 
     @property
+    def test(self) -> tf.data.Dataset | None:
+        """The test stream of `(image, label)`, if there is a test split."""
+        return self.test_records and streams.decoded(self.test_records, self.decode)
+
+    @property
     def num_classes(self) -> int:
         """How many classes there are."""
         return len(self.class_names)
@@ -97,6 +110,16 @@ class ImageDataset:
     def class_counts(self) -> list[int]:
         """Training images per class, in the order of the labels."""
         return np.bincount(self.train_labels, minlength=self.num_classes).tolist()
+
+    @property
+    def test_counts(self) -> list[int]:
+        """Test images per class, in the order of the labels."""
+        return np.bincount(self.test_labels, minlength=self.num_classes).tolist()
+
+    @property
+    def has_own_test(self) -> bool:
+        """Whether the test split came with the data, and was not split off."""
+        return self.test_records is not None and len(self.test_indices) == 0
 
     @property
     def rare_classes(self) -> list[int]:
@@ -155,48 +178,59 @@ class ImageDataset:
         named = {imbalance.class_index(name, self.class_names) for name in names}
         return dataclasses.replace(self, named_rare=tuple(sorted(named)))
 
-    def hold_out(self, share: float, seed: int = 0) -> "ImageDataset":
-        """Takes a share of every class out of the training split, to choose by.
+    def split_test(self, share: float, seed: int = 0) -> "ImageDataset":
+        """Makes a share of every class of the training split the test split.
 
         Args:
             share: Of the images of each class, in (0, 1); at least one of every class that has two.
-            seed: Which images are held out is a function of this and of the class.
-
-        Returns:
-            A data set with these images as its `validation`.
+                Of data with `groups`, whole groups, so that the share is met roughly.
+            seed: Which images these are is a function of this and of the class.
 
         Raises:
             InputError: If the share is out of range.
         """
         if not 0.0 < share < 1.0:
             raise InputError(f"`share` must be in (0, 1). Received: share={share}")
-        keep = {
-            class_id: max(1, min(count - 1, round((1.0 - share) * count)))
-            for class_id, count in enumerate(self.class_counts)
-            if count > 0
-        }
-        positions = imbalance.keep_indices(self.train_labels, keep, seed)
-        others = np.setdiff1d(np.arange(len(self.train_labels)), positions)
-        return dataclasses.replace(self._keep(positions), validation=self._keep(others).train)
+        if self.groups is None:
+            return self._tested_on(~folds.all_but(self.train_labels, share, seed))
+        # A share above a half is that of all folds but one.
+        is_first = self._fold_numbers(max(2, round(1.0 / min(share, 1.0 - share))), seed) == 0
+        return self._tested_on(~is_first if share > 0.5 else is_first)
 
-    def split_test(self, share: float, seed: int = 0) -> "ImageDataset":
-        """Makes a share of every class the test split, for data that have none.
+    def fold(self, number: int, count: int, seed: int = 0) -> "ImageDataset":
+        """Makes one of `count` folds of the training split the test split.
+
+        Every image is in one fold, every class is spread evenly over them, and `groups` are whole.
 
         Args:
-            share: Of the images of each class, in (0, 1); at least one of every class that has two.
-            seed: Which images these are is a function of this and of the class.
-
-        Returns:
-            A data set with these images as its `test`.
-
-        Raises:
-            InputError: If the share is out of range.
+            number: Which fold, in [0, count).
+            count: How many folds there are, at least 2.
+            seed: Of the partition.
         """
-        split = self.hold_out(share, seed)
-        counts = np.subtract(self.class_counts, split.class_counts)
+        return self._tested_on(self._fold_numbers(count, seed) == number)
+
+    def pooled(self) -> "ImageDataset":
+        """The training and the test images together as the training split, to make folds of."""
+        if self.test_records is None:
+            return self
+        labels = np.concatenate([self.train_labels, self.test_labels])
         return dataclasses.replace(
-            split, test=split.validation, test_counts=tuple(counts.tolist()), validation=None
+            self,
+            records=self.records.concatenate(self.test_records),
+            train_labels=labels,
+            indices=np.arange(len(labels)),
+            test_records=None,
+            test_labels=NO_LABELS,
+            in_memory=None,
         )
+
+    def without(self, other: "ImageDataset") -> "ImageDataset":
+        """This data set with the test images of another as its test split, taken out of training.
+
+        Args:
+            other: A fold of a reduction of this data set.
+        """
+        return self._tested_on(np.isin(self.indices, other.test_indices))
 
     def first_of_each(self, most: int) -> tuple[np.ndarray, np.ndarray]:
         """Reads at most so many training images of every class, and decodes no other.
@@ -213,25 +247,22 @@ class ImageDataset:
         """Reads all splits once and keeps the decoded images in memory, if they are not too large.
 
         Training then draws from memory instead of decoding again, at the price of one byte per
-        pixel and channel of both splits. `reduce`, `hold_out` and the like then take no more.
+        pixel and channel of both splits. `reduce`, `fold` and the like then take no more.
 
         Args:
             most_bytes: Of decoded images; a larger data set stays as it is.
         """
-        count = len(self.train_labels) + sum(self.test_counts)
+        count = len(self.train_labels) + len(self.test_labels)
         if self.in_memory is not None or count * np.prod(self.image_shape) > most_bytes:
             return self
         in_memory, labels = load_stream(self.train)
-        test, validation = (
-            split and InMemory.stream(*load_stream(split)) for split in (self.test, self.validation)
-        )
+        test = self.test and InMemory.stream(*load_stream(self.test))
         return dataclasses.replace(
             self,
             records=in_memory.stream(labels),
             decode=None,
             in_memory=in_memory,
-            test=test,
-            validation=validation,
+            test_records=test,
         )
 
     def class_images(self, class_id: int, most: int | None = None) -> np.ndarray:
@@ -305,15 +336,23 @@ class ImageDataset:
         """
         return mixture.to_model_input(self.test.batch(batch_size))
 
+    def _fold_numbers(self, count: int, seed: int) -> np.ndarray:
+        groups = None if self.groups is None else self.groups[self.indices]
+        return folds.numbers(self.train_labels, count, seed, groups)
+
+    def _tested_on(self, is_tested: np.ndarray) -> "ImageDataset":
+        tests = self._keep(np.flatnonzero(is_tested))
+        return dataclasses.replace(
+            self._keep(np.flatnonzero(~is_tested)),
+            test_records=tests.records,
+            test_labels=tests.train_labels,
+            test_indices=tests.indices,
+        )
+
     def _keep(self, positions: np.ndarray) -> "ImageDataset":
         labels = self.train_labels[positions]
         if self.in_memory is None:
-            is_kept: np.ndarray = np.zeros(len(self.train_labels), dtype=bool)
-            is_kept[positions] = True
-            mask = tf.constant(is_kept)
-            numbered = self.records.enumerate().filter(lambda position, _: mask[position])
-            # Ends with the last of them, and not with the file.
-            records = numbered.map(lambda _, element: element).take(len(positions))
+            records = streams.at(self.records, positions)
             images = None
         else:
             images = self.in_memory.at(positions)

@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from kerasaug.data import streams
 from kerasaug.data.dataset import ImageDataset, Note
 from kerasaug.data.readers import duplicates, folders, idx, image_files, npz, tfds
 from kerasaug.data.readers.arrays import TEST_SHARE
@@ -23,6 +22,7 @@ def load(
     aspect: str = "pad",
     test_split: float | None = None,
     rare: Sequence[int | str] | None = None,
+    group: str | None = None,
     complete: bool = True,
 ) -> ImageDataset:
     """Loads labelled images.
@@ -39,6 +39,7 @@ def load(
             one; a fifth if None. It is the same images every time.
         rare: Names or indices of the rare classes; None decides by their size, see
             `imbalance.rare_classes`.
+        group: Which files of a folder show the same thing, and are never split; see `folders.read`.
         complete: Whether too few classes, or a class without training or test images, is an error.
 
     Raises:
@@ -56,7 +57,7 @@ def load(
     path, kind = Path(name), _kind(name)
     try:
         if kind == "folder":
-            dataset = folders.read(path, image_size, aspect)
+            dataset = folders.read(path, image_size, aspect, group)
         elif kind == "arrays":
             dataset = npz.read(path) if path.is_file() else idx.read(path)
         else:
@@ -66,6 +67,8 @@ def load(
                 dataset = dataclasses.replace(dataset, notes=(*dataset.notes, note))
     except OSError as error:
         raise InputError(f"{name} cannot be read: {error.strerror or error}") from error
+    if group is not None and kind != "folder":
+        raise InputError(f"`group` {group}: goes with a folder of images, which have paths")
     if image_size is not None:
         dataset = _resize(dataset, (*image_size, dataset.image_shape[2]), aspect)
     height, width, _ = dataset.image_shape
@@ -74,8 +77,8 @@ def load(
             f"images are {width}x{height}; sides must be from {SMALLEST_SIDE} to {LARGEST_SIDE}, "
             "or set `image_size`"
         )
-    published_split = kind == "tfds" and dataset.test is not None
-    if dataset.test is None:
+    published_split = kind == "tfds" and dataset.test_records is not None
+    if dataset.test_records is None:
         dataset = dataset.split_test(TEST_SHARE if test_split is None else test_split)
     elif test_split is not None:
         raise InputError("the data have a test split, so none can be split off")
@@ -122,7 +125,6 @@ def _resize(dataset: ImageDataset, shape: tuple[int, int, int], aspect: str) -> 
         image_shape=shape,
         decode=lambda record: fit(dataset.decode(record) if dataset.decode else record),
         in_memory=None,
-        test=dataset.test and streams.decoded(dataset.test, fit),
     )
 
 

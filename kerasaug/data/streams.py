@@ -21,6 +21,16 @@ def decoded(
     )
 
 
+def at(stream: tf.data.Dataset, positions: np.ndarray) -> tf.data.Dataset:
+    """The elements of a finite stream at some positions, ascending int (n,), at least one."""
+    is_wanted: np.ndarray = np.zeros(positions[-1] + 1, dtype=bool)
+    is_wanted[positions] = True
+    mask = tf.constant(is_wanted)
+    # Ends with the last of them, and not with the stream.
+    numbered = stream.take(len(mask)).enumerate().filter(lambda position, _: mask[position])
+    return numbered.map(lambda _, element: element)
+
+
 def call_numpy(
     function: Callable[..., np.ndarray], *tensors: tf.Tensor, shape: tuple, dtype: tf.DType
 ) -> tf.Tensor:

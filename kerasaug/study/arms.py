@@ -6,6 +6,7 @@ a form, and optionally modifiers: `MIXTURE[:COUNT|:FORM][+MODIFIER...]`.
 
 import dataclasses
 import re
+from collections.abc import Sequence
 
 from kerasaug.errors import InputError
 from kerasaug.models.registry import MODELS
@@ -39,12 +40,13 @@ AUGMENTATIONS = {
     "flip-shift": "every image shifted, and half of them mirrored, left to right",
     AUTO: "the one of these, or none, that does best on proxy classes",
 }
-MIXUP, LOGIT_ADJUSTED = "mixup", "logit-adjusted"
+MIXUP, LOGIT_ADJUSTED, HALF = "mixup", "logit-adjusted", "half"
 MODIFIERS = {
     **AUGMENTATIONS,
     MIXUP: "pairs of images and of labels blended",
     LOGIT_ADJUSTED: "after training, logits lowered by tau times the log of the class size; tau is "
     "chosen on proxy classes",
+    HALF: "with half of the images of rare classes, to see what more of them bring",
 }
 ALIASES = {"symmetric": CLASS_BALANCED, "varied": LATENT_PERTURBATION, "adjusted": LOGIT_ADJUSTED}
 """The names that forms and modifiers had in release 0.1."""
@@ -91,6 +93,16 @@ class Arm:
         """Whether the classifier's logits are adjusted by the sizes of the classes."""
         return LOGIT_ADJUSTED in self.modifiers
 
+    @property
+    def is_halved(self) -> bool:
+        """Whether half of the images of rare classes are left out."""
+        return HALF in self.modifiers
+
+    @property
+    def is_control(self) -> bool:
+        """Whether arms with a generator may be compared with it: it needs none, and all images."""
+        return self.model is None and self.mixture != FULL_DATA and not self.is_halved
+
     def without(self, modifier: str) -> "Arm":
         """The same arm without a modifier.
 
@@ -126,6 +138,23 @@ class Arm:
         """The arm as it is written."""
         amount = self.form or self.count
         return "+".join([self.mixture + (f":{amount}" if amount else ""), *self.modifiers])
+
+
+STRONGEST_CONTROLS = (Arm("balanced", modifiers=(AUTO,)), Arm("balanced", modifiers=("affine",)))
+
+
+def strongest_control(controls: Sequence[Arm]) -> Arm | None:
+    """The strongest of some controls, by name and not by scores; None if there are none.
+
+    It is `balanced+auto`, else `balanced+affine`, else the last one that is not the baseline, else
+    the baseline.
+    """
+    for strong in STRONGEST_CONTROLS:
+        for control in controls:
+            if control.without(LOGIT_ADJUSTED) == strong:
+                return control
+    others = [control for control in controls if control.mixture != BASELINE]
+    return next(reversed([*controls[:1], *others]), None)
 
 
 def with_breaks(name: str, mark: str) -> str:

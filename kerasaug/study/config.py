@@ -7,55 +7,71 @@ from kerasaug.errors import InputError
 from kerasaug.study.arms import Arm, parse, parse_list
 from kerasaug.training.config import GENERATOR_PRESETS, GeneratorPreset
 
+AUTO_PROTOCOL, HOLDOUT, CROSS_VALIDATION = PROTOCOLS = ("auto", "holdout", "cross-validation")
+FEWEST_TESTS = 100
+"""Test images of every rare class from which on the data's own test split is used as it is."""
 
-class StudyPreset(NamedTuple):
-    """Some fields of a `StudyConfig`: arms as text, and the generator's preset by its name."""
+
+class Comparison(NamedTuple):
+    """What a preset compares: arms as text, and how many repetitions of them."""
 
     arms: str
     seeds: int
+
+
+class StudyPreset(NamedTuple):
+    """Some fields of a `StudyConfig`; `arms` and `seeds` by protocol, the generator by its name."""
+
+    comparisons: dict[str, Comparison]
     steps: int
     batch_size: int
     epochs: int
     generator: str
 
 
+_BEST = "none,balanced+auto,balanced+auto+half,conditional-vae:latent-perturbation+auto"
 STUDY_PRESETS = {
     "smoke": StudyPreset(
-        arms="none,balanced+affine,conditional-wgan",
-        seeds=2,
+        comparisons={
+            HOLDOUT: Comparison("none,balanced+affine,conditional-wgan", seeds=2),
+            CROSS_VALIDATION: Comparison("none,balanced+affine,conditional-wgan", seeds=1),
+        },
         steps=20,
         batch_size=64,
         epochs=2,
         generator="smoke",
     ),
     "quick": StudyPreset(
-        arms=(
-            "none,oversample,crop-rotate,balanced+affine,balanced+affine+logit-adjusted,"
-            "conditional-wgan,conditional-vae:latent-perturbation+affine,"
-            "conditional-vae:latent-perturbation+affine+logit-adjusted"
-        ),
-        seeds=3,
+        comparisons={
+            HOLDOUT: Comparison(
+                "none,oversample,crop-rotate,balanced+auto,balanced+auto+half,conditional-wgan,"
+                "conditional-vae:latent-perturbation+auto",
+                seeds=3,
+            ),
+            CROSS_VALIDATION: Comparison(_BEST, seeds=2),
+        },
         steps=400,
         batch_size=256,
         epochs=4,
         generator="quick",
     ),
     "paper": StudyPreset(
-        arms=(
-            "none,none+logit-adjusted,oversample,crop-rotate,"
-            "balanced+auto,balanced+auto+logit-adjusted,"
-            "conditional-wgan:100,conditional-wgan:1000,conditional-wgan:2000,"
-            "conditional-wgan:4500,conditional-wgan:4500+logit-adjusted,"
-            "gan:100,gan:1000,gan:2000,gan:4500,gan:4500+logit-adjusted,"
-            "vae:4500,wgan:4500,progressive-wgan:4500,"
-            "conditional-vae:class-balanced+auto,"
-            "conditional-vae:class-balanced+auto+logit-adjusted,"
-            "conditional-vae-wgan:class-balanced+auto,"
-            "conditional-vae-wgan:class-balanced+auto+logit-adjusted,"
-            "conditional-vae:latent-perturbation+auto,"
-            "conditional-vae:latent-perturbation+auto+logit-adjusted,full+auto"
-        ),
-        seeds=5,
+        comparisons={
+            HOLDOUT: Comparison(
+                "none,oversample,crop-rotate,balanced+auto,balanced+auto+half,"
+                "conditional-wgan:100,conditional-wgan:1000,conditional-wgan:2000,"
+                "conditional-wgan:4500,gan:100,gan:1000,gan:2000,gan:4500,"
+                "vae:4500,wgan:4500,progressive-wgan:4500,"
+                "conditional-vae:class-balanced+auto,conditional-vae-wgan:class-balanced+auto,"
+                "conditional-vae:latent-perturbation+auto,full+auto",
+                seeds=5,
+            ),
+            CROSS_VALIDATION: Comparison(
+                "none,oversample,balanced+auto,balanced+auto+half,conditional-wgan,"
+                "conditional-vae:class-balanced+auto,conditional-vae:latent-perturbation+auto",
+                seeds=3,
+            ),
+        },
         steps=1000,
         batch_size=256,
         epochs=10,
@@ -77,6 +93,10 @@ class Length(NamedTuple):
     batch_size: int
     epochs: int
 
+    def shortened(self, share: float) -> "Length":
+        """A training of a share of the steps, at least one, in one epoch."""
+        return Length(max(1, round(self.steps * share)), self.batch_size, 1)
+
 
 @dataclasses.dataclass(frozen=True)
 class StudyConfig:
@@ -86,11 +106,13 @@ class StudyConfig:
         dataset: What `data.load` takes.
         keep: By class, how many of its images are used; see `ImageDataset.reduce`.
         arms: What is compared.
-        seeds: Number of repetitions; each has its own split, generators and classifiers.
+        seeds: Number of repetitions; each has its own splits, generators and classifiers.
         steps, batch_size, epochs: See `Length`.
         generator: How generators are trained.
+        protocol: `"holdout"` or `"cross-validation"`, see `protocol.Protocol`.
+        folds: How many folds cross-validation has, at least 2.
         generator_folder: A trained generator that is used instead, or None. All repetitions then
-            share the split that it was trained on.
+            share the split that it was trained on; with holdout only.
         precision: One of `runtime.POLICIES`; None for that of the study that is resumed, or else
             the fastest here.
         latent_map: Whether to train the autoencoder that draws a map of the data for the report.
@@ -105,6 +127,8 @@ class StudyConfig:
     batch_size: int
     epochs: int
     generator: GeneratorPreset
+    protocol: str = HOLDOUT
+    folds: int = 5
     generator_folder: str | None = None
     precision: str | None = None
     latent_map: bool = True
@@ -130,8 +154,9 @@ class StudyConfig:
             preset: A key of `STUDY_PRESETS`.
             dataset: See the class.
             keep: See the class.
-            **changes: Fields of the class that differ from the preset's; those that are None do
-                not. `arms` may be a text with commas between the arms.
+            **changes: Fields of the class that differ from the preset's, which has other arms and
+                seeds for each `protocol`; those that are None do not. `arms` may be a text with
+                commas between the arms.
 
         Raises:
             InputError: If there is no such preset or arm.
@@ -144,6 +169,11 @@ class StudyConfig:
             names = ", ".join(STUDY_PRESETS)
             raise InputError(f"`preset` must be one of {names}. Received: preset={preset!r}")
         fields: dict[str, Any] = STUDY_PRESETS[preset]._asdict()
+        comparisons, protocol = fields.pop("comparisons"), changes.get("protocol") or HOLDOUT
+        if protocol not in comparisons:
+            names = ", ".join(comparisons)
+            raise InputError(f"`protocol` must be one of {names}. Received: protocol={protocol!r}")
+        fields |= comparisons[protocol]._asdict()
         fields["generator"] = GENERATOR_PRESETS[fields["generator"]]
         fields |= {name: value for name, value in changes.items() if value is not None}
         arms, steps = fields["arms"], fields["steps"]

@@ -1,4 +1,4 @@
-"""The generators of a study: one trained for every repetition, or one trained before."""
+"""The generators of a study: one trained for every split, or one trained before."""
 
 import dataclasses
 import functools
@@ -10,13 +10,14 @@ from kerasaug.errors import InputError, naming
 from kerasaug.progress import Progress
 from kerasaug.quality.evaluator import Evaluator
 from kerasaug.saved.folder import ModelFolder
-from kerasaug.study.config import StudyConfig
+from kerasaug.study.config import CROSS_VALIDATION, StudyConfig
+from kerasaug.study.protocol import Protocol, Split
 from kerasaug.training import provenance
 from kerasaug.training.config import MAP_STEP_COST, STEP_COST, STEPS_FACTORS, GeneratorConfig
 from kerasaug.training.run import train_generator
 
 LATENT_MAP = "latent-map"
-"""The model, of the first repetition alone, whose two-dimensional latents are a map of the data."""
+"""The model, of the first split alone, whose two-dimensional latents are a map of the data."""
 
 
 class Generators:
@@ -24,79 +25,79 @@ class Generators:
 
     Args:
         config: The study.
-        dataset: The whole data set.
-        folder: Where generators that the study trains go, one folder per model and repetition.
+        protocol: The splits of the study.
+        folder: Where generators that the study trains go, one folder per model and split.
+        trained_folder: A generator that `check_trained` has accepted, for all splits; or None.
 
     Attributes:
-        trained_folder: That of `config.generator_folder`, which has to fit the arms and the data;
-            or None.
-        fingerprint: From the number of a repetition to the fingerprint of its imbalanced data.
+        fingerprint: From a split to the fingerprint of its imbalanced training images.
     """
 
-    def __init__(self, config: StudyConfig, dataset: ImageDataset, folder: Path):
+    def __init__(
+        self,
+        config: StudyConfig,
+        protocol: Protocol,
+        folder: Path,
+        trained_folder: ModelFolder | None = None,
+    ):
         self.config = config
-        self.dataset = dataset
+        self.protocol = protocol
         self.folder = folder
-        self.fingerprint = functools.cache(lambda seed: self.reduced(seed).fingerprint)
-        self.trained_folder = None
-        if config.generator_folder is not None:
-            with naming(f"`generator_folder` {config.generator_folder}"):
-                self.trained_folder = self._check_trained(ModelFolder(config.generator_folder))
+        self.trained_folder = trained_folder
+        self.fingerprint = functools.cache(lambda split: protocol.reduced(split).fingerprint)
         self._evaluator: Evaluator | None = None
 
-    def load_into_memory(self) -> None:
-        """Reads the data into memory, if they fit; all repetitions share them there."""
-        self.dataset = self.dataset.cache()
-
-    def reduced(self, seed: int) -> ImageDataset:
-        """The imbalanced data of a repetition; with a trained generator, all share its split."""
-        return self.dataset.reduce(self.config.keep, self._split_seed(seed))
-
-    def folder_of(self, model: str, seed: int) -> ModelFolder:
-        """Where the generator of a repetition is, or will be."""
+    def folder_of(self, model: str, split: Split) -> ModelFolder:
+        """Where the generator of a split is, or will be."""
         if model == LATENT_MAP:
             return ModelFolder(self.folder / model)
-        return self.trained_folder or ModelFolder(self.folder / f"{model}-seed{seed}")
+        return self.trained_folder or ModelFolder(self.folder / f"{model}-{split.file_name}")
 
-    def is_ready(self, model: str, seed: int) -> bool:
+    def is_ready(self, model: str, split: Split) -> bool:
         """Whether a generator is there, trained as this study would train it now."""
         if self.trained_folder is not None and model != LATENT_MAP:
             return True
-        run = self.folder_of(model, seed).read_run()
+        run = self.folder_of(model, split).read_run()
         return (
             run is not None
             and run["status"] == "finished"
-            and run["config"] == dataclasses.asdict(self._training(model, seed))
-            and run["dataset"]["fingerprint"] == self.fingerprint(seed)
+            and run["config"] == dataclasses.asdict(self._training(model, split))
+            and run["dataset"]["fingerprint"] == self.fingerprint(split)
             and run.get("versions") == provenance.versions()
         )
 
-    def train(self, model: str, seed: int, dataset: ImageDataset, progress: Progress) -> None:
-        """Trains the generator of a repetition, and measures its images, unless it is ready."""
-        if self.is_ready(model, seed):
+    def train(self, model: str, split: Split, dataset: ImageDataset, progress: Progress) -> None:
+        """Trains the generator of a split, unless it is ready.
+
+        Of every repetition, or of the first fold of all, its images are measured too.
+        """
+        if self.is_ready(model, split):
             return
-        folder, is_map = self.folder_of(model, seed), model == LATENT_MAP
+        folder, is_map = self.folder_of(model, split), model == LATENT_MAP
         cost = MAP_STEP_COST if is_map else STEP_COST / STEPS_FACTORS.get(model, 1)
-        run, training = folder.read_run(), self._training(model, seed)
+        run, training = folder.read_run(), self._training(model, split)
         config = dataclasses.asdict(training)
+        is_measured = not is_map and split in self._measured
         train_generator(
             training,
             dataset,
             folder.path,
             fresh=run is not None and (run["status"] == "finished" or run["config"] != config),
-            callbacks=[progress.callback(f"training {model}, seed {seed}", cost)],
-            evaluator=None if is_map else self._get_evaluator(progress),
+            callbacks=[progress.callback(f"training {model}, {split}", cost)],
+            evaluator=self._get_evaluator(progress) if is_measured else None,
             progress=progress,
         )
 
     def fidelity(self) -> dict[str, list[dict[str, Any] | None]]:
-        """By model, what `Evaluator.measure` returned, for each repetition or the trained one.
+        """By model, what `Evaluator.measure` returned, for each generator that was measured.
 
         None where images were not measured, or where the generator was removed since.
         """
-        seeds = range(1 if self.trained_folder else self.config.seeds)
         return {
-            model: [(self.folder_of(model, s).read_run() or {}).get("fidelity") for s in seeds]
+            model: [
+                (self.folder_of(model, split).read_run() or {}).get("fidelity")
+                for split in self._measured
+            ]
             for model in self.config.models
         }
 
@@ -105,62 +106,82 @@ class Generators:
         if not self.config.models:
             return None
         if self.trained_folder is None:
-            note = "Each repetition trained its own generator, on its own split."
+            unit = "fold" if self.protocol.has_folds else "repetition"
+            note = f"Each {unit} trained its own generator, on its own training images."
             return " ".join([note, *self._warnings()])
         return (
             f"The generator of {self.trained_folder.path} was used; it saw only the imbalanced "
-            f"split of seed {self._split_seed(0)}, which all repetitions share."
+            f"split of seed {self.protocol.split_seed}, which all repetitions share."
         )
 
-    def _split_seed(self, seed: int) -> int:
-        return (
-            seed
-            if self.trained_folder is None
-            else self.trained_folder.read_run()["config"]["seed"]
-        )
+    @property
+    def _measured(self) -> list[Split]:
+        """The splits whose generators are measured; a measurement takes a classifier's training."""
+        splits = self.protocol.splits
+        return splits[:1] if self.trained_folder or self.protocol.has_folds else splits
 
     def _warnings(self):
         for model in self.config.models:
-            for seed in range(self.config.seeds):
-                run = self.folder_of(model, seed).read_run() or {}
+            for split in self.protocol.splits:
+                run = self.folder_of(model, split).read_run() or {}
                 for warning in run.get("warnings", {}).values():
-                    yield f"Warning of {model}, seed {seed}: {warning}."
+                    yield f"Warning of {model}, {split}: {warning}."
 
     def _get_evaluator(self, progress: Progress) -> Evaluator:
         if self._evaluator is None:
-            self._evaluator = Evaluator(self.dataset, self.config.generator.evaluator_steps)
+            full = self.protocol.full(self.protocol.splits[0])
+            self._evaluator = Evaluator(full, self.config.generator.evaluator_steps)
         self._evaluator.progress = progress
         return self._evaluator
 
-    def _training(self, model: str, seed: int) -> GeneratorConfig:
+    def _training(self, model: str, split: Split) -> GeneratorConfig:
         if model == LATENT_MAP:
-            return dataclasses.replace(self._training("vae", self._split_seed(seed)), latent_dim=2)
+            return dataclasses.replace(self._training("vae", split), latent_dim=2)
         return GeneratorConfig(
             model=model,
             dataset=self.config.dataset,
             loading=self.config.loading,
             keep=self.config.keep,
-            seed=seed,
+            seed=split.seed,
             precision=self.config.precision,
             **self.config.generator.of(model)._asdict(),
         )
 
-    def _check_trained(self, folder: ModelFolder) -> ModelFolder:
+
+def check_trained(config: StudyConfig, dataset: ImageDataset) -> ModelFolder | None:
+    """Checks that the trained generator of a study fits its arms and its data.
+
+    Args:
+        config: The study, with holdout.
+        dataset: The whole data set.
+
+    Returns:
+        Its folder; None if the study has none.
+
+    Raises:
+        InputError: If it does not fit.
+    """
+    if config.generator_folder is None:
+        return None
+    with naming(f"`generator_folder` {config.generator_folder}"):
+        folder = ModelFolder(config.generator_folder)
         run = folder.read_finished()
-        config = run["config"]
-        if self.config.models != [config["model"]]:
-            models = ", ".join(self.config.models) or "none"
-            raise InputError(f"it is a {config['model']}, but the arms need: {models}")
+        training = run["config"]
+        if config.models != [training["model"]]:
+            models = ", ".join(config.models) or "none"
+            raise InputError(f"it is a {training['model']}, but the arms need: {models}")
+        if config.protocol == CROSS_VALIDATION:
+            raise InputError("it saw images of every fold; it needs `protocol` holdout")
         folder.load_generator()
-        if any(arm.form for arm in self.config.arms):
+        if any(arm.form for arm in config.arms):
             folder.load_encoder()
-        split = self.dataset.reduce(self.config.keep, config["seed"])
+        split = dataset.reduce(config.keep, training["seed"])
         if split.fingerprint != run["dataset"]["fingerprint"]:
-            amounts = config["keep"].items()
+            amounts = training["keep"].items()
             shown = {n: f"{a:.9g}" if isinstance(a, int) else f"{a * 100:g}%" for n, a in amounts}
             keep = "".join(f", `keep` {name}={amount}" for name, amount in shown.items())
             raise InputError(
                 "it was trained on other images, and may have seen what the comparison holds back; "
-                f"it goes with `dataset` {config['dataset']}{keep or ', `keep` none'}"
+                f"it goes with `dataset` {training['dataset']}{keep or ', `keep` none'}"
             )
         return folder

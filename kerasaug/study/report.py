@@ -16,8 +16,13 @@ from kerasaug.files import atomic
 from kerasaug.quality import fidelity
 from kerasaug.study import scores, sentences
 from kerasaug.study.arms import BASELINE, Arm, parse, with_breaks
-from kerasaug.study.verdict import verdict
+from kerasaug.study.config import CROSS_VALIDATION
+from kerasaug.study.results import RECALLS
+from kerasaug.study.verdict import TOLERANCE, verdict
 from kerasaug.wording import readable
+
+SHOWN_SCORES = {"rare_average_precision": "average precision", "rare_recall": "recall"}
+"""The scores that have a picture."""
 
 
 def write(results: dict[str, Any], output: str | Path) -> None:
@@ -53,7 +58,10 @@ def render(results: dict[str, Any], figures: Path) -> str:
         headlines=sentences.headlines(results),
         baseline=BASELINE,
         metric_names=scores.NAMES,
+        has_folds=results["config"]["protocol"] == CROSS_VALIDATION,
         verdict=verdict,
+        tolerance=TOLERANCE,
+        choices=_choices(results["augmentation"]),
         rare=[data["class_names"][class_id] for class_id in data["rare_classes"]],
         arms={name: parse(name) for name in results["arms"]},
         amounts=amounts(results),
@@ -89,7 +97,10 @@ def amount_figure(results: dict[str, Any], metric: str, title: str) -> Figure:
         metric: One of `scores.NAMES`.
         title: Above the picture.
     """
-    summaries = {name: arm["summary"][metric] for name, arm in results["arms"].items()}
+    summaries = {
+        name: {"low": None, "high": None, **arm["summary"][metric]}
+        for name, arm in results["arms"].items()
+    }
     curves = {
         family: {count: summaries[name] for count, name in names.items()}
         for family, names in amounts(results).items()
@@ -98,7 +109,7 @@ def amount_figure(results: dict[str, Any], metric: str, title: str) -> Figure:
     levels = {
         name: summaries[name]["mean"]
         for name, arm in arms.items()
-        if arm.model is None and arm.count is None
+        if arm.is_control and arm.count is None
     }
     return plots.amount_curves(curves, levels, title)
 
@@ -111,30 +122,52 @@ def _draw(results: dict[str, Any], figures: Path) -> None:
     )
     plots.save_figure(counts, figures / "classes.png")
     for name, summary in arms.items():
-        arm, trials = parse(name), summary["trials"]
-        matrix = np.mean([trial["confusion_matrix"] for trial in trials], axis=0)
-        mean_of = f", mean of {len(trials)}" if len(trials) > 1 else ""
+        arm, repetitions = parse(name), summary["repetitions"]
+        matrix = np.mean([values["confusion_matrix"] for values in repetitions], axis=0)
+        mean_of = f", mean of {len(repetitions)}" if len(repetitions) > 1 else ""
         figure = plots.confusion_matrix(matrix, names, f"{name}{mean_of}")
         plots.save_figure(figure, figures / figure_file("confusion", arm))
         title = f"{name}: before logit adjustment" if arm.adjusts_logits else name
-        curves = plots.learning_curves([trial["history"] for trial in trials], title)
-        plots.save_figure(curves, figures / figure_file("curves", arm))
-    for metric, title in (("rare_recall", "recall"), ("rare_f1", "F1")):
+        histories = [training["history"] for training in summary["trainings"]]
+        plots.save_figure(
+            plots.learning_curves(histories, title), figures / figure_file("curves", arm)
+        )
+    for metric, title in SHOWN_SCORES.items():
         values = {
-            name: [trial[metric] for trial in summary["trials"]] for name, summary in arms.items()
+            name: [repetition[metric] for repetition in summary["repetitions"]]
+            for name, summary in arms.items()
         }
-        figure = plots.arm_comparison(values, f"{title} of the rare class: each repetition, mean")
+        intervals = {
+            name: {"low": None, "high": None, **summary["summary"][metric]}
+            for name, summary in arms.items()
+        }
+        figure = plots.arm_comparison(values, intervals, f"{title} of the rare class")
         plots.save_figure(figure, figures / f"{metric}.png")
         if amounts(results):
-            figure = amount_figure(results, metric, f"{title} of the rare class, 95 % interval")
+            figure = amount_figure(results, metric, f"{title} of the rare class")
             plots.save_figure(figure, figures / f"amounts-{metric}.png")
+    curves = {name: summary["precision_recall"] for name, summary in arms.items()}
+    figure = plots.precision_recall(curves, RECALLS, "precision and recall of the rare class")
+    plots.save_figure(figure, figures / "precision-recall.png")
+
+
+def _choices(augmentation: list[dict[str, float]]) -> dict[str, dict[str, Any]]:
+    """By arm that `+auto` chose from, its mean score, and how often it was chosen; best first."""
+    choices = {
+        name: {
+            "mean": float(np.mean([values[name] for values in augmentation])),
+            "times": sum(next(iter(values)) == name for values in augmentation),
+        }
+        for name in (augmentation[0] if augmentation else ())
+    }
+    return dict(sorted(choices.items(), key=lambda pair: -pair[1]["mean"]))
 
 
 def _acceptance_rates(results: dict[str, Any]) -> dict[str, dict[str, float]]:
     """By arm and class, the mean share of generated images that the label filter confirmed."""
     means: dict[str, dict[str, float]] = {}
     for name, summary in results["arms"].items():
-        rates = [trial["acceptance_rates"] for trial in summary["trials"]]
+        rates = [training["acceptance_rates"] for training in summary["trainings"]]
         classes = [c for c in results["data"]["class_names"] if c in rates[0]]
         if classes:
             means[name] = {c: float(np.mean([r[c] for r in rates if c in r])) for c in classes}

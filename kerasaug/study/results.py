@@ -1,85 +1,167 @@
 """All trials of a study, put together: the content of `results.json`."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from kerasaug.study import scores, verdict
-from kerasaug.study.arms import BASELINE, parse
+import numpy as np
+import sklearn.metrics
+
+from kerasaug.study import ranking, scores, verdict
+from kerasaug.study.arms import BASELINE, HALF, parse, strongest_control
+from kerasaug.study.ranking import Estimate
+from kerasaug.study.scores import Predictions
 
 SCHEMA = 2
+RECALLS = np.maximum(np.linspace(0.0, 1.0, 51), 1e-6)
+"""Where precision-recall curves have points; at a recall of 0, precision would always be 1."""
+INTERVALS = ("rare_average_precision", "mean_average_precision")
+"""The scores that have an interval."""
+
+
+class Repetition(NamedTuple):
+    """The finished trials of an arm in one repetition.
+
+    Attributes:
+        seed: Number of the repetition.
+        trainings: What `Tasks.trial` returned of each fold, or of the one training.
+        folds: The predictions that belong to them.
+    """
+
+    seed: int
+    trainings: list[dict[str, Any]]
+    folds: list[Predictions]
 
 
 def summarise(
-    trials: Sequence[dict[str, Any]],
+    arms: Mapping[str, Sequence[Repetition]],
     *,
     config: Mapping[str, Any],
     data: Mapping[str, Any],
     fidelity: Mapping[str, list[dict[str, Any] | None]] | None = None,
-    augmentation: Mapping[str, float] | None = None,
-    logit_adjustment: Mapping[str, dict[str, Any]] | None = None,
+    augmentation: Sequence[Mapping[str, float]] = (),
     failures: Sequence[dict[str, str]] = (),
 ) -> dict[str, Any]:
     """Puts the trials of a study together.
 
     Args:
-        trials: Results of `run_trial`, with the `arm` of each; those that failed are not there.
-        config: The resolved options, among them `arms` in the order of the table.
+        arms: By arm, in the order of the table, its complete repetitions, at least one.
+        config: The resolved options.
         data: What `provenance.describe` says of the data.
         fidelity: What `Generators.fidelity` returns.
-        augmentation: What `Selection.augmentation` returns.
-        logit_adjustment: What `Selection.logit_adjustment` returns.
+        augmentation: What `Selection.augmentation` returns, for each split that it was chosen on.
         failures: The tasks that failed, as `task` and `error`.
 
     Returns:
         The content of `results.json`; `docs/results.md` documents it.
     """
-    by_arm = {
-        name: sorted((t for t in trials if t["arm"] == name), key=lambda trial: trial["seed"])
-        for name in config["arms"]
-        if any(trial["arm"] == name for trial in trials)
-    }
-    has_intervals = verdict.too_few_tests(data) is None
-    references = [name for name in by_arm if parse(name).model is None]
-    summaries = {}
-    for name, own_trials in by_arm.items():
-        differences = {
-            reference: _differences(own_trials, by_arm[reference], has_intervals)
-            for reference in references
-            if reference != name
+    rare, names = data["rare_classes"], data["class_names"]
+    estimates = {name: _estimates(repetitions, data) for name, repetitions in arms.items()}
+    seeds = {name: [repetition.seed for repetition in own] for name, own in arms.items()}
+    parsed = {name: parse(name) for name in arms}
+    references = [name for name, arm in parsed.items() if arm.model is None]
+
+    def versus(name, reference):
+        common = sorted(set(seeds[name]) & set(seeds[reference]))
+        rows = [[seeds[arm].index(seed) for seed in common] for arm in (name, reference)]
+        return common and {
+            metric: verdict.difference(
+                estimates[name][metric].at(rows[0]), estimates[reference][metric].at(rows[1])
+            )
+            for metric in estimates[name]
         }
-        versus = {reference: values for reference, values in differences.items() if values}
+
+    summaries = {}
+    for name, repetitions in arms.items():
+        own = [_scores(repetition, data) for repetition in repetitions]
+        others = {other: versus(name, other) for other in references if other != name}
+        others = {other: values for other, values in others.items() if values}
         summaries[name] = {
-            "trials": own_trials,
+            "repetitions": own,
+            "trainings": [training for r in repetitions for training in r.trainings],
             "summary": {
-                metric: verdict.interval([trial[metric] for trial in own_trials])
+                metric: verdict.interval(estimates[name][metric])
+                if metric in INTERVALS
+                else {"mean": float(np.mean([values[metric] for values in own]))}
                 for metric in scores.NAMES
             },
-            "versus": versus,
-            "verdict": verdict.verdict(versus[BASELINE]) if BASELINE in versus else None,
+            "by_class": {
+                names[c]: verdict.interval(estimates[name][names[c]])
+                for c in rare
+                if names[c] in estimates[name]
+            },
+            "precision_recall": [_curve(r.folds, rare) for r in repetitions],
+            "versus": others,
+            "verdict": verdict.verdict(others[BASELINE]) if BASELINE in others else None,
         }
     return {
         "schema": SCHEMA,
         "config": config,
         "data": data,
         "arms": summaries,
-        "augmentation": augmentation,
-        "logit_adjustment": logit_adjustment or {},
+        "doubling": _doubling(parsed, estimates, seeds),
+        "augmentation": list(augmentation),
         "fidelity": fidelity or {},
         "failures": list(failures),
     }
 
 
-def _differences(
-    trials: list[dict], reference: list[dict], has_intervals: bool
-) -> dict[str, dict[str, float | None]] | None:
-    """Paired by repetition; None if no repetition has both."""
-    by_seed = {trial["seed"]: trial for trial in reference}
-    pairs = [(trial, by_seed[trial["seed"]]) for trial in trials if trial["seed"] in by_seed]
-    if not pairs:
+def _estimates(repetitions: Sequence[Repetition], data: Mapping[str, Any]) -> dict[str, Estimate]:
+    """Average precision of the rare classes, of all, and of each rare class by its name."""
+    folds = [repetition.folds for repetition in repetitions]
+    rare, names = data["rare_classes"], data["class_names"]
+    groups = {
+        INTERVALS[0]: rare,
+        INTERVALS[1]: range(len(names)),
+        **{names[class_id]: [class_id] for class_id in rare if data["test_counts"][class_id]},
+    }
+    return {name: ranking.average_precision(folds, classes) for name, classes in groups.items()}
+
+
+def _scores(repetition: Repetition, data: Mapping[str, Any]) -> dict[str, Any]:
+    rare, counts = data["rare_classes"], data["test_counts"]
+    by_class = [
+        ranking.average_precision([repetition.folds], [class_id]).mean if count else None
+        for class_id, count in enumerate(counts)
+    ]
+    thresholds = [training["thresholds"] for training in repetition.trainings]
+    return {
+        "seed": repetition.seed,
+        "average_precision": by_class,
+        "rare_average_precision": float(np.mean([by_class[c] for c in rare if counts[c]])),
+        "mean_average_precision": float(np.mean([ap for ap in by_class if ap is not None])),
+        **scores.score(repetition.folds, rare, thresholds),
+    }
+
+
+def _curve(folds: Sequence[Predictions], rare: Sequence[int]) -> list[float]:
+    """Precision at `RECALLS`, the mean over rare classes, and over folds by their images."""
+    curves, weights = [], []
+    for fold in folds:
+        for class_id in rare:
+            is_rare = fold.labels == class_id
+            if is_rare.any():
+                precision, recall, _ = sklearn.metrics.precision_recall_curve(
+                    is_rare, fold.probabilities[:, class_id]
+                )
+                # The best precision at that recall or a higher one, which is monotonic.
+                best = np.maximum.accumulate(precision)
+                curves.append(best[len(recall) - 1 - np.searchsorted(recall[::-1], RECALLS)])
+                total = sum((other.labels == class_id).sum() for other in folds)
+                weights.append(is_rare.sum() / total)
+    return np.average(curves, axis=0, weights=weights).round(5).tolist()
+
+
+def _doubling(parsed, estimates, seeds) -> dict[str, Any] | None:
+    """What the strongest control would gain from twice the images; None without its half."""
+    control = strongest_control([arm for arm in parsed.values() if arm.is_control])
+    if control is None:
         return None
-    unknown = {} if has_intervals else {"low": None, "high": None}
-    differences = {}
-    for metric in scores.NAMES:
-        values = zip(*((a[metric], b[metric]) for a, b in pairs), strict=True)
-        differences[metric] = {**verdict.paired_difference(*values), **unknown}
-    return differences
+    name, half = str(control), str(parse(f"{control}+{HALF}"))
+    common = sorted(set(seeds[name]) & set(seeds.get(half, ())))
+    if not common:
+        return None
+    whole, halved = (
+        estimates[arm][INTERVALS[0]].at([seeds[arm].index(seed) for seed in common])
+        for arm in (name, half)
+    )
+    return {"control": name, **verdict.doubling(whole, halved)}

@@ -5,18 +5,22 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from kerasaug import plots
-from kerasaug.data.dataset import ImageDataset
+from kerasaug.data.dataset import ImageDataset, Note
+from kerasaug.data.readers import near_duplicates
 from kerasaug.errors import InputError, TrainingFailed, naming
 from kerasaug.files import atomic, is_empty, locked, read_json, write_json
 from kerasaug.progress import Progress
 from kerasaug.runtime import POLICIES, choose_precision
-from kerasaug.study import parallel, report, results
-from kerasaug.study.arms import LATENT_PERTURBATION
+from kerasaug.study import mistakes, parallel, report, results
+from kerasaug.study.arms import LATENT_PERTURBATION, strongest_control
 from kerasaug.study.config import StudyConfig
 from kerasaug.study.generators import LATENT_MAP
+from kerasaug.study.selection import HELD_OUT
 from kerasaug.study.synthesis import Synthesizer
-from kerasaug.study.tasks import HELD_OUT, Tasks
+from kerasaug.study.tasks import Tasks
 from kerasaug.training import latent_map, provenance
 from kerasaug.training.fit import learned_class
 
@@ -31,6 +35,9 @@ class Study:
         config: What to compare and how.
         dataset: The whole data set; each repetition reduces it with its own seed.
         output: The folder to fill.
+
+    Attributes:
+        notes: What a user should know of the data.
 
     Raises:
         InputError: If the generator folder, the output folder, a class or an arm does not fit.
@@ -52,8 +59,9 @@ class Study:
         precision = choose_precision(config.precision, (earlier or {}).get("precision"))
         self.config = dataclasses.replace(config, precision=precision)
         self.tasks = Tasks(self.config, dataset, self.output)
-        self.generators = self.tasks.generators
+        self.generators, self.protocol = self.tasks.generators, self.tasks.protocol
         self._check_arms()
+        self.notes = dataset.notes + self._near_duplicates()
         self._refuse_another(earlier)
 
     def run(
@@ -88,42 +96,57 @@ class Study:
         self._refuse_another(self._earlier_config())
         with parallel.runner(progress, jobs, scheduler) as run_tasks:
             write_json(self.config_file, {"schema": SCHEMA, "config": self.tasks.base_config})
-            if count := len(self._trials()):
+            if count := self.tasks.count_finished():
                 progress.report(f"{count} finished results were read from {self.output / 'trials'}")
             failed = [
                 task for stage in self.tasks.stages() for task in run_tasks(self.tasks, stage)
             ]
         _write_failures(self.output / "failures.txt", failed)
-        trials = self._trials()
-        if not trials:
-            raise TrainingFailed(
-                f"no trial ended well; {failed[0].task}: {failed[0].failure.error}"
-            )
+        arms = self.tasks.repetitions()
+        if not arms:
+            words = "no arm has a complete repetition"
+            first = f"; {failed[0].task}: {failed[0].failure.error}" if failed else ""
+            raise TrainingFailed(words + first)
+        selection, protocol = self.tasks.selection, self.protocol
+        chosen = [
+            selection.augmentation(split)
+            for split in dict.fromkeys(map(protocol.choosing, protocol.splits))
+        ]
         summary = results.summarise(
-            trials,
+            arms,
             config={**self.config.as_dict(), "generator_note": self.generators.note()},
-            data=provenance.describe(self.generators.reduced(0)),
+            data=self._describe_data(),
             fidelity=self.generators.fidelity(),
-            augmentation=self.tasks.selection.augmentation(),
-            logit_adjustment=self.tasks.selection.logit_adjustment(),
+            augmentation=[values for values in chosen if values is not None],
             failures=[{"task": str(task), "error": failure.error} for task, failure in failed],
         )
         write_json(self.output / "results.json", summary)
         self._picture_samples()
         self._picture_latent_map()
+        self._picture_errors(arms)
         report.write(summary, self.output)
         return summary
 
+    def _near_duplicates(self) -> tuple[Note, ...]:
+        data = self.protocol.data
+        has_groups = not self.protocol.has_folds or data.groups is not None
+        return () if has_groups else tuple(near_duplicates.notes_of_pairs(data))
+
+    def _describe_data(self) -> dict[str, Any]:
+        data = provenance.describe(dataclasses.replace(self.protocol.data, notes=self.notes))
+        # Of cross-validation, every image is trained on, and tested.
+        return {**data, "test_counts": data["class_counts"]} if self.protocol.has_folds else data
+
     def _check_arms(self) -> None:
         """Refuses what would fail after hours of training."""
-        reduced = self.generators.reduced(0)
+        reduced = self.protocol.reduced(self.protocol.splits[0])
         for model in self.config.models:
             with naming("`arms`"):
                 learned_class(model, reduced)
         for arm in self.config.arms:
             if arm.mixture != "smote":
                 continue
-            dataset = reduced.hold_out(HELD_OUT) if arm.adjusts_logits else reduced
+            dataset = reduced.split_test(HELD_OUT)
             for class_id in dataset.rare_classes:
                 if dataset.class_counts[class_id] < 2:
                     name = dataset.class_names[class_id]
@@ -136,12 +159,6 @@ class Study:
                     f"`output` {self.output} holds a study with {name}={earlier.get(name)}, "
                     f"not {value}; use another folder"
                 )
-
-    def _trials(self) -> list[dict[str, Any]]:
-        """The results of finished trials."""
-        seeds, arms = range(self.config.seeds), self.config.arms
-        trials = [self.tasks.result(arm, seed) for seed in seeds for arm in arms]
-        return [trial for trial in trials if trial is not None]
 
     def _earlier_config(self) -> dict[str, Any] | None:
         """The options of the study that the folder holds, if any."""
@@ -161,7 +178,7 @@ class Study:
         return config
 
     def _picture_latent_map(self) -> None:
-        pictures = self.generators.folder_of(LATENT_MAP, 0).latent
+        pictures = self.generators.folder_of(LATENT_MAP, self.protocol.splits[0]).latent
         if not self.config.latent_map or not pictures.exists():
             return
         for name in latent_map.PICTURES:
@@ -172,10 +189,11 @@ class Study:
         picture = self.output / "figures" / "samples.png"
         if not self.config.models:
             picture.unlink(missing_ok=True)
-        ready = [model for model in self.config.models if self.generators.is_ready(model, 0)]
+        split = self.protocol.splits[0]
+        ready = [model for model in self.config.models if self.generators.is_ready(model, split)]
         if not ready:
             return
-        dataset = self.generators.reduced(0).cache()
+        dataset = self.protocol.reduced(split).cache()
         class_id = dataset.rare_classes[0]
         synthetic = {}
         # Arms that differ in their count or augmentation alone share a picture.
@@ -184,7 +202,7 @@ class Study:
             for arm in self.config.arms
             if arm.model in ready
         ):
-            folder = self.generators.folder_of(model, 0)
+            folder = self.generators.folder_of(model, split)
             synthesizer = Synthesizer(dataset, folder, pool_size=PICTURED, seed=0)
             if perturbs:
                 images = synthesizer.latent_perturbation()[class_id]
@@ -193,6 +211,29 @@ class Study:
                 synthetic[model] = synthesizer.draw(class_id, PICTURED)
         real = dataset.class_images(class_id, PICTURED)
         plots.save_figure(plots.real_beside_generated(real, synthetic), picture)
+
+    def _picture_errors(self, arms: dict[str, list[results.Repetition]]) -> None:
+        """The test images that the strongest control is most wrong about."""
+        picture = self.output / "figures" / "errors.png"
+        control = strongest_control(
+            [a for a in self.config.arms if a.is_control and str(a) in arms]
+        )
+        if control is None:
+            picture.unlink(missing_ok=True)
+            return
+        names, rare = self.protocol.whole.class_names, self.protocol.data.rare_classes
+        rows = mistakes.worst(arms[str(control)], rare, names)
+        if not rows:
+            picture.unlink(missing_ok=True)
+            return
+        shown = np.concatenate([row.images for row in rows])
+        images = mistakes.read(self.protocol.whole, shown, self.protocol.has_folds)
+        figure = plots.captioned_rows(
+            {row.title: [images[number] for number in row.images.tolist()] for row in rows},
+            {row.title: [names[class_id] for class_id in row.other] for row in rows},
+            f"{control}: the worst mistakes",
+        )
+        plots.save_figure(figure, picture)
 
 
 def _write_failures(path: Path, failed: list[parallel.FailedTask]) -> None:

@@ -1,7 +1,9 @@
-"""What proxy classes decide: which augmentation `+auto` is, and tau of `+logit-adjusted`.
+"""What training images decide by themselves: `+auto`, tau of `+logit-adjusted`, and thresholds.
 
-Too few images of a rare class can be held out to choose by. So common classes are reduced to its
-size, and the choice is what does best for those proxy classes.
+A fifth of the training images is held out of a short training. Too few of a rare class can be held
+out to choose by, so common classes are reduced to its size, and the choice is what does best for
+those proxy classes. Where all but one class are rare, none can be reduced: the rare classes
+themselves decide then, on two inner folds.
 """
 
 import contextlib
@@ -11,23 +13,34 @@ from typing import Any
 
 import keras
 import numpy as np
+import sklearn.metrics
 
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import TrainingFailed
-from kerasaug.study import trial
-from kerasaug.study.arms import AUGMENTATIONS, AUTO, BASELINE, FULL_DATA, LOGIT_ADJUSTED, Arm
+from kerasaug.study import ranking, scores, trial
+from kerasaug.study.arms import AUTO, BASELINE, FULL_DATA, HALF, LOGIT_ADJUSTED, Arm, parse
 from kerasaug.study.config import Length
-from kerasaug.study.trial import NO_ADJUSTMENT, TAUS
+from kerasaug.study.protocol import Split
+from kerasaug.study.scores import Predictions
 
-CANDIDATES = [Arm("balanced")]
-CANDIDATES += [Arm("balanced", modifiers=(name,)) for name in AUGMENTATIONS if name != AUTO]
-"""The arms that `+auto` chooses from."""
+CANDIDATES = tuple(
+    map(parse, ("balanced", "balanced+affine", "balanced+crop-rotate", "balanced+flip-shift"))
+)
+"""The arms that `+auto` chooses from; of equals, the first."""
+HELD_OUT = 0.2
+"""Share of every class that is held out."""
+INNER_FOLDS = 2
+LENGTH = 1 / 3
+"""Of a training that chooses, in trainings of a trial."""
 STEP = 2
 """Every second common class is a proxy class, all in one training.
 
 Every third would leave three of Fashion-MNIST's, of which a single one could decide. A training for
 each chose the same tau on MNIST and Fashion-MNIST, at five times the cost.
 """
+NO_ADJUSTMENT = "0"
+TAUS = ("0.5", "0.25", "0.75", NO_ADJUSTMENT, "1")
+"""What `+logit-adjusted` chooses from; of equals, the first."""
 
 
 class Selection:
@@ -35,72 +48,72 @@ class Selection:
 
     Args:
         arms: The arms.
-        proxy_scores: By arm, what `proxy_f1` returned; None if it was not run.
+        proxy_scores: By arm and split, what `proxy_scores` returned; None if it was not run.
     """
 
-    def __init__(self, arms: Sequence[Arm], proxy_scores: Callable[[Arm], dict[str, float] | None]):
+    def __init__(
+        self,
+        arms: Sequence[Arm],
+        proxy_scores: Callable[[Arm, Split], dict[str, Any] | None],
+    ):
         self._arms = arms
         self._proxy_scores = proxy_scores
 
-    def augmentation_candidates(self) -> list[Arm]:
+    def candidates(self) -> tuple[Arm, ...]:
         """The arms to train on proxy classes before an augmentation can be chosen."""
-        return CANDIDATES if any(arm.augmentation == AUTO for arm in self._arms) else []
+        return CANDIDATES if any(arm.augmentation == AUTO for arm in self._arms) else ()
 
-    def tau_candidates(self) -> list[Arm]:
-        """The arms to train on proxy classes before tau can be chosen; needs the augmentation."""
+    def proxy_arms(self, split: Split) -> list[Arm]:
+        """The arms to train on proxy classes for tau and thresholds; needs the augmentation."""
         arms = []
         for arm in self._arms:
             # An arm whose augmentation cannot be chosen fails by itself, and says why.
             with contextlib.suppress(TrainingFailed):
-                arms += [proxy_arm(self.resolve(arm))] * arm.adjusts_logits
+                arms.append(proxy_arm(self.resolve(arm, split)))
         return list(dict.fromkeys(arms))
 
-    def augmentation(self) -> dict[str, float] | None:
-        """F1 of the proxy classes by candidate, best first, each with its best tau.
+    def augmentation(self, split: Split) -> dict[str, float] | None:
+        """Average precision of the proxy classes by candidate, best first.
 
         None if no arm asks for them, or if not all were run.
         """
-        scores = {arm: self._proxy_scores(arm) for arm in self.augmentation_candidates()}
-        if not scores or None in scores.values():
+        results = {arm: self._proxy_scores(arm, split) for arm in self.candidates()}
+        if not results or None in results.values():
             return None
-        best = {str(arm): max(by_tau.values()) for arm, by_tau in scores.items()}
-        return dict(sorted(best.items(), key=lambda pair: -pair[1]))
+        values = {str(arm): result["average_precision"] for arm, result in results.items()}
+        return dict(sorted(values.items(), key=lambda pair: -pair[1]))
 
-    def resolve(self, arm: Arm) -> Arm:
+    def resolve(self, arm: Arm, split: Split) -> Arm:
         """The arm with the chosen augmentation for `auto`; `TrainingFailed` if there is none."""
         if arm.augmentation != AUTO:
             return arm
-        scores = self.augmentation()
-        if scores is None:
+        values = self.augmentation(split)
+        if values is None:
             raise TrainingFailed("not all augmentations that +auto chooses from were trained")
-        best = next(candidate for candidate in CANDIDATES if str(candidate) == next(iter(scores)))
         rest = arm.without(AUTO)
-        return dataclasses.replace(rest, modifiers=(*best.modifiers, *rest.modifiers))
+        modifiers = dict.fromkeys((*parse(next(iter(values))).modifiers, *rest.modifiers))
+        return dataclasses.replace(rest, modifiers=tuple(modifiers))
 
-    def trained_arm(self, arm: Arm) -> Arm:
+    def trained_arm(self, arm: Arm, split: Split) -> Arm:
         """The arm that is trained for this one, so that equal trainings are done once."""
         with contextlib.suppress(TrainingFailed):  # Its trial will say so.
-            arm = self.resolve(arm)
+            arm = self.resolve(arm, split)
         return arm.without(LOGIT_ADJUSTED)
 
-    def tau(self, arm: Arm) -> str | None:
-        """How far the logits of an arm are adjusted, one of `trial.TAUS`; None if unknown."""
+    def tau(self, arm: Arm, split: Split) -> str | None:
+        """How far the logits of an arm are adjusted, one of `TAUS`; None if unknown."""
         if not arm.adjusts_logits:
             return NO_ADJUSTMENT
-        scores = self._proxy_scores(proxy_arm(self.trained_arm(arm)))
+        result = self._proxy_scores(proxy_arm(self.trained_arm(arm, split)), split)
         # The first of equals: where no common class is left to tell by, all are.
-        return max(TAUS, key=lambda tau: scores[tau]) if scores else None
+        return max(TAUS, key=lambda tau: result["f1"][tau]) if result else None
 
-    def logit_adjustment(self) -> dict[str, dict[str, Any]]:
-        """By logit-adjusted arm: `tau`, its `proxy_arm`, and `f1` of the proxy classes by tau."""
-        choices = {}
-        for arm in self._arms:
-            tau = self.tau(arm)
-            if arm.adjusts_logits and tau is not None:
-                proxy = proxy_arm(self.trained_arm(arm))
-                f1 = {name: self._proxy_scores(proxy)[name] for name in sorted(TAUS, key=float)}
-                choices[str(arm)] = {"tau": float(tau), "proxy_arm": str(proxy), "f1": f1}
-        return choices
+    def thresholds(self, arm: Arm, split: Split) -> dict[int, float] | None:
+        """By rare class, the probability from which on an image is said to be of it."""
+        result = self._proxy_scores(proxy_arm(self.trained_arm(arm, split)), split)
+        if result is None:
+            return None
+        return {int(class_id): limit for class_id, limit in result["thresholds"].items()}
 
 
 def proxy_arm(arm: Arm) -> Arm:
@@ -110,10 +123,10 @@ def proxy_arm(arm: Arm) -> Arm:
         arm: Its augmentation is not `auto`.
 
     Returns:
-        The arm, not adjusted, with copies of real images in the place of synthetic ones; for
-        `full`, which has no rare class, `none`.
+        The arm, not adjusted, with copies of real images in the place of synthetic ones, and with
+        all real images; for `full`, which has no rare class, `none`.
     """
-    modifiers = arm.without(LOGIT_ADJUSTED).modifiers
+    modifiers = arm.without(LOGIT_ADJUSTED).without(HALF).modifiers
     if arm.form:
         return Arm("balanced", modifiers=modifiers)
     if arm.mixture == FULL_DATA:
@@ -121,35 +134,70 @@ def proxy_arm(arm: Arm) -> Arm:
     return Arm("oversample" if arm.model else arm.mixture, arm.count, modifiers=modifiers)
 
 
-def proxy_f1(
+def proxy_scores(
     arm: Arm,
     dataset: ImageDataset,
     length: Length,
     seed: int,
     callbacks: Sequence[keras.callbacks.Callback] = (),
-) -> dict[str, float]:
-    """Trains an arm with some common classes reduced, and scores those on held-out images.
+) -> dict[str, Any]:
+    """Trains an arm on a part of the training images, and scores it on those held out.
 
     Args:
         arm: What `proxy_arm` returns.
-        dataset: The imbalanced data, with training images held out as `validation`.
-        length: See `trial.train`, as for the others.
+        dataset: The imbalanced data; its test split is not read.
+        length: Of a trial, see `trial.train`, as for the others.
         seed: See there.
         callbacks: See there.
 
     Returns:
-        The mean F1 of the proxy classes, in [0, 1], by one of `trial.TAUS`.
+        Mean `average_precision` of the proxy classes; their mean `f1` by one of `TAUS`; and
+        `thresholds` by rare class, see `scores.best_threshold`.
     """
     counts, rare = dataset.class_counts, dataset.rare_classes
     common = [class_id for class_id, count in enumerate(counts) if count and class_id not in rare]
-    proxies, smallest = common[::STEP], min(count for count in counts if count)
-    reduced = dataset.reduce(dict.fromkeys(proxies, smallest), seed).cache()
-    # By size alone they would not be rare, where the smallest class is no tenth of the largest.
-    reduced = reduced.naming_rare([*rare, *proxies])
-    inputs = trial.TrialInputs(reduced)
-    classifier, _, _ = trial.train(arm, inputs, length, seed, callbacks)
-    scores = trial.score(classifier, arm, inputs, reduced.validation)
+    length, proxies = length.shortened(LENGTH), common[::STEP]
+    if len(common) > 1:
+        inner = [dataset.split_test(HELD_OUT)]
+        smallest = min(count for count in inner[0].class_counts if count)
+        inner = [part.reduce(dict.fromkeys(proxies, smallest), seed) for part in inner]
+    else:
+        proxies, length = rare, length.shortened(1 / INNER_FOLDS)
+        inner = [dataset.fold(n, INNER_FOLDS, seed) for n in range(INNER_FOLDS)]
+    predictions, trained_counts = [], []
+    for part in inner:
+        # By size alone proxies would not be rare, where the smallest class is no tenth of the
+        # largest.
+        part = part.naming_rare([*rare, *proxies]).cache()
+        classifier, _, _ = trial.train(arm, trial.TrialInputs(part), length, seed, callbacks)
+        labels, logits = trial.predict(classifier, part.test)
+        first = sum(len(fold.labels) for fold in predictions)
+        images = np.arange(first, first + len(labels))
+        predictions.append(Predictions(images, labels, logits))
+        trained_counts.append(part.class_counts)
+    labels = np.concatenate([fold.labels for fold in predictions])
+    probabilities = np.concatenate([fold.probabilities for fold in predictions])
     return {
-        tau: float(np.mean([by_class["f1"][class_id] for class_id in proxies]))
-        for tau, by_class in scores.items()
+        "average_precision": ranking.average_precision([predictions], proxies).mean,
+        "f1": {
+            tau: float(
+                sklearn.metrics.f1_score(
+                    labels,
+                    np.concatenate(
+                        [
+                            fold.adjusted(numbers, float(tau)).logits.argmax(axis=1)
+                            for fold, numbers in zip(predictions, trained_counts, strict=True)
+                        ]
+                    ),
+                    labels=proxies,
+                    average="macro",
+                    zero_division=0.0,
+                )
+            )
+            for tau in TAUS
+        },
+        "thresholds": {
+            str(class_id): scores.best_threshold(labels == class_id, probabilities[:, class_id])
+            for class_id in rare
+        },
     }

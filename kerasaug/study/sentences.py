@@ -1,21 +1,21 @@
 """What a study found, in sentences: the first lines of the page and of the terminal."""
 
+import collections
 from typing import Any, NamedTuple
 
 from kerasaug.study import verdict
-from kerasaug.study.arms import BASELINE, FULL_DATA, LOGIT_ADJUSTED, Arm, parse
+from kerasaug.study.arms import BASELINE, FULL_DATA, Arm, parse, strongest_control
 from kerasaug.study.verdict import HELPS, HURTS
 
-STRONGEST_CONTROLS = (Arm("balanced", modifiers=("auto",)), Arm("balanced", modifiers=("affine",)))
 SIMPLEST_CONTROL = Arm("oversample")
-UNCHANGED = dict.fromkeys(("difference", "low", "high"), 0.0)
+UNCHANGED = dict.fromkeys(("mean", "low", "high"), 0.0)
 
 
 class Headlines(NamedTuple):
     """What a study found, in sentences.
 
     Attributes:
-        first: Whether there are too few test images, the verdict on every arm with a generator, and
+        first: The verdict on every arm with a generator, whether to collect or to generate, and
             what else the reader has to know.
         further: Further comparisons.
     """
@@ -28,107 +28,105 @@ def headlines(results: dict[str, Any]) -> Headlines:
     """Says what a study found, the verdict on the synthetic images first.
 
     Every arm with a generator is compared with the strongest control, which is chosen by its name,
-    never by its scores: the first of `STRONGEST_CONTROLS` that was run, logit-adjusted for an arm
-    that is; else the last control listed, else the baseline. A logit-adjusted arm is compared with
-    controls that are not only if an adjusted one was run too.
+    never by its scores (`arms.strongest_control`); a logit-adjusted arm with an adjusted control,
+    if there is one: the adjustment moves decisions, and average precision a little.
     """
     summaries, data = results["arms"], results["data"]
     arms = {name: parse(name) for name in summaries}
     rare = " and ".join(data["class_names"][class_id] for class_id in data["rare_classes"])
-    controls = [
-        name
-        for name, arm in arms.items()
-        if name != BASELINE and arm.model is None and arm.mixture != FULL_DATA
-    ]
+    controls = [arm for arm in arms.values() if arm.is_control]
     first, further, better, compared = [], [], [], 0
     for name, summary in summaries.items():
         if arms[name].model is None:
             continue
-        references = [
-            control
-            for control in _controls_of(arms[name], [arms[control] for control in controls])
-            if control in summary["versus"]
-        ]
-        with_baseline = references + [BASELINE] * (BASELINE in summary["versus"])
-        comparisons = [_comparison(name, summary, reference) for reference in with_baseline]
+        references = [c for c in _controls_of(arms[name], controls) if c in summary["versus"]]
+        comparisons = [_comparison(name, summary, reference) for reference in references]
         first += comparisons[:1]
         further += comparisons[1:]
-        if references:
+        if references[:1] not in ([], [BASELINE]):
             compared += 1
             better += [name] * (verdict.verdict(summary["versus"][references[0]]) == HELPS)
     if compared > 1:
         names, verb = ", ".join(better) or "no arm", "beat" if len(better) > 1 else "beats"
         first.insert(0, f"Of {compared} arms with synthetic images, {names} {verb} its control.")
-    if warning := verdict.too_few_tests(data):
-        first.insert(0, f"{warning}. All that follows may be chance.")
+    first += _collect_or_generate(results, rare)
     if BASELINE in summaries:
-        recall = summaries[BASELINE]["summary"]["rare_recall"]["mean"]
+        summary = summaries[BASELINE]["summary"]
         first.append(
-            f"Without augmentation, the classifier finds {recall:.1%} of the test images of {rare}."
+            f"Without augmentation, the average precision of {rare} is "
+            f"{summary['rare_average_precision']['mean']:.3f}, and the classifier finds "
+            f"{summary['rare_recall']['mean']:.1%} of the test images."
         )
         further += [
-            _comparison(name, summaries[name], BASELINE)
-            for name in controls
-            if BASELINE in summaries[name]["versus"]
+            _comparison(str(control), summaries[str(control)], BASELINE)
+            for control in controls
+            if BASELINE in summaries[str(control)]["versus"]
         ]
     for name, arm in arms.items():
         if arm.mixture == FULL_DATA:
-            f1 = summaries[name]["summary"]["rare_f1"]["mean"]
+            value = summaries[name]["summary"]["rare_average_precision"]["mean"]
             first.append(
-                f"Trained on all images of {rare} ({name}), the classifier has an F1 of {f1:.3f}."
+                f"Trained on all images of {rare} ({name}), the classifier has an average "
+                f"precision of {value:.3f}."
             )
     return Headlines([*first, *_selections(results)], further)
-
-
-def arms_by_tau(logit_adjustment: dict[str, dict[str, Any]]) -> dict[float, list[str]]:
-    """The logit-adjusted arms by the tau that was chosen for them."""
-    arms: dict[float, list[str]] = {}
-    for name, choice in logit_adjustment.items():
-        arms.setdefault(choice["tau"], []).append(name)
-    return arms
 
 
 def _controls_of(arm: Arm, controls: list[Arm]) -> list[str]:
     """The controls that an arm with a generator is compared with, the first of which decides."""
     alike = [control for control in controls if control.adjusts_logits == arm.adjusts_logits]
     others = [control for control in controls if control not in alike]
-    if arm.adjusts_logits and not alike:
+    strongest = [strongest_control(alike), strongest_control(others)]
+    simplest = [control for control in controls if control in (SIMPLEST_CONTROL, Arm(BASELINE))]
+    return [str(c) for c in dict.fromkeys([*strongest, *simplest]) if c is not None]
+
+
+def _collect_or_generate(results: dict[str, Any], rare: str) -> list[str]:
+    doubling = results["doubling"]
+    if doubling is None:
         return []
-    simplest = [control for control in controls if control == SIMPLEST_CONTROL]
-    return list(map(str, dict.fromkeys(_strongest(alike) + _strongest(others) + simplest)))
-
-
-def _strongest(controls: list[Arm]) -> list[Arm]:
-    """The strongest of some controls, by name; empty if there are none."""
-    ranked = [
-        control
-        for strong in STRONGEST_CONTROLS
-        for control in controls
-        if control.without(LOGIT_ADJUSTED) == strong
+    sentences = [
+        f"Twice as many real images of {rare} would bring about {_with_interval(doubling)}"
     ]
-    return (ranked or controls[::-1])[:1]
+    for name, summary in results["arms"].items():
+        differences = summary["versus"].get(doubling["control"])
+        if parse(name).model is not None and differences:
+            gain = _with_interval(differences["rare_average_precision"])
+            sentences.append(f"the generated images of {name} bring {gain}")
+    return ["; ".join(sentences) + "."]
 
 
 def _selections(results: dict[str, Any]) -> list[str]:
-    """What proxy classes chose, in sentences."""
+    """What training images chose, in sentences."""
     sentences = []
-    if results["augmentation"]:
-        best = next(iter(results["augmentation"]))
-        sentences.append(f"For +auto, proxy classes chose {best}.")
-    return sentences + [
-        f"For +logit-adjusted, proxy classes chose tau {tau:g} for {', '.join(names)}."
-        for tau, names in arms_by_tau(results["logit_adjustment"]).items()
-    ]
+    chosen = collections.Counter(next(iter(values)) for values in results["augmentation"])
+    if chosen:
+        total = sum(chosen.values())
+        words = ", ".join(
+            name if total == 1 else f"{name} ({count} of {total} times)"
+            for name, count in chosen.most_common()
+        )
+        sentences.append(f"For +auto, the training images chose {words}.")
+    for name, summary in results["arms"].items():
+        if parse(name).adjusts_logits:
+            taus = sorted({training["tau"] for training in summary["trainings"]})
+            words = ", ".join(f"{tau:g}" for tau in taus)
+            sentences.append(f"For {name}, proxy classes chose tau {words}.")
+    return sentences
 
 
 def _comparison(name: str, summary: dict[str, Any], reference: str) -> str:
     """The verdict on an arm beside another one, and the difference that decides it."""
     differences = summary["versus"][reference]
-    decision, f1 = verdict.verdict(differences), differences["rare_f1"]
+    rare, mean = differences["rare_average_precision"], differences["mean_average_precision"]
+    decision = verdict.verdict(differences)
     other = "the baseline" if reference == BASELINE else f"the control {reference}"
-    difference = f"F1 of the rare class {_with_interval(f1)}"
-    if verdict.verdict({"rare_f1": f1, "balanced_accuracy": UNCHANGED}) != decision:
-        difference += f", but balanced accuracy {_with_interval(differences['balanced_accuracy'])}"
+    difference = f"average precision {_with_interval(rare)}"
+    alone = {"rare_average_precision": rare, "mean_average_precision": UNCHANGED}
+    if verdict.verdict(alone) != decision:
+        difference += f", but mean average precision of all classes {_with_interval(mean)}"
+    if rare["detectable"] is not None:
+        difference += f"; the study could have detected about {rare['detectable']:.3f}"
     if decision == HELPS:
         return f"{name} beats {other}: {difference}."
     if decision == HURTS:
@@ -138,5 +136,5 @@ def _comparison(name: str, summary: dict[str, Any], reference: str) -> str:
 
 def _with_interval(value: dict[str, float | None]) -> str:
     if value["low"] is None:
-        return f"{value['difference']:+.3f} (no interval: one repetition, or too few test images)"
-    return "{difference:+.3f} (95 % interval {low:+.3f} to {high:+.3f})".format(**value)
+        return f"{value['mean']:+.3f} (no interval: one repetition)"
+    return "{mean:+.3f} (95 % interval {low:+.3f} to {high:+.3f})".format(**value)

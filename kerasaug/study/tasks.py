@@ -17,10 +17,13 @@ from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import InputError, TrainingFailed
 from kerasaug.files import atomic, read_json, write_json
 from kerasaug.progress import Progress
-from kerasaug.study import selection, trial
-from kerasaug.study.arms import SHARES, Arm, parse
+from kerasaug.study import ranking, selection, trial
+from kerasaug.study.arms import FULL_DATA, SHARES, Arm, parse
 from kerasaug.study.config import StudyConfig
-from kerasaug.study.generators import LATENT_MAP, Generators
+from kerasaug.study.generators import LATENT_MAP, Generators, check_trained
+from kerasaug.study.protocol import Protocol, Split
+from kerasaug.study.results import Repetition
+from kerasaug.study.scores import Predictions
 from kerasaug.study.synthesis import Synthesizer
 from kerasaug.training import provenance
 from kerasaug.training.config import MAP_STEP_COST, STEP_COST
@@ -29,9 +32,7 @@ PROXY, GENERATOR, LABEL_FILTER, TRIAL = "proxy", "generator", "label-filter", "t
 FOLDERS = {PROXY: "proxies", LABEL_FILTER: "label-filters", TRIAL: "trials"}
 """Where results go, by kind of task; those of generators are folders of their own."""
 LARGEST_POOL = 5000
-HELD_OUT = 0.2
-"""Share of every class that is held out of the training images to score proxy classes by."""
-FORMAT = 5
+FORMAT = 6
 """Of the files that tasks leave; those of another format are not read."""
 
 
@@ -41,12 +42,12 @@ class Task(NamedTuple):
     Attributes:
         kind: One of the kinds above.
         subject: The arm to train; of a generator, the name of the model.
-        seed: Number of the repetition.
+        split: The training images.
     """
 
     kind: str
     subject: Any
-    seed: int = 0
+    split: Split
 
     def __str__(self) -> str:
         """The task in words."""
@@ -56,16 +57,17 @@ class Task(NamedTuple):
             LABEL_FILTER: f"training the label filter {self.subject}",
             TRIAL: str(self.subject),
         }
-        return f"{words[self.kind]}, seed {self.seed}"
+        return f"{words[self.kind]}, {self.split}"
 
-    def as_text(self) -> tuple[str, str, int]:
-        """The fields as another process can be sent them."""
-        return self.kind, str(self.subject), self.seed
+    def as_text(self) -> tuple[str, str, int, int | None]:
+        """The task as another process can be sent it."""
+        return self.kind, str(self.subject), *self.split
 
     @classmethod
-    def from_text(cls, kind: str, subject: str, seed: int) -> "Task":
+    def from_text(cls, kind: str, subject: str, repetition: int, fold: int | None) -> "Task":
         """Makes a task from what `as_text` returned."""
-        return cls(kind, subject if kind == GENERATOR else parse(subject), seed)
+        split = Split(repetition, fold)
+        return cls(kind, subject if kind == GENERATOR else parse(subject), split)
 
 
 class Tasks:
@@ -74,33 +76,50 @@ class Tasks:
     def __init__(self, config: StudyConfig, dataset: ImageDataset, output: Path):
         self.config = config
         self.output = output
-        self.generators = Generators(config, dataset, output / "generators")
-        # Where the whole data do not fit into memory, those of a repetition are read once.
-        self._reduced = functools.lru_cache(1)(lambda seed: self.generators.reduced(seed).cache())
-        self.selection = selection.Selection(config.arms, lambda arm: self._read(Task(PROXY, arm)))
+        trained_folder = check_trained(config, dataset)
+        seed = None if trained_folder is None else trained_folder.read_run()["config"]["seed"]
+        self.protocol = Protocol(config, dataset, seed)
+        self.generators = Generators(config, self.protocol, output / "generators", trained_folder)
+        # Where the whole data do not fit into memory, those of a split are read once.
+        self._reduced = functools.lru_cache(1)(lambda split: self.protocol.reduced(split).cache())
+        self.selection = selection.Selection(
+            config.arms,
+            lambda arm, split: self._read(Task(PROXY, arm, self.protocol.choosing(split))),
+        )
 
     def stages(self) -> Iterator[list[Task]]:
         """What is left to do, in groups whose tasks need only those of earlier groups."""
-        yield self._missing(Task(PROXY, arm) for arm in self.selection.augmentation_candidates())
-        yield self._missing(Task(PROXY, arm) for arm in self.selection.tau_candidates())
+        splits = self.protocol.splits
+        choosing = list(dict.fromkeys(map(self.protocol.choosing, splits)))
+        candidates = self.selection.candidates()
+        yield self._missing(Task(PROXY, arm, split) for split in choosing for arm in candidates)
+        yield self._missing(
+            Task(PROXY, arm, split)
+            for split in choosing
+            for arm in self.selection.proxy_arms(split)
+        )
         trials = self._missing(
             dict.fromkeys(
-                Task(TRIAL, self.selection.trained_arm(arm), seed)
-                for seed in range(self.config.seeds)
+                Task(TRIAL, self.selection.trained_arm(arm, split), split)
+                for split in splits
                 for arm in self.config.arms
             )
         )
-        pairs = [(task.subject, task.seed) for task in trials]
-        needed = [Task(GENERATOR, arm.model, seed) for arm, seed in pairs if arm.model]
+        pairs = [(task.subject, task.split) for task in trials]
+        needed = [Task(GENERATOR, arm.model, split) for arm, split in pairs if arm.model]
         needed += [
-            Task(LABEL_FILTER, _filter_arm(a), seed) for a, seed in pairs if a.filters_labels
+            Task(LABEL_FILTER, _filter_arm(arm), split)
+            for arm, split in pairs
+            if arm.filters_labels
         ]
-        needed += [Task(GENERATOR, LATENT_MAP)] * self.config.latent_map
+        needed += [Task(GENERATOR, LATENT_MAP, splits[0])] * self.config.latent_map
         yield self._missing(dict.fromkeys(needed))
         yield trials
 
     def cost(self, task: Task) -> float:
         """About how long a task takes, in training steps of a classifier."""
+        if task.kind == PROXY:
+            return self.config.steps * selection.LENGTH
         if task.kind != GENERATOR:
             return float(self.config.steps)
         step_cost = MAP_STEP_COST if task.subject == LATENT_MAP else STEP_COST
@@ -109,15 +128,17 @@ class Tasks:
     def is_done(self, task: Task) -> bool:
         """Whether a task was finished with the same options, data and versions."""
         if task.kind == GENERATOR:
-            return self.generators.is_ready(task.subject, task.seed)
+            return self.generators.is_ready(task.subject, task.split)
         if task.kind == LABEL_FILTER and not self._network(task).exists():
+            return False
+        if task.kind == TRIAL and not self._predictions(task).exists():
             return False
         return self._read(task) is not None
 
     def perform(self, task: Task, progress: Progress) -> None:
         """Does a task, and writes its result."""
         keras.config.set_dtype_policy(self.config.precision)
-        self.generators.load_into_memory()
+        self.protocol.load_into_memory()
         perform = {
             PROXY: self._train_on_proxies,
             GENERATOR: self._train_generator,
@@ -129,84 +150,128 @@ class Tasks:
     def describe(self, task: Task) -> str:
         """Says in a line what came of a finished task."""
         if task.kind == PROXY:
-            return f"{task}: F1 {max(self._read(task).values()):.4f}"
+            return f"{task}: average precision {self._read(task)['average_precision']:.4f}"
         if task.kind != TRIAL:
             return f"{task}: done"
-        result = self._read(task)
-        scores = result["scores"][trial.NO_ADJUSTMENT]
+        predictions = Predictions.load(self._predictions(task))
+        rare = self.protocol.data.rare_classes
+        value = ranking.average_precision([[predictions]], rare).mean
+        accuracy = (predictions.logits.argmax(axis=1) == predictions.labels).mean()
         return (
-            f"{task}: recall {scores['rare_recall']:.3f}, precision {scores['rare_precision']:.3f} "
-            f"of the rare class, accuracy {scores['accuracy']:.4f} ({result['seconds']:.0f} s)"
+            f"{task}: average precision {value:.3f} of the rare class, accuracy {accuracy:.4f} "
+            f"({self._read(task)['seconds']:.0f} s)"
         )
 
-    def result(self, arm: Arm, seed: int) -> dict[str, Any] | None:
-        """The result of a finished trial; None if it was not finished."""
-        result = self._read(Task(TRIAL, self.selection.trained_arm(arm), seed))
-        tau = self.selection.tau(arm)
-        if result is None or tau is None:
+    def trial(self, arm: Arm, split: Split) -> tuple[dict[str, Any], Predictions] | None:
+        """The result of a finished trial, and its predictions; None if it was not finished.
+
+        What `run_trial` returned, with `thresholds`, see `Selection.thresholds`, and the arm's
+        adjusted logits.
+        """
+        task = Task(TRIAL, self.selection.trained_arm(arm, split), split)
+        thresholds, tau = self.selection.thresholds(arm, split), self.selection.tau(arm, split)
+        if thresholds is None or tau is None or not self.is_done(task):
             return None
-        scores = result.pop("scores")
-        return {**scores[tau], **result, "arm": str(arm)}
+        result = self._read(task)
+        predictions = Predictions.load(self._predictions(task))
+        counts = result.pop("class_counts")
+        fold = {} if split.fold is None else {"fold": split.fold}
+        result = {
+            "seed": split.repetition,
+            **fold,
+            "trained": str(task.subject),
+            "tau": float(tau),
+            "thresholds": thresholds,
+            **result,
+        }
+        return result, predictions.adjusted(counts, float(tau))
+
+    def repetitions(self) -> dict[str, list[Repetition]]:
+        """By arm, its complete repetitions; without arms that have none."""
+        arms: dict[str, list[Repetition]] = {}
+        for arm in self.config.arms:
+            for number in range(self.config.seeds):
+                splits = [s for s in self.protocol.splits if s.repetition == number]
+                trials = [self.trial(arm, split) for split in splits]
+                finished = [trial for trial in trials if trial is not None]
+                if len(finished) == len(splits):
+                    trainings, folds = (list(part) for part in zip(*finished, strict=True))
+                    own = arms.setdefault(str(arm), [])
+                    own.append(Repetition(number, trainings, folds))
+        return arms
+
+    def count_finished(self) -> int:
+        """How many trials, of all arms, are finished."""
+        tasks = {
+            Task(TRIAL, self.selection.trained_arm(arm, split), split)
+            for split in self.protocol.splits
+            for arm in self.config.arms
+        }
+        return sum(map(self.is_done, tasks))
 
     def _missing(self, tasks: Iterable[Task]) -> list[Task]:
         return [task for task in tasks if not self.is_done(task)]
 
     def _train_generator(self, task, progress):
-        self.generators.train(task.subject, task.seed, self._reduced(task.seed), progress)
+        self.generators.train(task.subject, task.split, self._reduced(task.split), progress)
 
     def _train_on_proxies(self, task, progress):
-        dataset = self._reduced(task.seed).hold_out(HELD_OUT)
         callbacks = [progress.callback(str(task))]
-        length = self.config.length
-        f1 = selection.proxy_f1(task.subject, dataset, length, task.seed, callbacks)
-        self._write(task, f1)
+        dataset, length = self._reduced(task.split), self.config.length
+        result = selection.proxy_scores(task.subject, dataset, length, task.split.seed, callbacks)
+        self._write(task, result)
 
     def _train_label_filter(self, task, progress):
         callbacks = [progress.callback(str(task))]
-        arm = self.selection.resolve(task.subject)
-        inputs = trial.TrialInputs(self._reduced(task.seed))
-        network, _, _ = trial.train(arm, inputs, self.config.length, task.seed, callbacks)
+        arm = self.selection.resolve(task.subject, task.split)
+        inputs = trial.TrialInputs(self._reduced(task.split))
+        network, _, _ = trial.train(arm, inputs, self.config.length, task.split.seed, callbacks)
         with atomic(self._network(task)) as draft:
             network.save(draft)
         self._write(task, {"arm": str(arm)})
 
     def _run_trial(self, task, progress):
-        arm = self.selection.resolve(task.subject)
-        dataset = self._reduced(task.seed)
-        synthesizer = None if arm.model is None else self._synthesizer(arm, dataset, task.seed)
+        arm = self.selection.resolve(task.subject, task.split)
+        dataset = self._reduced(task.split)
+        synthesizer = None if arm.model is None else self._synthesizer(arm, dataset, task.split)
+        full = self.protocol.full(task.split) if arm.mixture == FULL_DATA else None
         file = self._file(task)
         file.parent.mkdir(parents=True, exist_ok=True)
-        result = trial.run_trial(
+        result, predictions = trial.run_trial(
             arm,
-            trial.TrialInputs(dataset, self.generators.dataset, synthesizer),
+            trial.TrialInputs(dataset, full, synthesizer),
             self.config.length,
-            seed=task.seed,
+            seed=task.split.seed,
             csv_log=file.with_suffix(".csv"),
             callbacks=[progress.callback(str(task))],
         )
+        predictions.save(self._predictions(task))
         self._write(task, result)
 
-    def _synthesizer(self, arm: Arm, dataset: ImageDataset, seed: int) -> Synthesizer:
-        if not self.generators.is_ready(arm.model, seed):
+    def _synthesizer(self, arm: Arm, dataset: ImageDataset, split: Split) -> Synthesizer:
+        if not self.generators.is_ready(arm.model, split):
             raise TrainingFailed("its generator was not trained")
-        filter_task = Task(LABEL_FILTER, _filter_arm(arm), seed)
+        filter_task = Task(LABEL_FILTER, _filter_arm(arm), split)
         if arm.filters_labels and not self.is_done(filter_task):
             raise TrainingFailed("its label filter was not trained")
         # As many images of a class as an arm with a form draws, so that few are repeated.
         drawn = self.config.steps * self.config.batch_size * SHARES.get(arm.form, 0.0)
         return Synthesizer(
             dataset,
-            self.generators.folder_of(arm.model, seed),
+            self.generators.folder_of(arm.model, split),
             pool_size=min(LARGEST_POOL, max(1, round(drawn / dataset.num_classes))),
-            seed=seed,
+            seed=split.seed,
             label_filter=self._network(filter_task),
         )
 
     def _network(self, task: Task) -> Path:
         return self._file(task).with_suffix(".keras")
 
+    def _predictions(self, task: Task) -> Path:
+        return self._file(task).with_suffix(".npz")
+
     def _file(self, task: Task) -> Path:
-        name = f"{task.subject.file_name}-seed{task.seed}.json"
+        name = f"{task.subject.file_name}-{task.split.file_name}.json"
         return self.output / FOLDERS[task.kind] / name
 
     def _read(self, task: Task) -> dict[str, Any] | None:
@@ -225,7 +290,7 @@ class Tasks:
             FORMAT,
             self.base_config,
             task.as_text(),
-            self.generators.fingerprint(task.seed),
+            self.generators.fingerprint(task.split),
             provenance.versions(),
         ]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

@@ -14,19 +14,16 @@ from kerasaug.data.dataset import ImageDataset
 from kerasaug.data.sampling import Part
 from kerasaug.errors import InputError
 from kerasaug.files import atomic
-from kerasaug.models.classifier import adjust_logits, build_classifier
+from kerasaug.models.classifier import build_classifier
 from kerasaug.runtime import make_reproducible, released_graphs
-from kerasaug.study import scores
 from kerasaug.study.arms import FULL_DATA, LATENT_PERTURBATION, SHARES, Arm
 from kerasaug.study.config import Length
+from kerasaug.study.scores import Predictions
 from kerasaug.study.synthesis import Synthesizer
 
 TEST_BATCH = 250
 """Several are prepared ahead, in memory that larger ones would take with the test images."""
 SMOTE_NEIGHBOURS = 5
-NO_ADJUSTMENT = "0"
-TAUS = ("0.5", "0.25", "0.75", NO_ADJUSTMENT, "1")
-"""What `+logit-adjusted` chooses from; of equals, the first."""
 
 
 class TrialInputs(NamedTuple):
@@ -87,7 +84,8 @@ def train(
     with the lowest *training* loss are restored.
 
     Args:
-        arm: What to train on; its augmentation is not `auto`. `+logit-adjusted` is ignored.
+        arm: What to train on; its augmentation is not `auto`. `+logit-adjusted` and `+half` are
+            ignored.
         inputs: Where the images come from.
         length: How long.
         seed: Of the initial weights and the order of the data.
@@ -137,26 +135,27 @@ def run_trial(
     seed: int,
     csv_log: Path,
     callbacks: Sequence[keras.callbacks.Callback] = (),
-) -> dict[str, Any]:
-    """Trains a classifier on an arm and scores it on the test split, which is only scored.
+) -> tuple[dict[str, Any], Predictions]:
+    """Trains a classifier on an arm, and predicts the test split, which serves for nothing else.
 
     The arguments are those of `train`, and a file for the curves as CSV.
 
     Returns:
-        `seed`, `scores` (those of `scores.score` by tau, one of `TAUS`), `acceptance_rates` (see
-        `Synthesizer`), `best_epoch`, `history` (lists by curve) and `seconds`.
+        `acceptance_rates` (see `Synthesizer`), `best_epoch`, `history` (lists by curve), `seconds`
+        and `class_counts` (of the training images, before any are added); and the predictions.
     """
     start = time.perf_counter()
+    if arm.is_halved:
+        inputs = inputs._replace(dataset=_halved(inputs.dataset, seed))
     dataset = inputs.dataset
     tests = dataset.test_batches(TEST_BATCH)
     with atomic(csv_log) as draft:
         callbacks = [keras.callbacks.CSVLogger(draft), *callbacks]
         classifier, history, epoch = train(arm, inputs, length, seed, callbacks, tests)
-    by_tau = score(classifier, arm, inputs, dataset.test)
+    labels, logits = predict(classifier, dataset.test)
+    images = dataset.test_indices if len(dataset.test_indices) else np.arange(len(labels))
     synthesizer = inputs.synthesizer
-    return {
-        "seed": seed,
-        "scores": by_tau,
+    result = {
         "acceptance_rates": {} if synthesizer is None else synthesizer.acceptance_rates,
         "best_epoch": epoch,
         "history": {
@@ -166,34 +165,28 @@ def run_trial(
             "test_accuracy": history["val_accuracy"],
         },
         "seconds": round(time.perf_counter() - start, 2),
+        "class_counts": (inputs.full if arm.mixture == FULL_DATA else dataset).class_counts,
     }
+    return result, Predictions(images, labels, logits)
 
 
-def score(
-    classifier: keras.Model, arm: Arm, inputs: TrialInputs, images: tf.data.Dataset
-) -> dict[str, dict[str, Any]]:
-    """Scores a classifier by every tau of the logit adjustment, one of `TAUS`.
+def predict(classifier: keras.Model, images: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Predicts a finite stream of `(image, label)`, uint8 and int32.
 
-    Args:
-        classifier: From float32 images in [-1, 1] to logits.
-        arm: What it was trained on.
-        inputs: Where those images came from.
-        images: Finite stream of `(image, label)`, uint8 and int32.
+    Returns:
+        The labels, int32 (n,), and the logits, float32 (n, num_classes).
     """
-    dataset = inputs.dataset
-    counts = (inputs.full if arm.mixture == FULL_DATA else dataset).class_counts
     batches = mixture.to_model_input(images.batch(TEST_BATCH))
-    pairs = [(classifier.predict_on_batch(batch), labels) for batch, labels in batches]
-    logits, labels = map(np.concatenate, zip(*pairs, strict=True))
-    return {
-        tau: scores.score(
-            labels,
-            adjust_logits(logits, counts, float(tau)).argmax(axis=1),
-            dataset.num_classes,
-            dataset.rare_classes,
-        )
-        for tau in TAUS
-    }
+    pairs = [(labels, classifier.predict_on_batch(batch)) for batch, labels in batches]
+    labels, logits = map(np.concatenate, zip(*pairs, strict=True))
+    return labels, logits
+
+
+def _halved(dataset: ImageDataset, seed: int) -> ImageDataset:
+    """Without half of the images of rare classes."""
+    counts, rare = dataset.class_counts, dataset.rare_classes
+    keep = {class_id: -(-counts[class_id] // 2) for class_id in rare if counts[class_id]}
+    return dataset.reduce(keep, seed).naming_rare(rare)
 
 
 def _added(arm: Arm, inputs: TrialInputs, class_id: int, count: int, seed: int) -> Part:

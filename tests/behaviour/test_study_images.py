@@ -38,7 +38,7 @@ def test_nothing_that_trains_or_chooses_sees_the_test_split(tiny, tmp_path, monk
     names = ["none+logit-adjusted", f"{model}:class-balanced+auto", f"{model}:4", f"{model}:9"]
     options = {"arms": ",".join(names), "seeds": 1, "keep": {"bottom": 6}}
     clean = run(tiny, tmp_path / "clean", **options)
-    other = run(dataclasses.replace(tiny, test=poisoned), tmp_path / "poisoned", **options)
+    other = run(dataclasses.replace(tiny, test_records=poisoned), tmp_path / "poisoned", **options)
     (label_filter,) = (tmp_path / "clean" / "label-filters").glob("*.keras")
     for path in (f"generators/{model}-seed0/model.keras", f"label-filters/{label_filter.name}"):
         networks = (

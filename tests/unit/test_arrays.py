@@ -21,7 +21,7 @@ def save(tmp_path, **arrays):
 def test_one_split_is_split_in_two(tmp_path):
     dataset = data.load(save(tmp_path, x=IMAGES, y=LABELS))
     assert (dataset.class_names, dataset.image_shape) == (("3", "7"), (8, 9, 1))
-    assert (dataset.class_counts, dataset.test_counts) == ([8, 8], (2, 2))
+    assert (dataset.class_counts, dataset.test_counts) == ([8, 8], [2, 2])
     assert dataset.name == "images"
     images = np.concatenate([collect(dataset.train)[0], collect(dataset.test)[0]])
     assert {image.tobytes() for image in images} == {image.tobytes() for image in IMAGES}
@@ -168,7 +168,7 @@ def test_idx_files_are_read(tmp_path, options):
 
 def test_idx_files_without_a_test_split_are_split(tmp_path):
     write_idx(tmp_path, train_images=IMAGES, train_labels=LABELS)
-    assert data.load(tmp_path).test_counts == (2, 2)
+    assert data.load(tmp_path).test_counts == [2, 2]
 
 
 def test_idx_files_that_cannot_be_used_are_refused(tmp_path):
@@ -186,4 +186,4 @@ def test_idx_files_that_cannot_be_used_are_refused(tmp_path):
 
 def test_arrays_without_a_test_split_are_split():
     dataset = data.from_arrays(IMAGES[..., None], LABELS // 7)
-    assert (dataset.class_counts, dataset.test_counts) == ([8, 8], (2, 2))
+    assert (dataset.class_counts, dataset.test_counts) == ([8, 8], [2, 2])

@@ -123,7 +123,7 @@ def test_of_two_splits_only_the_training_split_grows(generator, parts, tmp_path)
         image.save(tmp_path / "splits" / "test" / name / "0.png")
     Plan(generator, tmp_path / "splits").write(tmp_path / "new")
     dataset = data.load(tmp_path / "new")
-    assert (dataset.class_counts, dataset.test_counts) == ([7, 7], (1, 1))
+    assert (dataset.class_counts, dataset.test_counts) == ([7, 7], [1, 1])
 
 
 def test_what_cannot_be_filled_up_is_refused_and_nothing_written(generator, parts, tmp_path):

@@ -201,7 +201,7 @@ def test_the_first_images_of_every_class_are_taken(tiny, streamed):
 def test_a_test_split_is_taken_from_every_class(streamed, cached):
     split = streamed.split_test(0.25, seed=1)
     split = split.cache() if cached else split
-    assert (split.class_counts, split.test_counts) == ([30, 30, 9], (10, 10, 3))
+    assert (split.class_counts, split.test_counts) == ([30, 30, 9], [10, 10, 3])
     assert split.validation is None
     images = np.concatenate([collect(split.train)[0], collect(split.test)[0]])
     assert {image.tobytes() for image in images} == {

@@ -37,7 +37,7 @@ def test_every_class_folder_is_a_class(parts):
     assert dataset.class_names == ("ok", "scratched")
     assert dataset.image_shape == (10, 12, 1)
     assert dataset.class_counts == [16, 4]
-    assert dataset.test_counts == (4, 1)
+    assert dataset.test_counts == [4, 1]
     assert dataset.name == "parts"
 
 
@@ -71,7 +71,7 @@ def test_train_and_test_folders_are_the_splits(tmp_path):
             fill(tmp_path / split / name, count, seed=count + ord(name))
     fill(tmp_path / "notes" / "a", 1)
     dataset = data.load(tmp_path)
-    assert (dataset.class_counts, dataset.test_counts) == ([6, 6], (3, 3))
+    assert (dataset.class_counts, dataset.test_counts) == ([6, 6], [3, 3])
     assert items(dataset, "are not read") == ("notes",)
 
 
@@ -79,7 +79,7 @@ def test_a_train_folder_alone_is_split(tmp_path):
     for name in ("a", "b"):
         fill(tmp_path / "train" / name, 10, seed=ord(name))
     dataset = data.load(tmp_path, test_split=0.4)
-    assert (dataset.class_counts, dataset.test_counts) == ([6, 6], (4, 4))
+    assert (dataset.class_counts, dataset.test_counts) == ([6, 6], [4, 4])
 
 
 def test_a_class_may_be_called_train(tmp_path):

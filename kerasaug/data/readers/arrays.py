@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasaug.data.dataset import ImageDataset
+from kerasaug.data.dataset import NO_LABELS, ImageDataset
 from kerasaug.data.memory import InMemory
 from kerasaug.errors import InputError
 from kerasaug.limits import MOST_CLASSES
@@ -56,7 +56,7 @@ def from_arrays(
     if test_images is not None:
         splits["test"] = (test_images, test_labels)
     dataset = from_splits(splits, class_names, name)
-    return dataset if dataset.test else dataset.split_test(TEST_SHARE)
+    return dataset if dataset.test_records else dataset.split_test(TEST_SHARE)
 
 
 def from_splits(
@@ -102,23 +102,22 @@ def from_splits(
     digest = hashlib.sha256(str(train_images.shape).encode())
     digest.update(np.ascontiguousarray(train_images))
     in_memory, train_labels = InMemory.of(train_images), train_labels.astype(np.int32)
-    test, test_counts = None, ()
+    test, labels = None, NO_LABELS
     if "test" in splits:
         images, labels = splits["test"][0], splits["test"][1].astype(np.int32)
         digest.update(np.ascontiguousarray(images))
         digest.update(np.ascontiguousarray(labels))
         test = InMemory.of(images).stream(labels)
-        test_counts = tuple(np.bincount(labels, minlength=len(names)).tolist())
     return ImageDataset(
         name=name,
         content=digest.hexdigest(),
         records=in_memory.stream(train_labels),
-        test=test,
+        test_records=test,
         class_names=names,
         image_shape=train_images.shape[1:],
         train_labels=train_labels,
         indices=np.arange(len(train_labels)),
-        test_counts=test_counts,
+        test_labels=labels,
         in_memory=in_memory,
     )
 

@@ -4,6 +4,7 @@ import collections
 import functools
 import hashlib
 import os
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,8 +15,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from kerasaug.data import streams
-from kerasaug.data.dataset import SPLITS, ImageDataset, Note
+from kerasaug.data.dataset import NO_LABELS, SPLITS, ImageDataset, Note
 from kerasaug.data.readers import duplicates, image_files
 from kerasaug.data.readers.duplicates import HashedImage
 from kerasaug.errors import InputError
@@ -62,7 +62,10 @@ class FolderScan(NamedTuple):
 
 
 def read(
-    root: Path, image_size: tuple[int, int] | None = None, aspect: str = "pad"
+    root: Path,
+    image_size: tuple[int, int] | None = None,
+    aspect: str = "pad",
+    group: str | None = None,
 ) -> ImageDataset:
     """Reads a folder in which every class has a folder of its own.
 
@@ -71,15 +74,19 @@ def read(
         image_size: `(height, width)` of all images. None takes the size that all files have, if its
             sides are up to 256; else a square of the median of the longer sides, at most 64.
         aspect: How images of other proportions are resized; see `image_files.fit`.
+        group: A regular expression. Files whose paths below `root` have the same text in its first
+            parentheses are one group; a file that it does not match is a group of its own.
 
     Returns:
         The data set, streaming; without `test` if there is no such folder. It is grey if all images
         are.
 
     Raises:
-        InputError: See `scan`.
+        InputError: See `scan`; and if `group` is no such expression, or matches no file.
     """
     files, class_names, _, notes = scan(root)
+    names = [file.image.name for split in SPLITS for file in files.get(split, ())]
+    groups, group_notes = _groups(names, group)
     shape = _common_shape([file for split in files.values() for file in split], image_size)
     decode = functools.partial(image_files.read_tensor, shape=shape, aspect=aspect)
     class_ids = {name: class_id for class_id, name in enumerate(class_names)}
@@ -88,23 +95,47 @@ def read(
         paths = [os.fsencode(file.path) for file in split_files]
         labels[split] = np.array([class_ids[file.image.label] for file in split_files], np.int32)
         records[split] = tf.data.Dataset.from_tensor_slices((paths, labels[split]))
-    test, test_counts = None, ()
-    if "test" in files:
-        test = streams.decoded(records["test"], decode)
-        test_counts = tuple(np.bincount(labels["test"], minlength=len(class_names)).tolist())
     return ImageDataset(
         name=root.resolve().name,
         content=_content(files, shape, aspect),
         records=records["train"],
-        test=test,
+        test_records=records.get("test"),
         class_names=class_names,
         image_shape=shape,
         train_labels=labels["train"],
         indices=np.arange(len(labels["train"])),
-        test_counts=test_counts,
+        test_labels=labels.get("test", NO_LABELS),
+        names=tuple(names),
+        groups=groups,
         decode=decode,
-        notes=notes,
+        notes=(*notes, *group_notes),
     )
+
+
+def _groups(names: Sequence[str], pattern: str | None) -> tuple[np.ndarray | None, list[Note]]:
+    """The group of every file, and what to say of them."""
+    if pattern is None:
+        return None, []
+    try:
+        expression = re.compile(pattern)
+    except re.error as error:
+        raise InputError(f"`group` {pattern}: is not a regular expression: {error}") from error
+    if expression.groups == 0:
+        raise InputError(f"`group` {pattern}: must have parentheses around what a group shares")
+    matches = [expression.search(name.replace(os.sep, "/")) for name in names]
+    if not any(matches):
+        raise InputError(f"`group` {pattern}: matches no file, such as {names[0]}")
+    keys = [match and (match[1] or "") for match in matches]
+    numbers: dict[str, int] = {}
+    groups = [
+        len(names) + position if key is None else numbers.setdefault(key, len(numbers))
+        for position, key in enumerate(keys)
+    ]
+    sizes = collections.Counter(groups)
+    notes = [Note(f"{len(sizes)} groups, the largest of {max(sizes.values())} images")]
+    if others := tuple(name for name, key in zip(names, keys, strict=True) if key is None):
+        notes.append(Note(f"{len(others)} files do not match the group's expression", others))
+    return np.array(groups, np.int64), notes
 
 
 def scan(root: Path) -> FolderScan:

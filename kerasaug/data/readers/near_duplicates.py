@@ -8,8 +8,6 @@ only if they are also much more alike than others, as in the ratio test of Lowe 
 Image Features from Scale-Invariant Keypoints".
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from kerasaug.data.dataset import ImageDataset, Note
@@ -40,15 +38,13 @@ def pairs(images: np.ndarray, is_rare: np.ndarray) -> list[tuple[int, int]]:
     return _pairs(_small_pictures(images), is_rare)
 
 
-def notes_of_pairs(dataset: ImageDataset, names: Sequence[str] | None = None) -> list[Note]:
+def notes_of_pairs(dataset: ImageDataset) -> list[Note]:
     """Reports near-duplicates in the training split, in one note; none if there are none.
 
     The split is read once, in batches, of which a picture of 16x16 stays in memory.
 
     Args:
         dataset: With the rare classes of which duplicates matter.
-        names: What a person knows the images of the unreduced split by, such as paths; see
-            `ImageDataset.indices`. None numbers them.
 
     Returns:
         The note; its items are pairs of names, the most alike first.
@@ -67,7 +63,7 @@ def notes_of_pairs(dataset: ImageDataset, names: Sequence[str] | None = None) ->
     def name(position):
         number, label = dataset.indices[position], dataset.train_labels[position]
         numbered = f"image {number} ({dataset.class_names[label]})"
-        return numbered if names is None else names[number]
+        return dataset.names[number] if dataset.names else numbered
 
     return [Note(text, tuple(f"{name(one)} ~ {name(other)}" for one, other in twins))]
 

@@ -15,7 +15,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from kerasaug.data import streams
-from kerasaug.data.dataset import ImageDataset
+from kerasaug.data.dataset import NO_LABELS, ImageDataset
 from kerasaug.errors import InputError
 
 EMBEDDED = Path(__file__).parents[1] / "embedded"
@@ -65,23 +65,21 @@ def read(name: str, any_size: bool = False) -> ImageDataset:
         raise InputError(f"data set {name!r} has no split named train, which is needed")
     image, label = (builder.info.features[key] for key in KEYS)
     records, labels = _records_and_labels(builder, "train")
-    test, test_counts = None, ()
+    test_records, test_labels = None, NO_LABELS
     if "test" in builder.info.splits:
         test_records, test_labels = _records_and_labels(builder, "test")
-        # Some are published without labels.
-        if test_labels.min() >= 0:
-            test = streams.decoded(test_records, image.decode_example)
-            test_counts = tuple(np.bincount(test_labels, minlength=label.num_classes).tolist())
+        if test_labels.min() < 0:  # Some are published without labels.
+            test_records, test_labels = None, NO_LABELS
     return ImageDataset(
         name=name,
         content=str(builder.info.full_name),
         records=records,
-        test=test,
+        test_records=test_records,
         class_names=tuple(label.names),
         image_shape=tuple(image.shape),
         train_labels=labels,
         indices=np.arange(len(labels)),
-        test_counts=test_counts,
+        test_labels=test_labels,
         decode=image.decode_example,
     )
 
