@@ -1,10 +1,20 @@
-"""Classic augmentation: pure functions of a batch of images and a seed, for `tf.data` maps."""
+"""Augmentation: pure functions of a batch of images and a seed, for `tf.data` maps."""
 
+import functools
 import math
+from collections.abc import Callable
+from typing import Any
 
+import keras
 import tensorflow as tf
 
+from kerasaug.data.sampling import Augmentation
 from kerasaug.images import deform
+
+OPERATIONS = 2
+"""Operations of `randaugment` per image."""
+LAYER_OPTIONS = {"seed": 0, "dtype": "float32"}
+"""Of all layers. The seed is replaced; without one they would use up Python's random numbers."""
 
 
 def crop_rotate(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
@@ -40,26 +50,134 @@ def affine(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     return _transform(images, *_draw(images, seed, 11.0, (0.88, 1.12), 0.1))
 
 
-def shift(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Shifts by up to a twentieth of the side; arguments and result are those of `affine`."""
-    count = tf.shape(images)[0]
-    offset = tf.random.stateless_uniform((count, 2), seed, -0.05, 0.05)
-    return _transform(images, tf.zeros((count,)), tf.ones((count,)), offset)
+def shift() -> Augmentation:
+    """Makes a function that shifts by up to a twentieth of the side and repeats the border."""
+    return _applied(_shifting())
 
 
-def flip_shift(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Mirrors half of the images, left to right, and applies `shift` to all; see `affine`."""
-    flip_seed, shift_seed = tf.unstack(tf.random.split(seed, 2))
-    flipped = tf.random.stateless_uniform((tf.shape(images)[0], 1, 1, 1), flip_seed) < 0.5
-    return shift(tf.where(flipped, tf.reverse(images, [2]), images), shift_seed)
+def flip_shift() -> Augmentation:
+    """Makes a function that mirrors half of the images, left to right, and shifts like `shift`."""
+    return _applied(_flipping(), _shifting())
 
 
-AUGMENTATIONS = {
-    "crop-rotate": crop_rotate,
-    "affine": affine,
+def flip_shift_erasing() -> Augmentation:
+    """Makes a function that fills a rectangle in half of the images with noise after `flip_shift`.
+
+    Reference:
+        Zhong et al. 2017, "Random Erasing Data Augmentation", arXiv 1708.04896.
+    """
+    return _applied(_flipping(), _shifting(), keras.layers.RandomErasing(**LAYER_OPTIONS))
+
+
+def randaugment() -> Augmentation:
+    """Makes a function that applies two random operations to every image, of moderate strength.
+
+    `keras.layers.RandAugment` draws the two once per batch, equalizes by the histogram of the whole
+    batch, turns and shears in one direction only, and computes all operations to use two of them.
+
+    Reference:
+        Cubuk et al. 2020, "RandAugment: Practical automated data augmentation with a reduced
+        search space", arXiv 1909.13719.
+    """
+    moved = {"fill_mode": "nearest", **LAYER_OPTIONS}
+    layers = [
+        keras.layers.Identity(dtype="float32"),
+        keras.layers.AutoContrast(dtype="float32"),
+        keras.layers.Equalization(dtype="float32"),
+        keras.layers.RandomPosterization((4, 8), **LAYER_OPTIONS),
+        keras.layers.Solarization(threshold_factor=1.0, **LAYER_OPTIONS),
+        keras.layers.RandomBrightness(0.3, **LAYER_OPTIONS),
+        keras.layers.RandomContrast((0.3, 0.3), **LAYER_OPTIONS),
+        keras.layers.RandomColorDegeneration(0.5, **LAYER_OPTIONS),
+        keras.layers.RandomSharpness((0.25, 0.75), **LAYER_OPTIONS),
+        keras.layers.RandomRotation(15 / 360, **moved),
+        keras.layers.RandomShear(0.15, 0.15, **moved),
+        keras.layers.RandomTranslation(0.15, 0.15, **moved),
+    ]
+
+    def change_one(element):
+        image, seed = element
+        image = tf.cast(image, tf.float32)[None]
+        for step in tf.unstack(tf.random.split(seed, OPERATIONS)):
+            choice = tf.random.stateless_uniform((), step, 0, len(layers), tf.int32)
+            # All but the one that is drawn are skipped.
+            branches = [functools.partial(call_with_seed, layer, image, step) for layer in layers]
+            image = tf.switch_case(choice, branches)
+        return _to_pixels(image[0])
+
+    def change(images, seed):
+        seeds = tf.random.split(seed, tf.shape(images)[0])
+        return tf.map_fn(change_one, (images, seeds), fn_output_signature=tf.uint8)
+
+    return change
+
+
+AUGMENTATIONS: dict[str, Callable[[], Augmentation]] = {
+    "crop-rotate": lambda: crop_rotate,
+    "affine": lambda: affine,
     "shift": shift,
     "flip-shift": flip_shift,
+    "flip-shift-erasing": flip_shift_erasing,
+    "randaugment": randaugment,
 }
+
+
+def build(name: str) -> Augmentation:
+    """Makes one of `AUGMENTATIONS`, a function with the arguments and the result of `affine`.
+
+    Call it outside of `tf.data` maps, where Keras layers cannot be made.
+
+    Args:
+        name: A key of `AUGMENTATIONS`.
+
+    Example:
+        >>> images = tf.zeros((3, 28, 28, 1), tf.uint8)
+        >>> build("randaugment")(images, seed=tf.constant([0, 0])).shape
+        TensorShape([3, 28, 28, 1])
+    """
+    return AUGMENTATIONS[name]()
+
+
+def call_with_seed(layer: keras.Layer, inputs: Any, seed: tf.Tensor) -> Any:
+    """Calls a Keras layer so that what it draws depends on `seed` alone.
+
+    The layer's own generator is neither read nor advanced: batches may be computed in any order,
+    in parallel and again.
+
+    Args:
+        layer: One that has random numbers from one generator, or none.
+        inputs: What it takes.
+        seed: int tensor (2,).
+    """
+    # Keras counts up the second number; without `fold_in`, batches would share random numbers.
+    states = [(state, tf.random.fold_in(seed, 0)) for state in layer.non_trainable_variables]
+    with keras.StatelessScope(states):
+        return layer(inputs, training=True)
+
+
+def _flipping():
+    return keras.layers.RandomFlip("horizontal", **LAYER_OPTIONS)
+
+
+def _shifting():
+    return keras.layers.RandomTranslation(0.05, 0.05, fill_mode="nearest", **LAYER_OPTIONS)
+
+
+def _applied(*layers):
+    """Makes an augmentation of Keras layers, one after the other."""
+
+    def change(images, seed):
+        images = tf.cast(images, tf.float32)
+        seeds = tf.unstack(tf.random.split(seed, len(layers)))
+        for layer, own_seed in zip(layers, seeds, strict=True):
+            images = call_with_seed(layer, images, own_seed)
+        return _to_pixels(images)
+
+    return change
+
+
+def _to_pixels(images):
+    return tf.cast(tf.round(tf.clip_by_value(images, 0.0, 255.0)), tf.uint8)
 
 
 def _draw(images, seed, degrees, sides, most):
@@ -80,4 +198,4 @@ def _transform(images, angle, side, offset):
     cosine, sine = tf.cos(angle) * side, tf.sin(angle) * side
     turn = tf.stack([tf.stack([cosine, -sine], axis=1), tf.stack([sine, cosine], axis=1)], axis=1)
     moved = deform(tf.cast(images, tf.float32), turn, offset)
-    return tf.cast(tf.round(tf.clip_by_value(moved, 0.0, 255.0)), tf.uint8)
+    return _to_pixels(moved)

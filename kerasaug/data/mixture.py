@@ -5,18 +5,23 @@ with a probability proportional to its weight. Leaving the data as it is, balanc
 repeating a rare class and adding generated images are the same thing with other weights.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from kerasaug.data import sampling
+from kerasaug.data.augment import LAYER_OPTIONS, call_with_seed
 from kerasaug.data.memory import InMemory
 from kerasaug.data.sampling import Augmentation, Part
 from kerasaug.images import to_float
 
-MIXUP_ALPHA = 0.2
-"""Both parameters of the beta distribution that the weights of mixup are drawn from."""
+BLENDINGS: dict[str, Callable[[], keras.Layer]] = {
+    "mixup": lambda: keras.layers.MixUp(alpha=0.2, **LAYER_OPTIONS),
+    # Both ends of the factor at 1, as in the paper: every share of the image is as probable.
+    "cutmix": lambda: keras.layers.CutMix(factor=(1.0, 1.0), **LAYER_OPTIONS),
+}
 
 
 def repeated(part: Part, count: int, augment: Augmentation | None = None) -> Part:
@@ -47,11 +52,14 @@ def with_synthetic_share(
     return parts + [part._replace(weight=share) for part in more]
 
 
-def mixup(batched: tf.data.Dataset, num_classes: int, seed: int) -> tf.data.Dataset:
-    """Blends every image of a batch with the one before it, and their labels likewise.
+def blended(
+    batched: tf.data.Dataset, blending: str, num_classes: int, seed: int
+) -> tf.data.Dataset:
+    """Blends every image of a batch with another one of it, and their labels likewise.
 
     Args:
         batched: What `batches` returned.
+        blending: A key of `BLENDINGS`.
         num_classes: How many classes there are.
         seed: Same stream and seed, same result.
 
@@ -59,28 +67,20 @@ def mixup(batched: tf.data.Dataset, num_classes: int, seed: int) -> tf.data.Data
         A stream of `(images, labels)`: images like those of `batched` and float32 probabilities
         (batch_size, num_classes).
 
-    Reference:
-        Zhang et al. 2018, "mixup: Beyond Empirical Risk Minimization", arXiv 1710.09412.
+    References:
+        Zhang et al. 2018, "mixup: Beyond Empirical Risk Minimization", arXiv 1710.09412;
+        Yun et al. 2019, "CutMix: Regularization Strategy to Train Strong Classifiers with
+        Localizable Features", arXiv 1905.04899.
     """
+    layer = BLENDINGS[blending]()
 
     def blend(number, element):
         images, labels = element
-        count = tf.shape(images)[0]
-        seeds = tf.random.split(tf.stack([tf.constant(seed, tf.int64), number]), 2)
-        first, second = (
-            tf.random.stateless_gamma((count,), gamma_seed, MIXUP_ALPHA)
-            for gamma_seed in tf.unstack(seeds)
-        )
-        # Of so small an alpha both can round to 0.
-        weight = tf.math.divide_no_nan(first, first + second)
-        probabilities = tf.one_hot(labels, num_classes)
-        return tuple(
-            values * factor + tf.roll(values, 1, axis=0) * (1.0 - factor)
-            for values, factor in (
-                (images, weight[:, None, None, None]),
-                (probabilities, weight[:, None]),
-            )
-        )
+        pairs = {"images": images, "labels": tf.one_hot(labels, num_classes)}
+        # Not the seeds of what drew and augmented the batch.
+        seeds = tf.random.fold_in(tf.stack([tf.constant(seed, tf.int64), number]), -1)
+        outputs = call_with_seed(layer, pairs, seeds)
+        return outputs["images"], outputs["labels"]
 
     return batched.enumerate().map(blend, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 

@@ -38,12 +38,19 @@ AUGMENTATIONS = {
     "affine": "every image rotated, shifted and scaled",
     "shift": "every image shifted by up to a twentieth of the side",
     "flip-shift": "every image shifted, and half of them mirrored, left to right",
-    AUTO: "the one of these, or none, that does best on proxy classes",
+    "flip-shift-erasing": "every image shifted, half of them mirrored, left to right, and a "
+    "rectangle in half of them filled with noise",
+    "randaugment": "every image changed by two random operations on its colours or its geometry",
+    AUTO: "the one of these, with cutmix or none, that does best on held-out training images",
 }
-MIXUP, LOGIT_ADJUSTED, HALF = "mixup", "logit-adjusted", "half"
+BLENDINGS = {
+    "mixup": "pairs of images and of labels blended",
+    "cutmix": "a rectangle of every image taken from another one, and the labels blended by area",
+}
+LOGIT_ADJUSTED, HALF = "logit-adjusted", "half"
 MODIFIERS = {
     **AUGMENTATIONS,
-    MIXUP: "pairs of images and of labels blended",
+    **BLENDINGS,
     LOGIT_ADJUSTED: "after training, logits lowered by tau times the log of the class size; tau is "
     "chosen on proxy classes",
     HALF: "with half of the images of rare classes, to see what more of them bring",
@@ -60,7 +67,8 @@ class Arm:
         mixture: A key of `MIXTURES` or of `MODELS`.
         count: Images added to every rare class; None fills it up to the largest class.
         form: A key of `FORMS`, or None: how a model's images are mixed in.
-        modifiers: Keys of `MODIFIERS`, at most one of them in `AUGMENTATIONS`.
+        modifiers: Keys of `MODIFIERS`, at most one of them in `AUGMENTATIONS` and one in
+            `BLENDINGS`.
     """
 
     mixture: str
@@ -79,9 +87,9 @@ class Arm:
         return next((name for name in self.modifiers if name in AUGMENTATIONS), None)
 
     @property
-    def uses_mixup(self) -> bool:
-        """Whether pairs of images are blended."""
-        return MIXUP in self.modifiers
+    def blending(self) -> str | None:
+        """How pairs of images and of labels are blended, a key of `BLENDINGS`, or None."""
+        return next((name for name in self.modifiers if name in BLENDINGS), None)
 
     @property
     def filters_labels(self) -> bool:
@@ -219,9 +227,10 @@ def _check_form(text: str, mixture: str, form: str) -> None:
 def _check_modifiers(text: str, mixture: str, modifiers: list[str]) -> None:
     if not set(modifiers) <= set(MODIFIERS):
         raise InputError(f"arm {text!r}: after '+' must stand one of {', '.join(MODIFIERS)}")
-    if len(set(modifiers) & set(AUGMENTATIONS)) > 1:
-        raise InputError(f"arm {text!r}: only one of {', '.join(AUGMENTATIONS)} may be given")
+    for group in (AUGMENTATIONS, BLENDINGS):
+        if len(set(modifiers) & set(group)) > 1:
+            raise InputError(f"arm {text!r}: only one of {', '.join(group)} may be given")
     if len(set(modifiers)) < len(modifiers):
         raise InputError(f"arm {text!r}: a modifier may be given once")
-    if mixture == "class-weight" and MIXUP in modifiers:
+    if mixture == "class-weight" and set(modifiers) & set(BLENDINGS):
         raise InputError(f"arm {text!r}: a blended image has no one class to be weighted by")

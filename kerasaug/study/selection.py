@@ -18,13 +18,14 @@ import sklearn.metrics
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import TrainingFailed
 from kerasaug.study import ranking, scores, trial
-from kerasaug.study.arms import AUTO, BASELINE, FULL_DATA, HALF, LOGIT_ADJUSTED, Arm, parse
+from kerasaug.study.arms import AUTO, BASELINE, FULL_DATA, HALF, LOGIT_ADJUSTED, Arm, parse, parse_list
 from kerasaug.study.config import Length
 from kerasaug.study.protocol import Split
 from kerasaug.study.scores import Predictions
 
-CANDIDATES = tuple(
-    map(parse, ("balanced", "balanced+affine", "balanced+crop-rotate", "balanced+flip-shift"))
+CANDIDATES = parse_list(
+    "balanced,balanced+affine,balanced+flip-shift,balanced+flip-shift-erasing,"
+    "balanced+flip-shift+cutmix,balanced+randaugment"
 )
 """The arms that `+auto` chooses from; of equals, the first."""
 HELD_OUT = 0.2

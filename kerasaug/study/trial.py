@@ -99,15 +99,15 @@ def train(
     # After the parts: what makes them may use up random numbers.
     make_reproducible(seed)
     dataset = inputs.dataset
-    change = augment.AUGMENTATIONS[arm.augmentation] if arm.augmentation else None
+    change = augment.build(arm.augmentation) if arm.augmentation else None
     stream = mixture.batches(stream_parts, length.batch_size, seed=seed, augment=change)
-    if arm.uses_mixup:
-        stream = mixture.mixup(stream, dataset.num_classes, seed)
+    if arm.blending:
+        stream = mixture.blended(stream, arm.blending, dataset.num_classes, seed)
         validation = validation and validation.map(
             lambda images, labels: (images, tf.one_hot(labels, dataset.num_classes))
         )
     classifier = build_classifier(
-        dataset.image_shape, dataset.num_classes, length.steps, soft_labels=arm.uses_mixup
+        dataset.image_shape, dataset.num_classes, length.steps, soft_labels=bool(arm.blending)
     )
     # With as much patience as there are epochs this never stops early: the schedule is fixed.
     best_weights = keras.callbacks.EarlyStopping(

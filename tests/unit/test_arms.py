@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from kerasaug.data import augment, mixture
 from kerasaug.errors import InputError
 from kerasaug.study import arms, trial
 
@@ -21,6 +22,8 @@ from kerasaug.study import arms, trial
             "conditional-vae:latent-perturbation+affine",
             ("conditional-vae", None, "latent-perturbation", ("affine",)),
         ),
+        ("none+randaugment+cutmix", ("none", None, None, ("randaugment", "cutmix"))),
+        ("balanced+flip-shift-erasing", ("balanced", None, None, ("flip-shift-erasing",))),
         ("wgan:7+affine+mixup", ("wgan", 7, None, ("affine", "mixup"))),
         ("balanced+affine+logit-adjusted", ("balanced", None, None, ("affine", "logit-adjusted"))),
     ],
@@ -67,19 +70,24 @@ def test_a_modifier_can_be_left_out():
 
 
 @pytest.mark.parametrize(
-    ("text", "uses_mixup", "filters_labels"),
+    ("text", "blending", "filters_labels"),
     [
-        ("none+mixup", True, False),
-        ("balanced+mixup", True, False),
-        ("wgan", False, False),
-        ("conditional-wgan:class-balanced", False, True),
-        ("conditional-vae:latent-perturbation", False, False),
-        ("conditional-wgan:5", False, False),
+        ("none+mixup", "mixup", False),
+        ("balanced+affine+cutmix", "cutmix", False),
+        ("wgan", None, False),
+        ("conditional-wgan:class-balanced", None, True),
+        ("conditional-vae:latent-perturbation", None, False),
+        ("conditional-wgan:5", None, False),
     ],
 )
-def test_what_an_arm_needs(text, uses_mixup, filters_labels):
+def test_what_an_arm_needs(text, blending, filters_labels):
     arm = arms.parse(text)
-    assert (arm.uses_mixup, arm.filters_labels) == (uses_mixup, filters_labels)
+    assert (arm.blending, arm.filters_labels) == (blending, filters_labels)
+
+
+def test_the_names_of_changes_to_a_batch_are_those_of_the_functions():
+    assert set(arms.BLENDINGS) == set(mixture.BLENDINGS)
+    assert set(arms.AUGMENTATIONS) == {*augment.AUGMENTATIONS, arms.AUTO}
 
 
 @pytest.mark.parametrize(
@@ -89,6 +97,7 @@ def test_what_an_arm_needs(text, uses_mixup, filters_labels):
     + ["none+affine+shift", "wgan:x", "wgan:class-balanced", "oversample:class-balanced"]
     + ["none+class-balanced", "wgan:logit-adjusted", "conditional-wgan:class-balanced:5"]
     + ["balanced+mixup+mixup", "class-weight+mixup", "wgan+teacher", "none+teacher"]
+    + ["class-weight+cutmix", "none+mixup+cutmix", "none+affine+randaugment"]
     + ["none+logit-adjusted+adjusted", "conditional-wgan:latent-perturbation"]
     + ["vae:latent-perturbation", "none:latent-perturbation", "conditional-vae:varied+symmetric"],
 )

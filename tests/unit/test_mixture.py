@@ -1,6 +1,7 @@
 import gc
 import weakref
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -56,12 +57,12 @@ def test_a_part_and_the_batch_are_not_augmented_by_the_same_random_numbers(tiny,
         assert len(np.unique(images)) > 200
 
 
-@pytest.mark.parametrize("change", [augment.shift, augment.flip_shift, augment.affine])
-def test_what_is_drawn_says_nothing_of_how_it_is_augmented(change):
+@pytest.mark.parametrize("name", ["shift", "flip-shift", "affine"])
+def test_what_is_drawn_says_nothing_of_how_it_is_augmented(name):
     """Images with a gradient show how they were moved; on average both classes are moved alike."""
     image = np.tile(np.linspace(0, 255, 32).astype(np.uint8)[None, :, None], (32, 1, 1))
     parts = [mixture.added(image[None], class_id) for class_id in (0, 1)]
-    images, labels = draw(parts, 2000, augment=change)
+    images, labels = draw(parts, 2000, augment=augment.build(name))
     left = images[:, 14:18, 6:10].mean(axis=(1, 2, 3))
     means = [left[labels == class_id].mean() for class_id in (0, 1)]
     assert abs(means[0] - means[1]) < 4 * left.std() * np.sqrt(2 / 1000)
@@ -119,10 +120,15 @@ def test_parts_of_no_weight_are_left_out(tiny):
     assert (labels == 0).all()
 
 
-def test_batches_from_memory_can_be_prepared_ahead_of_their_use(tiny):
+@pytest.mark.parametrize(
+    ("name", "blending"),
+    [("affine", "mixup"), *((name, "cutmix") for name in augment.AUGMENTATIONS)],
+)
+def test_batches_from_memory_can_be_prepared_ahead_of_their_use(tiny, name, blending):
     black = [np.zeros((4, 8, 8, 1), np.uint8)] * 3
     parts = mixture.with_synthetic_share(tiny.balanced_parts(), black, 0.25)
-    stages, operations = [mixture.batches(parts, 8, seed=0, augment=augment.affine)], []
+    stream = mixture.batches(parts, 8, seed=0, augment=augment.build(name))
+    stages, operations = [mixture.blended(stream, blending, 3, seed=0)], []
     while stages:
         stage = stages.pop()
         stages += stage._inputs()
@@ -143,20 +149,41 @@ def test_a_class_balanced_mixture_has_the_same_synthetic_share_in_every_class(ti
         assert is_synthetic[labels == class_id].mean() == pytest.approx(0.25, abs=0.04)
 
 
-def test_mixup_blends_images_and_labels_alike(tiny):
-    """Of constant images whose brightness is their label, brightness and label stay equal."""
+@pytest.mark.parametrize(("blending", "tolerance"), [("mixup", 1e-5), ("cutmix", 2 / 32)])
+def test_images_and_labels_are_blended_alike(blending, tolerance):
+    """Of constant images whose brightness is their label, brightness and label stay equal.
+
+    The rectangle has whole pixels, and its share of the label does not.
+    """
     parts = [
-        mixture.added(np.full((20, 8, 8, 1), 255 * class_id, np.uint8), class_id)
+        mixture.added(np.full((20, 32, 32, 1), 255 * class_id, np.uint8), class_id)
         for class_id in (0, 1)
     ]
-    stream = mixture.mixup(mixture.batches(parts, 64, seed=0), 2, seed=3)
+    stream = mixture.blended(mixture.batches(parts, 64, seed=0), blending, 2, seed=3)
     images, probabilities = next(iter(stream))
     np.testing.assert_allclose(probabilities.numpy().sum(axis=1), 1.0, rtol=1e-6)
     brightness = images.numpy().mean(axis=(1, 2, 3)) / 2 + 0.5
-    np.testing.assert_allclose(brightness, probabilities[:, 1], atol=1e-5)
+    np.testing.assert_allclose(brightness, probabilities[:, 1], atol=tolerance)
     assert ((brightness > 0.02) & (brightness < 0.98)).sum() > 5
-    again = next(iter(mixture.mixup(mixture.batches(parts, 64, seed=0), 2, seed=3)))
-    np.testing.assert_array_equal(images, again[0])
+    whole = (images.numpy() == images.numpy()[:, :1, :1]).all(axis=(1, 2, 3))
+    assert whole.all() == (blending == "mixup")
+
+
+@pytest.mark.parametrize("blending", mixture.BLENDINGS)
+def test_the_same_seed_blends_alike_at_every_pass(tiny, blending):
+    def stream(seed):
+        batched = mixture.batches(tiny.balanced_parts(), 16, seed=0)
+        return mixture.blended(batched, blending, 3, seed)
+
+    def first_labels(batches):
+        return np.stack([labels for _, labels in batches.take(3).as_numpy_iterator()])
+
+    once = stream(3)
+    expected = first_labels(once)
+    keras.utils.set_random_seed(9)
+    np.testing.assert_array_equal(expected, first_labels(once))
+    np.testing.assert_array_equal(expected, first_labels(stream(3)))
+    assert not np.array_equal(expected, first_labels(stream(4)))
 
 
 def test_images_leave_the_memory_with_the_last_stream_that_draws_from_them():
