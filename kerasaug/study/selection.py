@@ -18,7 +18,16 @@ import sklearn.metrics
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import TrainingFailed
 from kerasaug.study import ranking, scores, trial
-from kerasaug.study.arms import AUTO, BASELINE, FULL_DATA, HALF, LOGIT_ADJUSTED, Arm, parse, parse_list
+from kerasaug.study.arms import (
+    AUTO,
+    BASELINE,
+    FULL_DATA,
+    HALF,
+    LOGIT_ADJUSTED,
+    Arm,
+    parse,
+    parse_list,
+)
 from kerasaug.study.config import Length
 from kerasaug.study.protocol import Split
 from kerasaug.study.scores import Predictions

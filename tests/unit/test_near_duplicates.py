@@ -9,6 +9,7 @@ from kerasaug.data.readers import arrays
 from kerasaug.data.readers.near_duplicates import notes_of_pairs, pairs
 
 RARE = np.arange(40) < 10
+NAMES = tuple(f"{number}.png" for number in range(40))
 
 
 def scenes(count=40, side=16, channels=1, seed=0):
