@@ -6,8 +6,9 @@ The table of a study stands between `<!-- table: NAME -->` and `<!-- end of tabl
 `worth PREFIX` takes all studies `PREFIX-COUNT`, which differ in how many images of the rare class
 there are, and draws `docs/images/worth-PREFIX.png`. Of a study with several counts of generated
 images, `docs/images/amounts-NAME.png` is drawn, and of one with the baseline, its errors and
-curves: `confusion-NAME.png` and `curves-NAME.png`. The files are of release 0.1 (schema 1); arms
-are shown under their present names, and verdicts follow the package's present rule.
+curves: `confusion-NAME.png` and `curves-NAME.png`. The files are of release 0.1 (schema 1), which
+kept no predictions: arms are shown under their present names, intervals are Student's t over
+repetitions, and verdicts follow the rule of that release, on F1 and balanced accuracy.
 """
 
 import json
@@ -16,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy.stats
 
 from kerasaug import plots
 from kerasaug.files import atomic
 from kerasaug.study import report
 from kerasaug.study.arms import AUTO, BASELINE, LOGIT_ADJUSTED, parse
-from kerasaug.study.results import summarise
-from kerasaug.study.verdict import verdict
+from kerasaug.study.verdict import HELPS, HURTS, NOT_SIGNIFICANT
 
 HERE = Path(__file__).parent
 PAGE, IMAGES = HERE.parent / "study.md", HERE.parent / "images"
@@ -37,6 +38,9 @@ GENERATOR_ARMS = tuple(
     for modifier in ("", f"+{LOGIT_ADJUSTED}")
 )
 """Arms whose generator is worth the real images that a control needs to do as well."""
+TOLERANCE = 0.001
+"""By how much balanced accuracy may be lower where an arm helps."""
+METRICS = ("rare_recall", "rare_precision", "rare_f1", "balanced_accuracy")
 
 Score = dict[str, float | None]
 
@@ -44,25 +48,49 @@ Score = dict[str, float | None]
 def load(name: str) -> dict[str, Any]:
     """Reads a study of this folder, by the file's name, and summarises its trials anew."""
     results = json.loads((HERE / f"{name}.json").read_text(encoding="utf-8"))
-    trials = [
-        {**trial, "arm": str(parse(arm))}
-        for arm, summary in results["arms"].items()
-        for trial in summary["trials"]
-    ]
-    test_counts = [sum(row) for row in trials[0]["confusion_matrix"]]
-    return summarise(
-        trials,
-        config={
-            **results["config"],
-            "arms": [str(parse(arm)) for arm in results["config"]["arms"]],
-        },
-        data={"test_counts": test_counts, "notes": [], **results["data"]},
-        augmentation=results["augmentation"],
-        logit_adjustment={
+    trials = {str(parse(arm)): summary["trials"] for arm, summary in results["arms"].items()}
+    summaries = {
+        arm: {
+            "trials": own,
+            "summary": {m: _interval([trial[m] for trial in own]) for m in METRICS},
+            "versus": {
+                other: {
+                    m: _interval(
+                        [a[m] - b[m] for a, b in zip(own, trials[other], strict=True)], -1.0
+                    )
+                    for m in METRICS
+                }
+                for other in trials
+                if other != arm and parse(other).model is None
+            },
+        }
+        for arm, own in trials.items()
+    }
+    return {
+        **results,
+        "arms": summaries,
+        "logit_adjustment": {
             str(parse(arm)): {"tau": choice["chosen"]}
             for arm, choice in results.get("adjustment", {}).items()
         },
-    )
+    }
+
+
+def _interval(scores: list[float], lowest: float = 0.0) -> Score:
+    """The mean of repetitions and its 95 % interval, Student's t, cut off where no score can be."""
+    mean = float(np.mean(scores))
+    half = float(scipy.stats.t.ppf(0.975, len(scores) - 1) * scipy.stats.sem(scores))
+    return {"mean": mean, "low": max(lowest, mean - half), "high": min(1.0, mean + half)}
+
+
+def _verdict(differences: dict[str, Score]) -> str:
+    """The verdict of release 0.1."""
+    f1, balanced = differences["rare_f1"], differences["balanced_accuracy"]
+    if f1["high"] < 0 or balanced["high"] < -TOLERANCE:
+        return HURTS
+    if f1["low"] > 0 and balanced["mean"] >= -TOLERANCE:
+        return HELPS
+    return NOT_SIGNIFICANT
 
 
 def arm_table(name: str) -> str:
@@ -85,7 +113,7 @@ def arm_table(name: str) -> str:
         rows.append(
             [f"`{arm}`" + (f", tau {choice['tau']:g}" if choice else "")]
             + [_with_half(summary[f"rare_{metric}"]) for metric in ("recall", "precision", "f1")]
-            + [_with_half(summary["balanced_accuracy"], 4), values["verdict"] or ""]
+            + [_with_half(summary["balanced_accuracy"], 4), _against_baseline(versus)]
             + [_against(versus.get(c)) for c in (control, f"{control}+{LOGIT_ADJUSTED}")]
         )
     return _markdown(rows)
@@ -200,7 +228,11 @@ def _against(differences: dict[str, Score] | None) -> str:
         return ""
     f1 = differences["rare_f1"]
     interval = f"{f1['low']:+.4f} to {f1['high']:+.4f}"
-    return f"{f1['difference']:+.4f} ({interval}): {verdict(differences)}"
+    return f"{f1['mean']:+.4f} ({interval}): {_verdict(differences)}"
+
+
+def _against_baseline(versus: dict[str, dict[str, Score]]) -> str:
+    return _verdict(versus[BASELINE]) if BASELINE in versus else ""
 
 
 def _markdown(rows: list[list[str]]) -> str:

@@ -1,7 +1,6 @@
 """The verdict: differences in average precision, their intervals, and what follows from them."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import scipy.stats
@@ -19,11 +18,10 @@ Interval = dict[str, float | None]
 def interval(estimate: Estimate, lowest: float = 0.0) -> Interval:
     """A score and its 95 % interval.
 
-    Two things vary: which images were tested, and how trainings end. The variance of the first is
-    the sum of squared influences of the test images (the infinitesimal jackknife; Efron 1982, "The
-    Jackknife, the Bootstrap and Other Resampling Plans"). The variance of the second is what folds,
-    or repetitions, differ by beyond that. The interval is that of Student's t, with the degrees of
-    freedom of Welch (1947) and Satterthwaite (1946).
+    Two things vary: which images are tested, and how trainings end. The first is estimated by the
+    influence of every test image (the infinitesimal jackknife; Jaeckel 1972, Efron 1982), the
+    second by how much folds differ, or repetitions where there are none. The interval is the wider
+    one of the two, each of Student's t. `benchmarks/calibration.py` measures how often it is wrong.
 
     Args:
         estimate: The score.
@@ -33,16 +31,18 @@ def interval(estimate: Estimate, lowest: float = 0.0) -> Interval:
         `mean`, `low`, `high` and `detectable`: the true difference from 0 that four of five such
         studies would show. The last three are None for a single repetition without folds.
     """
-    variance, freedom = _variance(estimate)
-    if variance is None:
+    parts = _errors(estimate)
+    if parts is None:
         return {"mean": estimate.mean, "low": None, "high": None, "detectable": None}
-    error = float(np.sqrt(variance))
-    quantile = float(scipy.stats.t.ppf((1 + CONFIDENCE) / 2, freedom))
+    half, error, freedom = max(
+        (error * float(scipy.stats.t.ppf((1 + CONFIDENCE) / 2, freedom)), error, freedom)
+        for error, freedom in parts
+    )
     return {
         "mean": estimate.mean,
-        "low": max(lowest, estimate.mean - quantile * error),
-        "high": min(1.0, estimate.mean + quantile * error),
-        "detectable": (quantile + float(scipy.stats.t.ppf(POWER, freedom))) * error,
+        "low": max(lowest, estimate.mean - half),
+        "high": min(1.0, estimate.mean + half),
+        "detectable": half + error * float(scipy.stats.t.ppf(POWER, freedom)),
     }
 
 
@@ -80,7 +80,8 @@ def doubling(whole: Estimate, half: Estimate) -> Interval:
     """What twice as many images of rare classes would bring, from what half of them take away.
 
     The error 1 - AP is taken to fall as a power of the number of images (Hestness et al. 2017,
-    arXiv 1712.00409): what a doubling leaves of it, the next one leaves too.
+    arXiv 1712.00409): what a doubling leaves of it, the next one leaves too. That promised a fifth
+    too much at worst in simulations, `docs/results.md`.
 
     Args:
         whole: Average precision with all images of rare classes.
@@ -89,7 +90,9 @@ def doubling(whole: Estimate, half: Estimate) -> Interval:
     Returns:
         See `interval`.
     """
-    error, larger = 1.0 - whole.mean, max(1.0 - half.mean, 1e-9)
+    error = 1.0 - whole.mean
+    # More images are not taken to harm.
+    larger = max(1.0 - half.mean, error, 1e-9)
     gain = error * (1.0 - error / larger)
     # The delta method, by the two average precisions.
     linear = combined([whole, half], [2.0 * error / larger - 1.0, -((error / larger) ** 2)])
@@ -105,39 +108,24 @@ def doubling(whole: Estimate, half: Estimate) -> Interval:
     }
 
 
-def _variance(estimate: Estimate) -> tuple[Any, float]:
-    """The variance of an estimate and its degrees of freedom; None if it is not known."""
+def _errors(estimate: Estimate) -> tuple[tuple[float, int], tuple[float, int]] | None:
+    """Standard errors and degrees of freedom, of test images and of trainings; None if unknown."""
     repetitions, folds = estimate.cells.shape
     if repetitions * folds < 2:
-        return None, 0.0
-    centred = _centred(estimate)
-    images = _sum_of_squares(centred.mean(axis=0), estimate.labels)
-    one = float(np.mean([_sum_of_squares(row, estimate.labels) for row in centred]))
+        return None
+    counts = np.bincount(estimate.labels[estimate.labels >= 0])
+    # The number of images of a class is no accident.
+    images = sum(
+        count / max(1, count - 1) * float(np.sum((own - own.mean()) ** 2))
+        for class_id, count in enumerate(counts)
+        for own in [estimate.influences[:, estimate.labels == class_id].mean(axis=0)]
+        if count
+    )
     if folds > 1:
-        between = float(folds * estimate.cells.var(axis=1, ddof=1).mean())
-        trainings = max(0.0, between - one) / repetitions
+        trainings = float(folds * estimate.cells.var(axis=1, ddof=1).mean()) / repetitions
         freedom = repetitions * (folds - 1)
     else:
-        between = float(estimate.cells.var(ddof=1)) / repetitions
-        trainings = max(0.0, between - (one - images) / (repetitions - 1))
+        trainings = float(estimate.cells.var(ddof=1)) / repetitions
         freedom = repetitions - 1
-    rarest = min(count for count in np.bincount(estimate.labels[estimate.labels >= 0]) if count)
-    total = images + trainings
-    parts = images**2 / max(1, rarest - 1) + trainings**2 / freedom
-    return total, total**2 / parts if parts > 0 else 1.0
-
-
-def _centred(estimate: Estimate) -> np.ndarray:
-    """Influences without their mean by class: the number of images of a class is no accident."""
-    centred = np.zeros_like(estimate.influences)
-    for class_id in np.unique(estimate.labels[estimate.labels >= 0]):
-        rows = estimate.labels == class_id
-        own = estimate.influences[:, rows]
-        centred[:, rows] = own - own.mean(axis=1, keepdims=True)
-    return centred
-
-
-def _sum_of_squares(influences: np.ndarray, labels: np.ndarray) -> float:
-    counts = np.bincount(labels[labels >= 0])
-    few = np.maximum(counts, 2)[np.maximum(labels, 0)]
-    return float(np.sum(influences**2 * few / (few - 1)))
+    fewest = max(1, min(count for count in counts.tolist() if count) - 1)
+    return (images**0.5, fewest), (trainings**0.5, freedom)
