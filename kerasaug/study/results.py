@@ -77,7 +77,11 @@ def summarise(
         others = {other: values for other, values in others.items() if values}
         summaries[name] = {
             "repetitions": own,
-            "trainings": [training for r in repetitions for training in r.trainings],
+            "trainings": [
+                {name: value for name, value in training.items() if name != "thresholds"}
+                for r in repetitions
+                for training in r.trainings
+            ],
             "summary": {
                 metric: verdict.interval(estimates[name][metric])
                 if metric in INTERVALS

@@ -63,7 +63,7 @@ class Predictions(NamedTuple):
             InputError: If the file is missing or damaged.
         """
         try:
-            with np.load(file) as content:
+            with open(file, "rb") as stream, np.load(stream) as content:
                 return cls(*(content[name] for name in cls._fields))
         except Exception as error:  # What a damaged archive raises has many types.
             raise InputError(f"{file} cannot be read: {error}") from error

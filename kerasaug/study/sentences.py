@@ -77,7 +77,7 @@ def _controls_of(arm: Arm, controls: list[Arm]) -> list[str]:
     alike = [control for control in controls if control.adjusts_logits == arm.adjusts_logits]
     others = [control for control in controls if control not in alike]
     strongest = [strongest_control(alike), strongest_control(others)]
-    simplest = [control for control in controls if control in (SIMPLEST_CONTROL, Arm(BASELINE))]
+    simplest = [control for control in (SIMPLEST_CONTROL, Arm(BASELINE)) if control in controls]
     return [str(c) for c in dict.fromkeys([*strongest, *simplest]) if c is not None]
 
 

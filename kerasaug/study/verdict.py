@@ -34,9 +34,10 @@ def interval(estimate: Estimate, lowest: float = 0.0) -> Interval:
     parts = _errors(estimate)
     if parts is None:
         return {"mean": estimate.mean, "low": None, "high": None, "detectable": None}
+    quantiles = scipy.stats.t.ppf((1 + CONFIDENCE) / 2, [freedom for _, freedom in parts]).tolist()
     half, error, freedom = max(
-        (error * float(scipy.stats.t.ppf((1 + CONFIDENCE) / 2, freedom)), error, freedom)
-        for error, freedom in parts
+        (quantile * error, error, freedom)
+        for quantile, (error, freedom) in zip(quantiles, parts, strict=True)
     )
     return {
         "mean": estimate.mean,
@@ -128,4 +129,4 @@ def _errors(estimate: Estimate) -> tuple[tuple[float, int], tuple[float, int]] |
         trainings = float(estimate.cells.var(ddof=1)) / repetitions
         freedom = repetitions - 1
     fewest = max(1, min(count for count in counts.tolist() if count) - 1)
-    return (images**0.5, fewest), (trainings**0.5, freedom)
+    return (float(images) ** 0.5, fewest), (trainings**0.5, freedom)

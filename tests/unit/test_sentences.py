@@ -1,75 +1,71 @@
-"""What a study found, in sentences, from trials made by hand."""
+"""What a study found, in sentences, from predictions made by hand."""
 
 import pytest
+from studies import repetitions
+from studies import study as results_of
 
 from kerasaug.study import sentences
-from kerasaug.study.results import summarise
 from kerasaug.study.scores import NAMES
 from kerasaug.study.sentences import headlines
 
 
-def study(scores, test_counts=(50, 50), **options):
-    """Headlines of a study of three repetitions, from the score of each arm."""
-    trials = [
-        {"arm": arm, "seed": seed, **dict.fromkeys(NAMES, score + seed / 100)}
-        for arm, score in scores.items()
-        for seed in range(3)
-    ]
-    data = {"class_names": ["top", "bottom"], "rare_classes": [1], "test_counts": test_counts}
-    return headlines(summarise(trials, config={"arms": list(scores)}, data=data, **options))
+def study(arms, **options):
+    """Headlines of a study of three repetitions, from the skill of each arm."""
+    return headlines(results_of(arms, **options))
 
 
 def everything(headlines):
     return [*headlines.first, *headlines.further]
 
 
-def test_few_test_images_are_said_first():
-    result = study({"none": 0.5, "gan": 0.7})
-    assert result.first[0].startswith("gan beats the baseline: F1 of the rare class +0.200 (95 % ")
-    assert result.first[-1] == (
-        "Without augmentation, the classifier finds 51.0% of the test images of bottom."
-    )
-    result = study({"none": 0.5, "gan": 0.7}, test_counts=[50, 2])
-    assert result.first[:2] == [
-        "There are only 2 test images of bottom, too few for a verdict, which needs at least 30. "
-        "All that follows may be chance.",
-        "The difference between gan and the baseline is not significant: F1 of the rare class "
-        "+0.200 (no interval: one repetition, or too few test images).",
-    ]
+def test_the_verdict_is_said_first():
+    result = study({"none": 0.3, "gan": 0.8})
+    assert result.first[0].startswith("gan beats the baseline: average precision +0.")
+    assert "; the study could have detected about 0." in result.first[0]
+    assert result.first[-1].startswith("Without augmentation, the average precision of bottom is ")
+    one = {
+        name: repetitions(skill, seeds=(0,)) for name, skill in {"none": 0.3, "gan": 0.8}.items()
+    }
+    result = study(one)
+    assert result.first[0].startswith("The difference between gan and the baseline is not signific")
+    assert result.first[0].endswith(" (no interval: one repetition).")
 
 
 def test_the_upper_bound_is_no_control_however_it_is_augmented():
     for full in ("full", "full+auto"):
-        result = everything(study({"none": 0.5, full: 0.9, "gan": 0.6}))
+        result = everything(study({"none": 0.3, full: 0.9, "gan": 0.4}))
         assert not any("the control" in text or text.startswith("full") for text in result)
-        expected = f"Trained on all images of bottom ({full}), the classifier has an F1 of 0.910."
-        assert expected in result
+        expected = f"Trained on all images of bottom ({full}), the classifier has an average prec"
+        assert any(text.startswith(expected) for text in result)
 
 
 def test_the_baseline_augmented_is_a_control():
-    result = study({"none": 0.5, "none+affine": 0.9})
+    result = study({"none": 0.3, "none+affine": 0.8})
     assert any(text.startswith("none+affine beats the baseline:") for text in result.further)
 
 
 def test_controls_are_chosen_by_name_not_by_score():
-    scores = {"none": 0.5, "smote": 0.9, "balanced+affine": 0.6, "gan": 0.7}
-    result = study(scores)
+    skills = {"none": 0.3, "smote": 0.9, "balanced+affine": 0.4, "gan": 0.7}
+    result = study(skills)
     comparisons = [text for text in everything(result) if "the control" in text]
     assert len(comparisons) == 1
     assert "gan beats the control balanced+affine" in comparisons[0]
     assert comparisons[0] == result.first[0]
-    result = study({**scores, "balanced+auto": 0.1, "oversample": 0.5})
+    result = study({**skills, "balanced+auto": 0.2, "oversample": 0.3})
     assert result.first[0].startswith("gan beats the control balanced+auto:")
     assert result.further[0].startswith("gan beats the control oversample:")
-    result = study({"oversample": 0.5, "gan": 0.7})
+    result = study({"oversample": 0.3, "gan": 0.7})
     assert sum("the control oversample" in text for text in everything(result)) == 1
-    result = study({"crop-rotate": 0.9, "smote": 0.5, "gan": 0.7})
+    result = study({"crop-rotate": 0.9, "smote": 0.3, "gan": 0.7})
     assert result.first[0].startswith("gan beats the control smote:")
+    # One that has half of the images alone is none.
+    result = study({"none": 0.3, "balanced+auto+half": 0.3, "gan": 0.7})
+    assert result.first[0].startswith("gan beats the baseline:")
 
 
 def test_arms_are_compared_with_controls_that_are_adjusted_like_them_first():
-    scores = {"balanced+affine": 0.5, "balanced+affine+logit-adjusted": 0.7}
-    result = study({**scores, "gan": 0.6, "gan+logit-adjusted": 0.8})
+    skills = {"balanced+affine": 0.3, "balanced+affine+logit-adjusted": 0.6}
+    result = study({**skills, "gan": 0.45, "gan+logit-adjusted": 0.9})
     assert [text.split(":")[0] for text in result.first[1:3]] == [
         "gan beats the control balanced+affine",
         "gan+logit-adjusted beats the control balanced+affine+logit-adjusted",
@@ -80,72 +76,75 @@ def test_arms_are_compared_with_controls_that_are_adjusted_like_them_first():
     ]
 
 
-def test_an_adjusted_arm_is_not_compared_with_controls_that_are_not_alone():
-    scores = {"none": 0.5, "balanced+affine": 0.6, "gan+logit-adjusted": 0.7}
-    result = study(scores)
-    assert not any("the control" in text for text in everything(result))
-    assert result.first[0].startswith("gan+logit-adjusted beats the baseline:")
-    adjusted = "balanced+affine+logit-adjusted"
-    result = study({**scores, adjusted: 0.6})
-    assert result.first[0].startswith(f"gan+logit-adjusted beats the control {adjusted}:")
-    assert result.further[1].startswith("gan+logit-adjusted beats the baseline:")
-
-
 @pytest.mark.parametrize(
-    ("scores", "expected"),
+    ("skills", "expected"),
     [
-        ({"gan": 0.6, "wgan": 0.4}, "Of 2 arms with synthetic images, gan beats its control."),
+        ({"gan": 0.8, "wgan": 0.3}, "Of 2 arms with synthetic images, gan beats its control."),
         (
-            {"gan": 0.6, "wgan": 0.4, "vae": 0.7},
+            {"gan": 0.8, "wgan": 0.3, "vae": 0.9},
             "Of 3 arms with synthetic images, gan, vae beat its control.",
         ),
-        ({"gan": 0.4, "wgan": 0.4}, "Of 2 arms with synthetic images, no arm beats its control."),
+        ({"gan": 0.3, "wgan": 0.3}, "Of 2 arms with synthetic images, no arm beats its control."),
     ],
 )
-def test_which_of_several_arms_beat_their_control_is_said_first(scores, expected):
-    assert study({"balanced+affine": 0.5, **scores}).first[0] == expected
+def test_which_of_several_arms_beat_their_control_is_said_first(skills, expected):
+    assert study({"balanced+affine": 0.4, **skills}).first[0] == expected
 
 
-def test_what_proxy_classes_chose_is_said():
-    names = ("none+logit-adjusted", "gan")
-    choices = {name: {"tau": 1.0, "proxy_arm": "none", "f1": {}} for name in names}
-    scores = dict.fromkeys(names, 0.5)
-    result = study(scores, augmentation={"balanced": 0.5}, logit_adjustment=choices)
+def test_whether_to_collect_or_to_generate_is_said():
+    skills = {"none": 0.2, "balanced+auto": 0.6, "balanced+auto+half": 0.4, "gan": 0.5}
+    (sentence,) = (text for text in study(skills).first if text.startswith("Twice as many"))
+    assert sentence.startswith("Twice as many real images of bottom would bring about +0.0")
+    assert "; the generated images of gan bring -0.0" in sentence
+    del skills["balanced+auto+half"]
+    assert not any("Twice as many" in text for text in everything(study(skills)))
+
+
+def test_what_the_training_images_chose_is_said():
+    augmentation = [{"balanced+shift": 0.6, "balanced": 0.5}] * 2 + [{"balanced": 0.6}]
+    result = study({"none+logit-adjusted": 0.3, "gan": 0.3}, augmentation=augmentation)
     assert result.first[-2:] == [
-        "For +auto, proxy classes chose balanced.",
-        "For +logit-adjusted, proxy classes chose tau 1 for none+logit-adjusted, gan.",
+        "For +auto, the training images chose balanced+shift (2 of 3 times), balanced (1 of 3 "
+        "times).",
+        "For none+logit-adjusted, proxy classes chose tau 0.5.",
     ]
+    result = study({"gan": 0.3}, augmentation=augmentation[:1])
+    assert result.first[-1] == "For +auto, the training images chose balanced+shift."
 
 
-UNDECIDED = (0.0, -0.1, 0.1)
-BETTER, WORSE = (0.05, 0.01, 0.09), (-0.02, -0.03, -0.01)
+UNDECIDED = (0.0, -0.1, 0.1, 0.14)
+BETTER, WORSE = (0.05, 0.01, 0.09, 0.056), (-0.02, -0.03, -0.01, 0.014)
 
 
 @pytest.mark.parametrize(
-    ("f1", "balanced", "expected"),
+    ("rare", "mean", "expected"),
     [
         (
             BETTER,
             BETTER,
-            "x beats the baseline: F1 of the rare class +0.050 (95 % interval +0.010 to +0.090).",
+            "x beats the baseline: average precision +0.050 (95 % interval +0.010 to +0.090); the "
+            "study could have detected about 0.056.",
         ),
         (
             BETTER,
             WORSE,
-            "x falls behind the baseline: F1 of the rare class +0.050 (95 % interval +0.010 to "
-            "+0.090), but balanced accuracy -0.020 (95 % interval -0.030 to -0.010).",
+            "x falls behind the baseline: average precision +0.050 (95 % interval +0.010 to "
+            "+0.090), but mean average precision of all classes -0.020 (95 % interval -0.030 to "
+            "-0.010); the study could have detected about 0.056.",
         ),
         (
             UNDECIDED,
             UNDECIDED,
-            "The difference between x and the baseline is not significant: F1 of the rare class "
-            "+0.000 (95 % interval -0.100 to +0.100).",
+            "The difference between x and the baseline is not significant: average precision "
+            "+0.000 (95 % interval -0.100 to +0.100); the study could have detected about 0.140.",
         ),
     ],
 )
-def test_a_sentence_names_the_difference_that_decides(f1, balanced, expected):
-    names = ("difference", "low", "high")
-    versus = {metric: dict(zip(names, UNDECIDED, strict=True)) for metric in NAMES}
-    versus["rare_f1"] = dict(zip(names, f1, strict=True))
-    versus["balanced_accuracy"] = dict(zip(names, balanced, strict=True))
+def test_a_sentence_names_the_difference_that_decides(rare, mean, expected):
+    names = ("mean", "low", "high", "detectable")
+    versus = {
+        "rare_average_precision": dict(zip(names, rare, strict=True)),
+        "mean_average_precision": dict(zip(names, mean, strict=True)),
+    }
     assert sentences._comparison("x", {"versus": {"none": versus}}, "none") == expected
+    assert set(versus) <= set(NAMES)
