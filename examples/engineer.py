@@ -25,8 +25,9 @@ rare = images.rare_classes[0]
 print("Images per class:", dict(zip(images.class_names, images.class_counts, strict=True)))
 
 # %% Would generated images help, and does anything simpler?
-arms = "none,balanced+affine,conditional-vae:latent-perturbation+affine"
-config = ka.study.StudyConfig.from_preset(preset, folder, {}, arms=arms)
+arms = "none,balanced+auto,balanced+auto+half,conditional-vae:latent-perturbation+auto"
+options = {"arms": arms, "protocol": "cross-validation"}
+config = ka.study.StudyConfig.from_preset(preset, folder, {}, **options)
 study = ka.study.Study(config, images, f"runs/engineer-{images.name}-{preset}")
 with ka.ProgressBar(study.units()) as progress:
     results = study.run(progress)

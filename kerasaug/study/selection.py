@@ -164,50 +164,54 @@ def proxy_scores(
         Mean `average_precision` of the proxy classes; their mean `f1` by one of `TAUS`; and
         `thresholds` by rare class, see `scores.best_threshold`.
     """
-    counts, rare = dataset.class_counts, dataset.rare_classes
-    common = [class_id for class_id, count in enumerate(counts) if count and class_id not in rare]
-    length, proxies = length.shortened(LENGTH), common[::STEP]
-    if len(common) > 1:
-        inner = [dataset.split_test(HELD_OUT)]
-        smallest = min(count for count in inner[0].class_counts if count)
-        inner = [part.reduce(dict.fromkeys(proxies, smallest), seed) for part in inner]
-    else:
-        proxies, length = rare, length.shortened(1 / INNER_FOLDS)
-        inner = [dataset.fold(n, INNER_FOLDS, seed) for n in range(INNER_FOLDS)]
-    predictions, trained_counts = [], []
-    for part in inner:
-        # By size alone proxies would not be rare, where the smallest class is no tenth of the
-        # largest.
-        part = part.naming_rare([*rare, *proxies]).cache()
+    rare = dataset.rare_classes
+    proxies, parts, share = _inner_data(dataset, seed)
+    length = length.shortened(LENGTH * share)
+    predictions: list[Predictions] = []
+    f1: dict[str, list[float]] = {tau: [] for tau in TAUS}
+    for part in parts:
         classifier, _, _ = trial.train(arm, trial.TrialInputs(part), length, seed, callbacks)
-        labels, logits = trial.predict(classifier, part.test)
-        first = sum(len(fold.labels) for fold in predictions)
-        images = np.arange(first, first + len(labels))
-        predictions.append(Predictions(images, labels, logits))
-        trained_counts.append(part.class_counts)
+        fold = Predictions(part.test_indices, *trial.predict(classifier, part.test))
+        predictions.append(fold)
+        for tau in TAUS:
+            decided = fold.adjusted(part.class_counts, float(tau)).logits.argmax(axis=1)
+            f1[tau].append(
+                sklearn.metrics.f1_score(
+                    fold.labels, decided, labels=proxies, average="macro", zero_division=0.0
+                )
+            )
     labels = np.concatenate([fold.labels for fold in predictions])
     probabilities = np.concatenate([fold.probabilities for fold in predictions])
     return {
         "average_precision": ranking.average_precision([predictions], proxies).mean,
-        "f1": {
-            tau: float(
-                sklearn.metrics.f1_score(
-                    labels,
-                    np.concatenate(
-                        [
-                            fold.adjusted(numbers, float(tau)).logits.argmax(axis=1)
-                            for fold, numbers in zip(predictions, trained_counts, strict=True)
-                        ]
-                    ),
-                    labels=proxies,
-                    average="macro",
-                    zero_division=0.0,
-                )
-            )
-            for tau in TAUS
-        },
+        "f1": {tau: float(np.mean(values)) for tau, values in f1.items()},
         "thresholds": {
             str(class_id): scores.best_threshold(labels == class_id, probabilities[:, class_id])
             for class_id in rare
         },
     }
+
+
+def _inner_data(dataset: ImageDataset, seed: int) -> tuple[list[int], list[ImageDataset], float]:
+    """What to train on to choose.
+
+    Returns:
+        The classes to choose by, data sets whose test split is held out of the training images,
+        and the share of the steps that each is trained for.
+    """
+    rare = dataset.rare_classes
+    common = [
+        class_id
+        for class_id, count in enumerate(dataset.class_counts)
+        if count and class_id not in rare
+    ]
+    if len(common) > 1:
+        proxies, rest = common[::STEP], dataset.split_test(HELD_OUT)
+        smallest = min(count for count in rest.class_counts if count)
+        parts = [rest.reduce(dict.fromkeys(proxies, smallest), seed)]
+    else:
+        proxies = rare
+        parts = [dataset.fold(number, INNER_FOLDS, seed) for number in range(INNER_FOLDS)]
+    # By size alone proxies would not be rare, where the smallest class is no tenth of the largest.
+    parts = [part.naming_rare([*rare, *proxies]).cache() for part in parts]
+    return proxies, parts, 1.0 / len(parts)

@@ -125,7 +125,7 @@ def _groups(names: Sequence[str], pattern: str | None) -> tuple[np.ndarray | Non
     matches = [expression.search(name.replace(os.sep, "/")) for name in names]
     if not any(matches):
         raise InputError(f"`group` {pattern}: matches no file, such as {names[0]}")
-    keys = [match and (match[1] or "") for match in matches]
+    keys = [None if match is None else str(match[1] or "") for match in matches]
     numbers: dict[str, int] = {}
     groups = [
         len(names) + position if key is None else numbers.setdefault(key, len(numbers))
