@@ -41,7 +41,7 @@ AUGMENTATIONS = {
     "flip-shift-erasing": "every image shifted, half of them mirrored, left to right, and a "
     "rectangle in half of them filled with noise",
     "randaugment": "every image changed by two random operations on its colours or its geometry",
-    AUTO: "the one of these, with cutmix or none, that does best on held-out training images",
+    AUTO: "the augmentation, or none, that does best on held-out training images",
 }
 BLENDINGS = {
     "mixup": "pairs of images and of labels blended",
