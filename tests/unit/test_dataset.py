@@ -229,6 +229,25 @@ def test_every_image_is_tested_in_one_fold_and_trained_on_in_the_others(streamed
     assert reduced.fold(0, 4, seed=2).fingerprint == folds[0].fingerprint
 
 
+def test_a_split_that_was_put_back_knows_where_its_images_stood(streamed):
+    images, labels = collect(streamed.train)
+    for split in (streamed.split_test(0.25, seed=1), streamed.reduce({0: 5}).split_test(0.25)):
+        whole = split.pooled()
+        assert len(whole.indices) == len(split.indices) + len(split.test_indices)
+        np.testing.assert_array_equal(collect(whole.train)[0], images[whole.indices])
+        np.testing.assert_array_equal(whole.train_labels, labels[whole.indices])
+        assert len(whole.test_indices) == 0
+
+
+def test_test_images_of_pooled_data_are_numbered_after_all_training_images(streamed):
+    """Also after those that were left out, as in the names."""
+    named = dataclasses.replace(streamed, names=tuple(map(str, range(152))))
+    for dataset in (named, named.reduce({2: 3}), named.reduce({0: 1, 1: 1, 2: 1})):
+        np.testing.assert_array_equal(dataset.pooled().indices[-60:], np.arange(92, 152))
+    few = streamed.reduce({2: 3}).pooled()
+    assert len(set(few.indices)) == len(few.train_labels) == 143
+
+
 def test_all_images_but_the_tested_ones_of_a_reduced_fold(streamed):
     whole = streamed.pooled()
     fold = whole.reduce({2: 12}).fold(1, 4)
