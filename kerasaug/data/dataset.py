@@ -52,7 +52,8 @@ class ImageDataset:
         class_names: Names in the order of the labels.
         image_shape: `(height, width, channels)`.
         train_labels: int32 array (n,), the labels of `train` in its order.
-        indices: int64 array (n,), where each image of `train` stands in the unreduced split.
+        indices: int64 array (n,), where each image of `train` stands in the unreduced split; of
+            `pooled` data, where it stands in `names`.
         test_labels: int32 array (m,), the labels of `test` in its order.
         test_indices: int64 array (m,), where each image of `test` stood before it was split off;
             empty if the data came with a test split.
@@ -213,14 +214,19 @@ class ImageDataset:
         """The training and the test images together as the training split, to make folds of."""
         if self.test_records is None:
             return self
-        labels = np.concatenate([self.train_labels, self.test_labels])
+        tests = self.test_indices
+        if self.has_own_test:
+            # After all training images, also those that were left out; as in `names`.
+            first = max(len(self.names) - len(self.test_labels), self.indices.max() + 1)
+            tests = first + np.arange(len(self.test_labels))
         return dataclasses.replace(
             self,
             records=self.records.concatenate(self.test_records),
-            train_labels=labels,
-            indices=np.arange(len(labels)),
+            train_labels=np.concatenate([self.train_labels, self.test_labels]),
+            indices=np.concatenate([self.indices, tests]),
             test_records=None,
             test_labels=NO_LABELS,
+            test_indices=NO_INDICES,
             in_memory=None,
         )
 

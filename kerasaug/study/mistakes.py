@@ -76,7 +76,11 @@ def read(dataset: ImageDataset, images: np.ndarray, from_training: bool) -> dict
     Returns:
         uint8 images (height, width, channels) by their number.
     """
-    wanted = np.unique(images)
-    stream = dataset.train if from_training else dataset.test
-    pixels, _ = streams.collect(streams.at(stream, wanted))
-    return dict(zip(wanted.tolist(), pixels, strict=True))
+    numbers, stream = dataset.indices, dataset.train
+    if not from_training:
+        numbers, stream = dataset.test_indices, dataset.test
+        if dataset.has_own_test:
+            numbers = np.arange(len(dataset.test_labels))
+    positions = np.flatnonzero(np.isin(numbers, images))
+    pixels, _ = streams.collect(streams.at(stream, positions))
+    return dict(zip(numbers[positions].tolist(), pixels, strict=True))

@@ -5,7 +5,7 @@ import dataclasses
 import keras
 import pytest
 
-from kerasaug.study import selection, verdict
+from kerasaug.study import selection
 from kerasaug.study.arms import parse_list
 from kerasaug.study.config import StudyConfig
 from kerasaug.study.runner import Study
@@ -38,7 +38,7 @@ def run(tiny, output, **changes):
 
 @pytest.fixture(scope="module")
 def small():
-    """Makes studies of the tiny data set fast, and its few test images enough for a verdict."""
+    """Makes studies of the tiny data set."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("fit", "predict"):
             method = getattr(keras.Model, name)
@@ -49,7 +49,6 @@ def small():
                 return method(model, *arguments, **options)
 
             patch.setattr(keras.Model, name, call)
-        patch.setattr(verdict, "FEWEST_TEST_IMAGES", 20)
         # Two test the selection as well as five.
         patch.setattr(selection, "CANDIDATES", parse_list("balanced,balanced+affine"))
         yield

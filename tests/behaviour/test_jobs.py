@@ -33,8 +33,8 @@ def read_results(output):
     """Reads `results.json` without how long trials took."""
     results = json.loads((output / "results.json").read_text())
     for arm in results["arms"].values():
-        for trial in arm["trials"]:
-            del trial["seconds"]
+        for training in arm["trainings"]:
+            del training["seconds"]
     return results
 
 

@@ -60,7 +60,7 @@ config = {
 }
 sizes = []
 for seed in range(trials):
-    _, failure = work(config, folder, ("trial", "none", seed), None)
+    _, failure = work(config, folder, ("trial", "none", seed, None), None)
     assert failure is None, failure
     with open("/proc/self/statm") as file:
         sizes.append(int(file.read().split()[1]) * resource.getpagesize() // 2**20)

@@ -39,9 +39,12 @@ def evaluate(script, tmp_path):
 def test_the_imbalanced_classifier_fails_and_every_control_is_better(evaluate):
     arms = evaluate("--arms", "none,oversample,crop-rotate", "--seeds", "2")
     for arm in arms.values():
-        for trial in arm["trials"]:
-            assert np.sum(trial["confusion_matrix"]) == 10_000
-    recalls = {name: [trial["recall"][5] for trial in arm["trials"]] for name, arm in arms.items()}
+        for repetition in arm["repetitions"]:
+            assert np.sum(repetition["confusion_matrix"]) == 10_000
+    recalls = {
+        name: [repetition["recall"][5] for repetition in arm["repetitions"]]
+        for name, arm in arms.items()
+    }
     assert max(recalls["none"]) < 0.9
     for name in ("oversample", "crop-rotate"):
         assert all(np.array(recalls[name]) > recalls["none"])
@@ -51,7 +54,7 @@ def test_the_imbalanced_classifier_fails_and_every_control_is_better(evaluate):
 def test_the_classifier_is_good_on_all_of_mnist(evaluate, preset, accuracy):
     options = ["--keep", "none", "--arms", "none", "--seeds", "1", "--preset", preset]
     arms = evaluate(*options)
-    assert arms["none"]["trials"][0]["accuracy"] >= accuracy
+    assert arms["none"]["repetitions"][0]["accuracy"] >= accuracy
 
 
 @pytest.mark.parametrize("name", MODELS)

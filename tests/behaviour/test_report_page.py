@@ -1,29 +1,24 @@
 """The report in a browser, as on a phone: headless Chromium, light and dark."""
 
-import json
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from kerasaug import plots
+from kerasaug.quality import fidelity
 from kerasaug.study import report as reporting
 from kerasaug.study.arms import parse
-from kerasaug.study.results import summarise
+from kerasaug.study.config import STUDY_PRESETS, StudyConfig
+from kerasaug.study.results import Repetition, summarise
+from kerasaug.study.scores import Predictions
+from kerasaug.study.selection import CANDIDATES
 from kerasaug.training import latent_map
 
-RESULTS = Path(__file__).parents[2] / "docs" / "results"
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(
     not (BROWSER and DRIVER), reason="needs Debian's packages chromium and chromium-driver"
 )
-SCHEMA_1_KEYS = {
-    "kept_shares": "acceptance_rates",
-    "recognised": "classification_accuracy",
-    "chosen": "tau",
-    "like": "proxy_arm",
-}
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
 CONTRAST = """
 const light = colour => {
@@ -54,38 +49,70 @@ return [...document.querySelectorAll("*")]
 """
 
 
+ARMS = (
+    *STUDY_PRESETS["paper"].comparisons["holdout"].arms.split(","),
+    "balanced+auto+logit-adjusted",
+    "conditional-vae:latent-perturbation+auto+logit-adjusted",
+)
+NAMES = tuple("0123456789")
+RARE = [5, 8]
+TESTS = np.repeat(np.arange(10), 30).astype(np.int32)
+
+
+def repetition(arm, seed):
+    """A repetition with predictions that are right more often than not."""
+    random = np.random.default_rng([seed, ARMS.index(arm)])
+    logits = random.normal(0, 1, (len(TESTS), 10)) + 3 * np.eye(10)[TESTS]
+    curve = random.uniform(0, 1, 10).tolist()
+    training = {
+        "seed": seed,
+        "tau": 0.25 * ("adjusted" in arm),
+        "thresholds": dict.fromkeys(RARE, 0.4),
+        "acceptance_rates": {"5": 0.6, "8": 0.9} if "class-balanced" in arm else {},
+        "best_epoch": 10,
+        "history": {f"{s}_{q}": curve for s in ("train", "test") for q in ("loss", "accuracy")},
+        "seconds": 10.0,
+    }
+    return Repetition(seed, [training], [Predictions(np.arange(300), TESTS, logits)])
+
+
+def fidelity_of_all(arms):
+    """Figures of every generator, as of a measurement in each repetition."""
+    figures = dict.fromkeys(fidelity.NAMES, 0.123)
+    classes = {name: dict.fromkeys(("generated", *fidelity.REFERENCES), figures) for name in NAMES}
+    models = sorted({arm.model for arm in arms if arm.model})
+    return {model: [{"classes": classes}, None] for model in models}
+
+
 @pytest.fixture(scope="module")
 def results():
-    """Those of the longest study, with every kind of arm, brought to the present schema."""
-    text = (RESULTS / "mnist-5-54.json").read_text(encoding="utf-8")
-    for old, new in SCHEMA_1_KEYS.items():
-        text = text.replace(f'"{old}"', f'"{new}"')
-    old_results = json.loads(text)
-    trials = [
-        {**trial, "arm": str(parse(name))}
-        for name, arm in old_results["arms"].items()
-        for trial in arm["trials"]
-    ]
-    logit_adjustment = {
-        str(parse(name)): {**choice, "proxy_arm": str(parse(choice["proxy_arm"]))}
-        for name, choice in old_results["adjustment"].items()
-    }
-    test_counts = [sum(row) for row in trials[0]["confusion_matrix"]]
-    names = [str(parse(name)) for name in old_results["config"]["arms"]]
+    """Of the longest study, with every kind of arm, two rare classes, and notes."""
+    arms = tuple(map(parse, ARMS))
+    config = StudyConfig.from_preset("paper", "mnist", {"5": 54, "8": 54}, arms=ARMS, seeds=2)
+    counts = [54 if class_id in RARE else 6000 for class_id in range(10)]
     return summarise(
-        trials,
-        config={**old_results["config"], "arms": names},
-        data={"test_counts": test_counts, "notes": [], **old_results["data"]},
-        fidelity=old_results["fidelity"],
-        augmentation=old_results["augmentation"],
-        logit_adjustment=logit_adjustment,
+        {str(parse(arm)): [repetition(arm, seed) for seed in (0, 1)] for arm in ARMS},
+        config={**config.as_dict(), "generator_note": "Each repetition trained its own generator."},
+        data={
+            "name": "mnist",
+            "class_names": NAMES,
+            "class_counts": counts,
+            "test_counts": [30] * 10,
+            "rare_classes": RARE,
+            "notes": [
+                {"text": "2 images almost like another", "items": ["5/a.png ~ 5/b.png"] * 20}
+            ],
+        },
+        fidelity=fidelity_of_all(arms),
+        augmentation=[{str(arm): 0.9 for arm in CANDIDATES}],
+        failures=[{"task": "none, seed 2", "error": "ResourceExhaustedError: " + "x/" * 100}],
     )
 
 
 @pytest.fixture(scope="module")
 def report(results, tmp_path_factory):
     output = tmp_path_factory.mktemp("study")
-    for name in ("samples.png", *(f"latent-{name}" for name in latent_map.PICTURES)):
+    for name in ("samples.png", "errors.png", *(f"latent-{name}" for name in latent_map.PICTURES)):
         plots.save_grid(np.zeros((4, 8, 8, 1), np.uint8), output / "figures" / name, columns=2)
 
     def blank(figure, path):
@@ -150,4 +177,26 @@ def test_the_verdict_stands_first_and_pictures_say_their_figures(page, results):
     assert all(alt.strip() and width > 0 for alt, width in images)
     alts = " ".join(alt for alt, _ in images)
     for name, arm in results["arms"].items():
-        assert f"{name} {arm['summary']['rare_recall']['mean']:.3f}" in alts
+        for score in ("rare_average_precision", "rare_recall"):
+            assert f"{name} {arm['summary'][score]['mean']:.3f}" in alts
+
+
+def test_every_part_of_the_longest_page_is_there(page):
+    headings = page.execute_script(
+        "return [...document.querySelectorAll('h2')].map(e => e.innerText)"
+    )
+    assert headings == [
+        "Every arm",
+        "Every rare class",
+        "What goes wrong",
+        "How many to add",
+        "Which augmentation",
+        "Real and synthetic images",
+        "How good the generated images are",
+        "The label filter",
+        "The data",
+        "The data on a map",
+        "Arm against arm",
+        "The errors of the classifier",
+        "Configuration",
+    ]

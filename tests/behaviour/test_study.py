@@ -10,6 +10,7 @@ import shutil
 
 import numpy as np
 import pytest
+import sklearn.metrics
 from small_study import CONFIG, changed, run, small  # noqa: F401
 
 from kerasaug.cli import evaluate, train_gan
@@ -17,9 +18,11 @@ from kerasaug.errors import InputError, TrainingFailed
 from kerasaug.progress import Progress, WorkerProgress, listen
 from kerasaug.quality.fidelity import REFERENCES
 from kerasaug.saved import images
-from kerasaug.study import generators, report, tasks, trial
-from kerasaug.study.arms import BASELINE, Arm
+from kerasaug.study import generators, report, selection, tasks, trial
+from kerasaug.study.arms import BASELINE, Arm, parse
+from kerasaug.study.protocol import Split
 from kerasaug.study.runner import Study
+from kerasaug.study.scores import Predictions
 from kerasaug.study.tasks import TRIAL, Task
 from kerasaug.study.verdict import verdict
 from kerasaug.training import latent_map
@@ -30,9 +33,13 @@ pytestmark = pytest.mark.usefixtures("small")
 def without_seconds(results):
     results = json.loads(json.dumps(results))
     for arm in results["arms"].values():
-        for trial_result in arm["trials"]:
-            del trial_result["seconds"]
+        for training in arm["trainings"]:
+            del training["seconds"]
     return results
+
+
+def trial_file(arm, seed):
+    return f"{parse(arm).file_name}-seed{seed}.npz"
 
 
 @pytest.fixture(scope="module")
@@ -46,15 +53,25 @@ def test_results_hold_every_trial(finished):
     assert json.loads((output / "results.json").read_text()) == json.loads(json.dumps(results))
     assert list(results["arms"]) == list(map(str, CONFIG.arms))
     for name, arm in results["arms"].items():
-        assert [result["seed"] for result in arm["trials"]] == [0, 1]
-        for result in arm["trials"]:
+        assert [result["seed"] for result in arm["repetitions"]] == [0, 1]
+        assert [training["seed"] for training in arm["trainings"]] == [0, 1]
+        for training in arm["trainings"]:
+            assert all(len(curve) == CONFIG.epochs for curve in training["history"].values())
+            assert set(training["thresholds"]) == {2}
+        for result in arm["repetitions"]:
+            predictions = Predictions.load(output / "trials" / trial_file(name, result["seed"]))
             matrix = np.array(result["confusion_matrix"])
             assert matrix.sum(axis=1).tolist() == [20, 20, 20]
             assert result["accuracy"] == pytest.approx(np.trace(matrix) / 60)
-            assert all(len(curve) == CONFIG.epochs for curve in result["history"].values())
-        assert arm["summary"]["accuracy"]["mean"] == pytest.approx(
-            np.mean([result["accuracy"] for result in arm["trials"]])
-        )
+            for class_id in range(3):
+                truth, probabilities = predictions.labels == class_id, predictions.probabilities
+                value = sklearn.metrics.average_precision_score(truth, probabilities[:, class_id])
+                assert result["average_precision"][class_id] == pytest.approx(value)
+            assert result["rare_average_precision"] == result["average_precision"][2]
+        for score in ("accuracy", "rare_average_precision"):
+            assert arm["summary"][score]["mean"] == pytest.approx(
+                np.mean([result[score] for result in arm["repetitions"]])
+            )
         assert (arm["verdict"] is None) == (name == BASELINE)
     generative = results["arms"]["conditional-wgan:10+affine"]
     assert list(generative["versus"]) == ["none", "crop-rotate", "balanced+affine"]
@@ -64,7 +81,12 @@ def test_pictures_and_a_page_that_needs_no_other_file(finished):
     output, results = finished
     page = (output / "report.html").read_text()
     figures = {path.name for path in (output / "figures").iterdir()}
-    assert len(figures) == 2 * len(CONFIG.arms) + 4
+    assert len(figures) == 2 * len(CONFIG.arms) + 5
+    assert {"precision-recall.png", "rare_average_precision.png", "rare_recall.png"} < figures
+    # The strongest control is not wrong about the rare class, so there is no picture of mistakes.
+    repetitions = results["arms"]["balanced+affine"]["repetitions"]
+    matrix = np.sum([r["confusion_matrix"] for r in repetitions], axis=0)
+    assert matrix[2, 2] == matrix[2].sum() == matrix[:, 2].sum() == 40
     assert page.count("data:image/png;base64,") == len(figures)
     assert "http" not in page
     for image in page.split("<img")[1:]:
@@ -73,7 +95,7 @@ def test_pictures_and_a_page_that_needs_no_other_file(finished):
     first = page.split('class="verdict">')[1].strip()
     assert first.startswith("<p>This is a smoke test: after trainings of 4 steps, the scores are ")
     assert "conditional-wgan:10+affine" in page.split("Further comparisons")[1].split("<table")[0]
-    # Beside F1 and balanced accuracy stands the verdict that follows from them.
+    # Beside the differences stands the verdict that follows from them.
     arms = [arm for name, arm in results["arms"].items() if name != BASELINE]
     pairs = [pair for arm in arms for pair in arm["versus"].values()]
     spans = re.findall(r'<td><span class="([\w-]+)">([^<]+)<', page.split("Arm against arm")[1])
@@ -98,7 +120,7 @@ def test_a_study_without_its_generators_is_still_put_together(finished, tiny, tm
     shutil.copytree(output, tmp_path / "copy")
     shutil.rmtree(tmp_path / "copy" / "generators")
     again = run(tiny, tmp_path / "copy")
-    assert again["arms"] == json.loads(json.dumps(results["arms"]))
+    assert again["arms"] == results["arms"]
     assert again["fidelity"] == {"conditional-wgan": [None, None]}
 
 
@@ -130,8 +152,12 @@ def test_a_finished_trial_is_not_run_again(finished, tiny, monkeypatch):
         file.write_text(damage)
         stages = Study(CONFIG, tiny, output).tasks.stages()
         (missing,) = [task for stage in stages for task in stage]
-        assert missing == Task(TRIAL, Arm("none"), seed=1)
+        assert missing == Task(TRIAL, Arm("none"), Split(1))
     file.write_text(good)
+    predictions = file.with_suffix(".npz")
+    predictions.rename(predictions.with_suffix(".away"))
+    assert Study(CONFIG, tiny, output).units() == CONFIG.steps
+    predictions.with_suffix(".away").rename(predictions)
     monkeypatch.setattr(tasks, "FORMAT", tasks.FORMAT - 1)
     assert Study(CONFIG, tiny, output).units() > 0
 
@@ -149,10 +175,10 @@ def test_a_trial_that_fails_does_not_stop_the_others(tiny, tmp_path, monkeypatch
     results = run(tiny, tmp_path, arms=arms)
     failure = {"task": "oversample, seed 1", "error": "ValueError: out of luck in two lines"}
     assert results["failures"] == [failure]
-    assert [len(arm["trials"]) for arm in results["arms"].values()] == [2, 1, 2]
+    assert [len(arm["repetitions"]) for arm in results["arms"].values()] == [2, 1, 2]
     assert results["arms"]["oversample"]["verdict"] == "not significant"
     lows = {
-        name: results["arms"][name]["versus"]["none"]["rare_f1"]["low"]
+        name: results["arms"][name]["versus"]["none"]["rare_average_precision"]["low"]
         for name in ("oversample", "balanced")
     }
     assert lows["oversample"] is None
@@ -183,7 +209,9 @@ def test_what_a_worker_does_and_how_far_it_is_reaches_the_study():
 
 def test_a_study_without_any_result_says_why(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(trial, "run_trial", None)
-    with pytest.raises(TrainingFailed, match="no trial ended well; none, seed 0: TypeError"):
+    with pytest.raises(
+        TrainingFailed, match="no arm has a complete repetition; none, seed 0: Type"
+    ):
         run(tiny, tmp_path, arms="none")
 
 
@@ -205,7 +233,9 @@ def test_the_work_left_is_what_is_not_finished(finished, tiny, tmp_path):
     output, _ = finished
     assert Study(CONFIG, tiny, output).units() == 0
     one = 4 * CONFIG.steps + 2 * generators.STEP_COST
-    assert Study(CONFIG, tiny, tmp_path / "new").units() == 2 * one
+    # Thresholds of every arm are chosen once.
+    thresholds = 4 * CONFIG.steps * selection.LENGTH
+    assert Study(CONFIG, tiny, tmp_path / "new").units() == pytest.approx(2 * one + thresholds)
     assert Study(changed(seeds=3), tiny, output).units() == one
 
 
@@ -248,8 +278,11 @@ def test_another_study_in_the_folder_is_refused(finished, tiny):
 def test_more_arms_and_seeds_add_to_a_study(tiny, tmp_path):
     first = run(tiny, tmp_path, arms="none", seeds=1)
     more = run(tiny, tmp_path, arms="none,oversample", seeds=2)
-    assert more["arms"]["none"]["trials"][0] == first["arms"]["none"]["trials"][0]
-    assert first["arms"]["none"]["summary"]["accuracy"]["low"] is None
+    for part in ("repetitions", "trainings"):
+        assert more["arms"]["none"][part][0] == first["arms"]["none"][part][0]
+    summaries = [results["arms"]["none"]["summary"] for results in (first, more)]
+    assert summaries[0]["rare_average_precision"]["low"] is None
+    assert summaries[1]["rare_average_precision"]["low"] is not None
     assert (tmp_path / "report.html").exists()
 
 

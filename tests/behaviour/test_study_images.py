@@ -12,7 +12,8 @@ from small_study import CONFIG, changed, run, small  # noqa: F401
 from kerasaug.data.streams import collect
 from kerasaug.errors import InputError
 from kerasaug.progress import Progress
-from kerasaug.study import selection, synthesis, trial
+from kerasaug.study import scores, selection, synthesis, trial
+from kerasaug.study.protocol import Split
 from kerasaug.study.runner import Study
 from kerasaug.study.tasks import TRIAL, Task
 from kerasaug.training.config import GeneratorConfig
@@ -33,12 +34,14 @@ def test_nothing_that_trains_or_chooses_sees_the_test_split(tiny, tmp_path, monk
 
     monkeypatch.setattr(synthesis.Synthesizer, "_confirmed", confirm_all)
     images, labels = collect(tiny.test)
-    poisoned = tf.data.Dataset.from_tensor_slices((255 - images, labels[::-1].copy()))
+    labels = labels[::-1].copy()
+    poisoned = tf.data.Dataset.from_tensor_slices((255 - images, labels))
+    poisoned = dataclasses.replace(tiny, test_records=poisoned, test_labels=labels)
     model = "conditional-vae"
     names = ["none+logit-adjusted", f"{model}:class-balanced+auto", f"{model}:4", f"{model}:9"]
     options = {"arms": ",".join(names), "seeds": 1, "keep": {"bottom": 6}}
     clean = run(tiny, tmp_path / "clean", **options)
-    other = run(dataclasses.replace(tiny, test_records=poisoned), tmp_path / "poisoned", **options)
+    other = run(poisoned, tmp_path / "poisoned", **options)
     (label_filter,) = (tmp_path / "clean" / "label-filters").glob("*.keras")
     for path in (f"generators/{model}-seed0/model.keras", f"label-filters/{label_filter.name}"):
         networks = (
@@ -49,24 +52,20 @@ def test_nothing_that_trains_or_chooses_sees_the_test_split(tiny, tmp_path, monk
     middle = len(verdicts) // 2
     assert middle > 0
     np.testing.assert_array_equal(verdicts[:middle], verdicts[middle:])
-    for choice in ("augmentation", "logit_adjustment"):
-        assert clean[choice] == other[choice] != {}
+    assert clean["augmentation"] == other["augmentation"] != []
     scored_differently = False
     for name in names:
-        (a,), (b,) = (results["arms"][name]["trials"] for results in (clean, other))
+        (a,), (b,) = (results["arms"][name]["trainings"] for results in (clean, other))
         for curve in ("train_loss", "train_accuracy"):
             assert a["history"][curve] == b["history"][curve]
-        for fact in ("best_epoch", "acceptance_rates"):
+        for fact in ("best_epoch", "acceptance_rates", "trained", "tau", "thresholds"):
             assert a[fact] == b[fact]
+        assert a["history"]["test_loss"] != b["history"]["test_loss"]
+        (a,), (b,) = (results["arms"][name]["repetitions"] for results in (clean, other))
         scored_differently |= a["confusion_matrix"] != b["confusion_matrix"]
     assert scored_differently
     page = (tmp_path / "clean" / "report.html").read_text()
-    for heading in (
-        "How many to add",
-        "Which augmentation",
-        "Logit adjustment",
-        "The label filter",
-    ):
+    for heading in ("How many to add", "Which augmentation", "The label filter"):
         assert f"<h2>{heading}</h2>" in page
 
 
@@ -82,7 +81,7 @@ def test_every_repetition_has_a_split_of_its_own_that_all_arms_share(tiny, tmp_p
     for seed in range(3):
         for arm in study.config.arms:
             with pytest.raises(StopIteration):
-                study.tasks.perform(Task(TRIAL, arm, seed), Progress())
+                study.tasks.perform(Task(TRIAL, arm, Split(seed)), Progress())
     assert all(len(of_repetition) == 1 for of_repetition in fingerprints.values())
     assert len(set.union(*fingerprints.values())) == 3
 
@@ -102,9 +101,11 @@ def test_arms_of_one_training_are_trained_once(tiny, tmp_path, monkeypatch):
     results = run(tiny, tmp_path, arms=",".join(names), seeds=1)
     assert sorted(trainings) == sorted(candidates)
     assert list(results["arms"]) == names
-    chosen = next(iter(results["augmentation"]))
-    trials = {name: arm["trials"][0] for name, arm in results["arms"].items()}
-    assert {**trials["balanced+auto"], "arm": chosen} == trials[chosen]
+    (choice,) = results["augmentation"]
+    chosen = next(iter(choice))
+    trials = {name: arm["trainings"][0] for name, arm in results["arms"].items()}
+    assert trials["balanced+auto"] == trials[chosen]
+    assert trials["balanced+auto"]["trained"] == chosen
     for first, second in (auto, ("balanced", "balanced+logit-adjusted")):
         assert trials[first]["history"] == trials[second]["history"]
 
@@ -115,21 +116,24 @@ def test_logits_are_adjusted_by_the_chosen_tau_and_the_class_sizes_of_the_traini
     counts = []
 
     def adjust_logits(logits, class_counts, tau):
-        counts.append(class_counts)
+        counts.append((class_counts, tau))
         return logits + 1e6 * np.eye(3)[{0.0: 0, 1.0: 2}.get(tau, 1)]
 
-    monkeypatch.setattr(trial, "adjust_logits", adjust_logits)
-    proxy_f1 = {**dict.fromkeys(trial.TAUS, 0.5), "1": 0.9}
-    monkeypatch.setattr(selection, "proxy_f1", lambda *_: proxy_f1)
+    monkeypatch.setattr(scores, "adjust_logits", adjust_logits)
+    proxy_f1 = {**dict.fromkeys(selection.TAUS, 0.5), "1": 0.9}
+    chosen = {"average_precision": 0.5, "f1": proxy_f1, "thresholds": {"2": 0.25}}
+    monkeypatch.setattr(selection, "proxy_scores", lambda *_: chosen)
     predicted = {"none": 0, "none+logit-adjusted": 2, "full": 0, "full+logit-adjusted": 2}
     results = run(tiny, tmp_path, arms=",".join(predicted), seeds=1)
     for name, class_id in predicted.items():
-        (result,) = results["arms"][name]["trials"]
+        (result,) = results["arms"][name]["repetitions"]
         matrix = np.array(result["confusion_matrix"])
         assert matrix[:, class_id].sum() == matrix.sum() == 60
-    assert {choice["tau"] for choice in results["logit_adjustment"].values()} == {1.0}
-    times = len(trial.TAUS)
-    assert counts == times * [[40, 40, 3]] + times * [[40, 40, 12]]
+        (training,) = results["arms"][name]["trainings"]
+        assert training["tau"] == {0: 0.0, 2: 1.0}[class_id]
+        assert result["thresholds"]["2"]["threshold"] == [0.25]
+    expected = [(sizes, tau) for sizes in ([40, 40, 3], [40, 40, 12]) for tau in (0.0, 1.0)]
+    assert counts == expected
 
 
 def train(tiny, output, seed=5, **changes):
@@ -154,7 +158,7 @@ def test_a_trained_generator_is_used_on_the_split_that_it_saw(tiny, tmp_path):
     folder = train(tiny, tmp_path / "generator")
     options = {"arms": "none,conditional-wgan:10", "generator_folder": str(folder.path)}
     study = Study(changed(**options), tiny, tmp_path / "out")
-    assert {study.generators.reduced(seed).fingerprint for seed in range(3)} == {
+    assert {study.generators.fingerprint(Split(seed)) for seed in range(3)} == {
         tiny.reduce({"bottom": 3}, seed=5).fingerprint
     }
     results = study.run()
@@ -200,6 +204,8 @@ def test_too_few_images_are_refused_before_anything_is_trained(tiny, tmp_path, c
 def test_choices_are_made_also_where_a_single_image_is_left(tiny, tmp_path):
     arms = "balanced+auto,none+logit-adjusted"
     results = run(tiny, tmp_path, keep={"bottom": 1}, arms=arms, seeds=1)
-    assert set(results["augmentation"]) == {"balanced", "balanced+affine"}
-    assert set(results["logit_adjustment"]) == {"none+logit-adjusted"}
+    (choice,) = results["augmentation"]
+    assert set(choice) == {"balanced", "balanced+affine"}
+    (training,) = results["arms"]["none+logit-adjusted"]["trainings"]
+    assert training["tau"] in map(float, selection.TAUS)
     assert not results["failures"]

@@ -89,7 +89,8 @@ def test_fingerprint_tells_splits_apart(tiny):
 def test_reductions_and_splits_of_a_cached_set_share_its_memory(streamed):
     whole = streamed.cache()
     split = whole.split_test(0.25)
-    for part in (whole.cache(), whole.reduce({2: 5}), split, split.hold_out(0.5), split.cache()):
+    fold = split.fold(1, 3)
+    for part in (whole.cache(), whole.reduce({2: 5}), split, fold, split.cache(), fold.cache()):
         assert part.in_memory.images is whole.in_memory.images
         assert len(part.in_memory.rows) == len(part.train_labels)
 
@@ -150,25 +151,6 @@ def test_arrays_that_do_not_fit_are_refused():
             data.from_arrays(*good[:position], bad, *good[position + 1 :])
 
 
-@pytest.mark.parametrize("cached", [False, True])
-def test_holding_out_splits_every_class(streamed, cached):
-    whole = streamed.cache() if cached else streamed
-    reduced = whole.reduce({2: 1})
-    split = reduced.hold_out(0.25, seed=1)
-    assert split.class_counts == [30, 30, 1]
-    images, labels = collect(split.validation)
-    assert np.bincount(labels).tolist() == [10, 10]
-    train_images, _ = collect(split.train)
-    together = np.concatenate([train_images, images])
-    everything, _ = collect(reduced.train)
-    assert {x.tobytes() for x in together} == {x.tobytes() for x in everything}
-    again, _ = collect(split.cache().validation)
-    np.testing.assert_array_equal(images, again)
-    assert split.fingerprint != reduced.fingerprint
-    with pytest.raises(InputError, match="share"):
-        reduced.hold_out(1.0)
-
-
 def test_a_long_tail_is_cut_class_by_class(tiny):
     assert tiny.long_tail(4).class_counts == [40, 20, 3]
 
@@ -197,13 +179,107 @@ def test_the_first_images_of_every_class_are_taken(tiny, streamed):
         np.testing.assert_array_equal(few[few_labels == class_id], images[labels == class_id][:3])
 
 
+def as_pairs(*streams):
+    """The images of some streams with their labels, in no order."""
+    pairs = [pair for stream in streams for pair in zip(*collect(stream), strict=True)]
+    return sorted((image.tobytes(), int(label)) for image, label in pairs)
+
+
 @pytest.mark.parametrize("cached", [False, True])
 def test_a_test_split_is_taken_from_every_class(streamed, cached):
-    split = streamed.split_test(0.25, seed=1)
-    split = split.cache() if cached else split
-    assert (split.class_counts, split.test_counts) == ([30, 30, 9], [10, 10, 3])
-    assert split.validation is None
-    images = np.concatenate([collect(split.train)[0], collect(split.test)[0]])
-    assert {image.tobytes() for image in images} == {
-        image.tobytes() for image in collect(streamed.train)[0]
-    }
+    whole = streamed.cache() if cached else streamed
+    reduced = whole.reduce({2: 1})
+    split = reduced.split_test(0.25, seed=1)
+    assert (split.class_counts, split.test_counts) == ([30, 30, 1], [10, 10, 0])
+    images, labels = collect(split.test)
+    np.testing.assert_array_equal(split.test_labels, labels)
+    np.testing.assert_array_equal(images, collect(whole.train)[0][split.test_indices])
+    assert as_pairs(split.train, split.test) == as_pairs(reduced.train)
+    np.testing.assert_array_equal(collect(split.cache().test)[0], images)
+    assert split.fingerprint != reduced.fingerprint
+    assert not (split.has_own_test or whole.split_test(0.25).cache().has_own_test)
+    assert reduced.has_own_test
+    for share in (0.0, 1.0):
+        with pytest.raises(InputError, match="share"):
+            reduced.split_test(share)
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_every_image_is_tested_in_one_fold_and_trained_on_in_the_others(streamed, cached):
+    whole = (streamed.cache() if cached else streamed).pooled()
+    assert as_pairs(whole.train) == as_pairs(streamed.train, streamed.test)
+    assert (whole.class_counts, whole.test, whole.test_counts) == ([60, 60, 32], None, [0] * 3)
+    whole = whole.cache() if cached else whole
+    images, labels = collect(whole.train)
+    np.testing.assert_array_equal(whole.train_labels, labels)
+    reduced = whole.reduce({2: 12})
+    folds = [reduced.fold(number, 4, seed=2) for number in range(4)]
+    tested = np.concatenate([fold.test_indices for fold in folds])
+    np.testing.assert_array_equal(np.sort(tested), np.sort(reduced.indices))
+    for fold in folds:
+        assert (fold.class_counts, fold.test_counts) == ([45, 45, 9], [15, 15, 3])
+        assert as_pairs(fold.train, fold.test) == as_pairs(reduced.train)
+        test_images, test_labels = collect(fold.test)
+        np.testing.assert_array_equal(test_images, images[fold.test_indices])
+        np.testing.assert_array_equal(test_labels, labels[fold.test_indices])
+        assert not set(fold.indices) & set(fold.test_indices)
+    others = [reduced.fold(number, 4, seed=3) for number in range(4)]
+    prints = {fold.fingerprint for fold in (*folds, *others)}
+    assert len(prints) == 8
+    assert reduced.fold(0, 4, seed=2).fingerprint == folds[0].fingerprint
+
+
+def test_a_split_that_was_put_back_knows_where_its_images_stood(streamed):
+    images, labels = collect(streamed.train)
+    for split in (streamed.split_test(0.25, seed=1), streamed.reduce({0: 5}).split_test(0.25)):
+        whole = split.pooled()
+        assert len(whole.indices) == len(split.indices) + len(split.test_indices)
+        np.testing.assert_array_equal(collect(whole.train)[0], images[whole.indices])
+        np.testing.assert_array_equal(whole.train_labels, labels[whole.indices])
+        assert len(whole.test_indices) == 0
+
+
+def test_test_images_of_pooled_data_are_numbered_after_all_training_images(streamed):
+    """Also after those that were left out, as in the names."""
+    named = dataclasses.replace(streamed, names=tuple(map(str, range(152))))
+    for dataset in (named, named.reduce({2: 3}), named.reduce({0: 1, 1: 1, 2: 1})):
+        np.testing.assert_array_equal(dataset.pooled().indices[-60:], np.arange(92, 152))
+    few = streamed.reduce({2: 3}).pooled()
+    assert len(set(few.indices)) == len(few.train_labels) == 143
+
+
+def test_all_images_but_the_tested_ones_of_a_reduced_fold(streamed):
+    whole = streamed.pooled()
+    fold = whole.reduce({2: 12}).fold(1, 4)
+    full = whole.without(fold)
+    np.testing.assert_array_equal(full.test_indices, fold.test_indices)
+    assert as_pairs(full.test) == as_pairs(fold.test)
+    assert sorted([*full.indices, *full.test_indices]) == list(range(152))
+    assert full.class_counts == [45, 45, 29]
+
+
+def grouped(dataset):
+    """Four images after one another show the same thing."""
+    whole = dataset.pooled()
+    return dataclasses.replace(whole, groups=np.arange(len(whole.train_labels)) // 4)
+
+
+@pytest.mark.parametrize("make", ["fold", "fold of a reduction", "test split", "large test split"])
+def test_groups_are_never_split(streamed, make):
+    whole = grouped(streamed)
+    few = whole.reduce({0: 30})
+    share = {"test split": 0.2, "large test split": 0.7}.get(make)
+    splits = {
+        "fold": lambda: [whole.fold(number, 5) for number in range(5)],
+        "fold of a reduction": lambda: [few.fold(number, 5) for number in range(5)],
+    }.get(make, lambda: [whole.split_test(share, seed=1)])()
+    for split in splits:
+        train, test = (set(whole.groups[rows]) for rows in (split.indices, split.test_indices))
+        assert train and test and not train & test
+    if share:
+        assert len(split.test_labels) / 152 == pytest.approx(share, abs=0.08)
+        again = whole.split_test(share, seed=2)
+        assert set(again.test_indices) != set(split.test_indices)
+    else:
+        tested = np.concatenate([split.test_indices for split in splits])
+        assert sorted(tested) == sorted([*few.indices] if "reduction" in make else range(152))

@@ -259,3 +259,83 @@ def test_a_folder_named_like_a_data_set_needs_its_path(parts, monkeypatch):
     assert data.load("mnist").notes[-1].text.endswith("not the folder of that name: ./mnist")
     assert data.load("./mnist").num_classes == 2
     assert data.load("mnist/").num_classes == 2
+
+
+GROUP = "part([0-9]+)_"
+
+
+@pytest.fixture
+def photographs(tmp_path):
+    """Three photographs each of 10 `ok` and 6 `scratched` parts, and one that names no part."""
+    for name, first, parts in (("ok", 0, 10), ("scratched", 10, 6)):
+        fill(tmp_path / name, 3 * parts, seed=first)
+        for number, path in enumerate(sorted((tmp_path / name).iterdir())):
+            path.rename(path.with_name(f"part{first + number // 3}_{number % 3}.png"))
+    fill(tmp_path / "ok" / "other", 1, seed=99)
+    return tmp_path
+
+
+def parts_of(dataset, indices):
+    return {dataset.names[index].split("_")[0] for index in indices}
+
+
+def test_photographs_of_one_group_are_in_one_split_and_in_one_fold(photographs):
+    dataset = data.load(photographs, group=GROUP)
+    assert len(dataset.names) == 49
+    train, test = (parts_of(dataset, rows) for rows in (dataset.indices, dataset.test_indices))
+    assert train and test and not train & test
+    assert min(dataset.test_counts) > 0
+    whole = dataset.pooled()
+    folds = [whole.fold(number, 4, seed=1) for number in range(4)]
+    sizes = [len(parts_of(whole, fold.test_indices)) for fold in folds]
+    assert sum(sizes) == len(parts_of(whole, range(49))) == 17
+    for fold in folds:
+        for tested, names in ((True, fold.test_indices), (False, fold.indices)):
+            stream = fold.test if tested else fold.train
+            files = [photographs / whole.names[index] for index in names]
+            pixels = {np.asarray(Image.open(path)).tobytes() for path in files}
+            assert {image.tobytes() for image in collect(stream)[0]} == pixels
+    assert items(dataset, "do not match") == ("ok/other/000.png",)
+    assert "17 groups, the largest of 3 images" in [note.text for note in dataset.notes]
+    # Without groups, photographs of one part are split.
+    split = data.load(photographs)
+    assert split.groups is None
+    assert parts_of(split, split.indices) & parts_of(split, split.test_indices)
+
+
+@pytest.mark.parametrize(
+    ("group", "message"),
+    [
+        ("part[0-9]+", r"`group` part\[0-9\]\+: must have parentheses around what a group shares"),
+        ("part([0-9]+", r"`group` part\(\[0-9\]\+: is not a regular expression"),
+        ("piece([0-9]+)", r"`group` piece\(\[0-9\]\+\): matches no file, such as ok/"),
+    ],
+)
+def test_groups_that_cannot_be_made_are_refused(group, message, photographs):
+    with pytest.raises(InputError, match=message):
+        data.load(photographs, group=group)
+
+
+def test_arrays_have_no_groups(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.zeros((8, 8, 8, 1), np.uint8), y=np.arange(8) % 2)
+    with pytest.raises(InputError, match="`group` .*: goes with a folder of images"):
+        data.load(tmp_path / "a.npz", group=GROUP)
+
+
+@pytest.mark.parametrize("group", ["part[0-9]+", "part([0-9]+", "piece([0-9]+)", "\x1b(a", "(a"])
+def test_a_group_that_cannot_be_made_gives_one_line(group, photographs, call, capfd):
+    assert call(f"evaluate --dataset {photographs} --dry-run --group", group) == 2
+    err = capfd.readouterr().err
+    assert err.startswith("Error: ")
+    assert "--group" in err
+    assert err.count("\n") == 1
+    assert "\x1b" not in err
+
+
+def test_a_group_of_arrays_gives_one_line(tmp_path, call, capfd):
+    np.savez(tmp_path / "a.npz", x=np.zeros((8, 8, 8, 1), np.uint8), y=np.arange(8) % 2)
+    assert call(f"evaluate --dataset {tmp_path / 'a.npz'} --dry-run --group", GROUP) == 2
+    err = capfd.readouterr().err
+    assert err.startswith("Error: ")
+    assert f"--group {GROUP}: goes with a folder of images" in err
+    assert err.count("\n") == 1

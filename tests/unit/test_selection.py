@@ -1,24 +1,38 @@
 """What proxy classes choose, from scores set by hand; which classes they are, and their scores."""
 
+import dataclasses
+
 import numpy as np
 import pytest
+import scipy.special
+import sklearn.metrics
 
 from kerasaug import data
 from kerasaug.data import augment
+from kerasaug.data.streams import collect
 from kerasaug.errors import TrainingFailed
+from kerasaug.models.classifier import adjust_logits
 from kerasaug.study import arms, selection, trial
-from kerasaug.study.config import Length
-from kerasaug.study.selection import CANDIDATES, Selection, proxy_arm
-from kerasaug.study.trial import TAUS
+from kerasaug.study.config import STUDY_PRESETS, Length, StudyConfig
+from kerasaug.study.protocol import Split
+from kerasaug.study.scores import best_threshold
+from kerasaug.study.selection import CANDIDATES, TAUS, Selection, proxy_arm
+from kerasaug.study.tasks import Tasks
 
 EQUAL = dict.fromkeys(TAUS, 0.5)
-LENGTH = Length(steps=2, batch_size=8, epochs=1)
+LENGTH = Length(steps=12, batch_size=8, epochs=4)
 CLASSES = 5
+SPLIT = Split(0)
 
 
 def select(text, proxy_scores):
     """The selection of some arms, from the proxy scores of arms by their names."""
-    return Selection(arms.parse_list(text), lambda arm: proxy_scores.get(str(arm)))
+    return Selection(arms.parse_list(text), lambda arm, split: proxy_scores.get(str(arm)))
+
+
+def scores_of(average_precision=0.5, f1=EQUAL, **thresholds):
+    """What `proxy_scores` returns."""
+    return {"average_precision": average_precision, "f1": f1, "thresholds": thresholds}
 
 
 def names(parsed_arms):
@@ -31,6 +45,7 @@ def names(parsed_arms):
         ("none+logit-adjusted", "none"),
         ("oversample:9+logit-adjusted", "oversample:9"),
         ("balanced+affine+logit-adjusted", "balanced+affine"),
+        ("balanced+affine+half", "balanced+affine"),
         ("gan+logit-adjusted", "oversample"),
         ("conditional-wgan:100+affine+logit-adjusted", "oversample:100+affine"),
         ("conditional-vae:latent-perturbation+affine+mixup+adjusted", "balanced+affine+mixup"),
@@ -43,82 +58,132 @@ def test_a_proxy_arm_has_copies_in_the_place_of_synthetic_images(arm, proxy):
 
 
 def test_tau_is_chosen_for_each_arm_by_its_proxy_arm():
-    proxy_scores = {"none": {**EQUAL, "1": 0.9}, "balanced": {**EQUAL, "0": 0.6}}
+    proxy_scores = {
+        "none": scores_of(f1={**EQUAL, "1": 0.9}),
+        "balanced": scores_of(f1={**EQUAL, "0": 0.6}),
+    }
     perturbed = "conditional-vae:latent-perturbation+logit-adjusted"
     selected = select(f"none+logit-adjusted,gan,{perturbed}", proxy_scores)
-    assert names(selected.tau_candidates()) == ["none", "balanced"]
-    assert selected.tau(arms.parse("none+logit-adjusted")) == "1"
-    assert selected.tau(arms.parse(perturbed)) == "0"
-    choices = selected.logit_adjustment()
-    assert list(choices) == ["none+logit-adjusted", perturbed]
-    assert choices["none+logit-adjusted"] == {
-        "tau": 1.0,
-        "proxy_arm": "none",
-        "f1": {"0": 0.5, "0.25": 0.5, "0.5": 0.5, "0.75": 0.5, "1": 0.9},
-    }
-    assert list(choices[perturbed]["f1"]) == ["0", "0.25", "0.5", "0.75", "1"]
+    assert names(selected.proxy_arms(SPLIT)) == ["none", "oversample", "balanced"]
+    assert selected.tau(arms.parse("none+logit-adjusted"), SPLIT) == "1"
+    assert selected.tau(arms.parse(perturbed), SPLIT) == "0"
 
 
-def test_an_arm_that_is_not_adjusted_needs_no_proxy_scores():
+def test_an_arm_that_is_not_adjusted_needs_no_proxy_scores_for_tau():
     selected = select("none,balanced+affine,gan", {})
-    assert (selected.augmentation_candidates(), selected.tau_candidates()) == ([], [])
-    assert selected.tau(arms.parse("balanced+affine")) == "0"
-    assert (selected.augmentation(), selected.logit_adjustment()) == (None, {})
+    assert selected.candidates() == ()
+    assert selected.tau(arms.parse("balanced+affine"), SPLIT) == "0"
+    assert selected.augmentation(SPLIT) is None
 
 
 def test_of_equal_taus_a_half_is_chosen():
-    selected = select("none+logit-adjusted", {"none": EQUAL})
-    assert selected.tau(arms.parse("none+logit-adjusted")) == "0.5"
+    selected = select("none+logit-adjusted", {"none": scores_of()})
+    assert selected.tau(arms.parse("none+logit-adjusted"), SPLIT) == "0.5"
 
 
-def test_no_tau_is_chosen_without_proxy_scores():
+def test_no_tau_and_no_threshold_is_chosen_without_proxy_scores():
     selected = select("none+logit-adjusted", {})
-    assert selected.tau(arms.parse("none+logit-adjusted")) is None
-    assert selected.logit_adjustment() == {}
+    assert selected.tau(arms.parse("none+logit-adjusted"), SPLIT) is None
+    assert selected.thresholds(arms.parse("none+logit-adjusted"), SPLIT) is None
 
 
-def test_auto_chooses_from_all_augmentations_and_none():
-    augmented = [f"balanced+{name}" for name in augment.AUGMENTATIONS]
-    assert names(CANDIDATES) == ["balanced", *augmented]
+def test_thresholds_of_every_arm_are_those_of_its_proxy_arm():
+    proxy_scores = {"none": scores_of(**{"2": 0.25}), "balanced+affine": scores_of(**{"2": 0.75})}
+    perturbed = "conditional-vae:latent-perturbation+affine"
+    selected = select(f"none,none+logit-adjusted,{perturbed}", proxy_scores)
+    for name in ("none", "none+logit-adjusted", "none+half", "full"):
+        assert selected.thresholds(arms.parse(name), SPLIT) == {2: 0.25}
+    assert selected.thresholds(arms.parse(perturbed), SPLIT) == {2: 0.75}
+
+
+def test_auto_chooses_from_augmentations_that_there_are_and_from_none():
+    assert names(CANDIDATES)[0] == "balanced"
+    assert {arm.mixture for arm in CANDIDATES} == {"balanced"}
+    tried = {name for arm in CANDIDATES for name in arm.modifiers}
+    assert tried <= {*augment.AUGMENTATIONS, *arms.BLENDINGS}
+    assert {"affine", "randaugment", "cutmix", "flip-shift-erasing"} <= tried
     assert {*augment.AUGMENTATIONS, "auto"} == set(arms.AUGMENTATIONS)
-    assert select("none+auto,gan", {}).augmentation_candidates() == CANDIDATES
+    assert select("none+auto,gan", {}).candidates() == CANDIDATES
 
 
-def test_augmentations_are_compared_each_with_its_best_tau():
-    proxy_scores = dict.fromkeys(names(CANDIDATES), EQUAL)
-    proxy_scores["balanced+affine"] = {**EQUAL, "0": 0.6}
-    proxy_scores["balanced+shift"] = {**EQUAL, "0": 0.1, "1": 0.7}
+def test_augmentations_are_compared_by_average_precision():
+    proxy_scores = dict.fromkeys(names(CANDIDATES), scores_of(0.5))
+    proxy_scores["balanced+affine"] = scores_of(0.6, {**EQUAL, "0": 0.9})
+    proxy_scores["balanced+flip-shift"] = scores_of(0.7)
     selected = select("oversample+auto+logit-adjusted", proxy_scores)
-    assert list(selected.augmentation().items())[:2] == [
-        ("balanced+shift", 0.7),
+    assert list(selected.augmentation(SPLIT).items())[:3] == [
+        ("balanced+flip-shift", 0.7),
         ("balanced+affine", 0.6),
+        ("balanced", 0.5),
     ]
     arm = arms.parse("oversample+auto+logit-adjusted")
-    assert str(selected.resolve(arm)) == "oversample+shift+logit-adjusted"
-    assert str(selected.trained_arm(arm)) == "oversample+shift"
-    assert names(selected.tau_candidates()) == ["oversample+shift"]
+    assert str(selected.resolve(arm, SPLIT)) == "oversample+flip-shift+logit-adjusted"
+    assert str(selected.trained_arm(arm, SPLIT)) == "oversample+flip-shift"
+    assert names(selected.proxy_arms(SPLIT)) == ["oversample+flip-shift"]
+
+
+def test_a_blending_may_be_chosen_with_an_augmentation():
+    proxy_scores = dict.fromkeys(names(CANDIDATES), scores_of(0.5))
+    proxy_scores["balanced+flip-shift+cutmix"] = scores_of(0.6)
+    selected = select("balanced+auto+half,gan+auto", proxy_scores)
+    for arm, resolved in (
+        ("balanced+auto+half", "balanced+flip-shift+cutmix+half"),
+        ("gan+auto", "gan+flip-shift+cutmix"),
+    ):
+        assert selected.resolve(arms.parse(arm), SPLIT) == arms.parse(resolved)
+
+
+def test_of_equal_augmentations_the_first_is_chosen():
+    selected = select("none+auto", dict.fromkeys(names(CANDIDATES), scores_of(0.5)))
+    assert str(selected.resolve(arms.parse("none+auto"), SPLIT)) == "none"
+
+
+def test_every_split_chooses_by_its_own_scores():
+    def proxy_scores(arm, split):
+        best = CANDIDATES[1 + split.fold]
+        return scores_of(float(arm == best), {**EQUAL, TAUS[split.fold]: 0.9}, **{"1": split.fold})
+
+    selected = Selection(arms.parse_list("balanced+auto+logit-adjusted"), proxy_scores)
+    for fold in (0, 1):
+        split, arm = Split(0, fold), arms.parse("balanced+auto+logit-adjusted")
+        assert selected.trained_arm(arm, split) == CANDIDATES[1 + fold]
+        assert selected.tau(arm, split) == TAUS[fold]
+        assert selected.thresholds(arm, split) == {1: fold}
 
 
 def test_an_augmentation_is_chosen_of_all_or_not_at_all():
-    proxy_scores = dict.fromkeys(names(CANDIDATES)[1:], EQUAL)
-    selected = select("none+auto+logit-adjusted", proxy_scores)
-    assert selected.augmentation() is None
+    proxy_scores = dict.fromkeys(names(CANDIDATES)[1:], scores_of())
+    selected = select("none+auto+logit-adjusted,none", proxy_scores)
+    assert selected.augmentation(SPLIT) is None
     with pytest.raises(TrainingFailed, match="not all augmentations"):
-        selected.resolve(arms.parse("none+auto"))
-    assert selected.tau_candidates() == []
+        selected.resolve(arms.parse("none+auto"), SPLIT)
+    assert names(selected.proxy_arms(SPLIT)) == ["none"]
 
 
-def held_out_dataset(counts):
+@pytest.mark.parametrize("preset", ["quick", "paper"])
+@pytest.mark.parametrize("protocol", ["holdout", "cross-validation"])
+def test_choosing_costs_no_more_than_a_quarter_of_a_study(tiny, preset, protocol, tmp_path):
+    config = StudyConfig.from_preset(preset, "tiny", {"bottom": 6}, protocol=protocol)
+    assert any(arm.augmentation == arms.AUTO for arm in config.arms)
+    tasks = Tasks(config, tiny, tmp_path)
+    costs = [sum(map(tasks.cost, stage)) for stage in tasks.stages()]
+    assert 0 < sum(costs[:2]) <= sum(costs) / 4
+    assert set(STUDY_PRESETS[preset].comparisons) >= {protocol}
+
+
+def dataset_without_tests(counts):
     generator = np.random.default_rng(0)
-    labels, test_labels = np.repeat(np.arange(CLASSES), counts), np.repeat(np.arange(CLASSES), 4)
-    return data.from_arrays(
-        generator.integers(0, 256, (len(labels), 8, 8, 1), np.uint8),
+    labels = np.repeat(np.arange(len(counts)), counts)
+    images = generator.integers(0, 256, (len(labels), 8, 8, 1), np.uint8)
+    made = data.from_arrays(
+        images,
         labels.astype(np.int32),
-        generator.integers(0, 256, (len(test_labels), 8, 8, 1), np.uint8),
-        test_labels.astype(np.int32),
-        class_names=("a", "b", "c", "d", "e"),
-        name="five",
-    ).hold_out(0.5)
+        images[:1],
+        labels[:1],
+        class_names=tuple("abcde")[: len(counts)],
+    )
+    # Whoever reads the test split fails.
+    return dataclasses.replace(made, test_records=None)
 
 
 @pytest.mark.parametrize("smallest", [4, 32])
@@ -126,8 +191,8 @@ def test_every_second_common_class_is_reduced_to_the_smallest_and_counts_as_rare
     monkeypatch, smallest
 ):
     """Also where the smallest class is no tenth of the largest one."""
-    trainings, adjustments = [], []
-    parts, adjust_logits = trial.parts, trial.adjust_logits
+    trainings = []
+    parts = trial.parts
 
     def record_parts(arm, inputs, seed):
         result = parts(arm, inputs, seed)
@@ -137,32 +202,117 @@ def test_every_second_common_class_is_reduced_to_the_smallest_and_counts_as_rare
         trainings.append((inputs.dataset.class_counts, inputs.dataset.rare_classes, weights))
         return result
 
-    def record_adjustment(logits, class_counts, tau):
-        adjustments.append((class_counts, tau))
-        return adjust_logits(logits, class_counts, tau)
-
     monkeypatch.setattr(trial, "parts", record_parts)
-    monkeypatch.setattr(trial, "adjust_logits", record_adjustment)
-    dataset = held_out_dataset((120, 120, smallest, 120, 120))
-    least = smallest // 2
-    f1 = selection.proxy_f1(arms.parse("oversample"), dataset, LENGTH, seed=0)
+    dataset = dataset_without_tests((120, 120, smallest, 120, 120))
+    least = round(0.8 * smallest)
+    short = LENGTH._replace(steps=1)
+    result = selection.proxy_scores(arms.parse("oversample"), dataset, short, seed=0)
     ((counts, rare, weights),) = trainings
-    assert counts == [least, 60, least, least, 60]
+    assert counts == [least, 96, least, least, 96]
     assert rare == [0, 2, 3]
-    assert weights == [60] * CLASSES
-    assert adjustments == [(counts, float(tau)) for tau in TAUS]
-    assert set(f1) == set(TAUS)
+    assert weights == [96] * CLASSES
+    assert set(result["f1"]) == set(TAUS)
+    assert set(result["thresholds"]) == {"2"}
+    assert 0.0 < result["average_precision"] <= 1.0
 
 
-def test_the_score_is_the_mean_of_the_proxy_classes_on_held_out_images(monkeypatch):
-    scored = []
+class Recorder:
+    """Stands in for trainings and predictions, and remembers what they were asked for."""
 
-    def score(classifier, arm, inputs, images):
-        scored.append(images)
-        return {"0": {"f1": [0.2, 9, 9, 0.4, 9]}, "1": {"f1": [0.3, 9, 9, 0.9, 9]}}
+    def __init__(self, monkeypatch):
+        self.trained, self.lengths, self.counts, self.seeds = [], [], [], []
+        self.tested, self.labels, self.logits = [], [], []
+        monkeypatch.setattr(trial, "train", self.train)
+        monkeypatch.setattr(trial, "predict", self.predict)
 
-    monkeypatch.setattr(trial, "score", score)
-    dataset = held_out_dataset((40, 40, 4, 40, 40)).cache()
-    f1 = selection.proxy_f1(arms.parse("none"), dataset, LENGTH, seed=0)
-    assert f1 == pytest.approx({"0": 0.3, "1": 0.6})
-    assert scored == [dataset.validation]
+    def train(self, arm, inputs, length, seed, callbacks):
+        self.trained.append(collect(inputs.dataset.train)[0])
+        self.counts.append(inputs.dataset.class_counts)
+        self.lengths.append(length)
+        self.seeds.append(seed)
+        return None, {}, 1
+
+    def predict(self, classifier, stream):
+        images, labels = collect(stream)
+        random = np.random.default_rng(len(self.tested))
+        classes = len(self.counts[-1])
+        logits = random.normal(0, 1, (len(labels), classes)) + np.eye(classes)[labels]
+        self.tested.append(images)
+        self.labels.append(labels)
+        self.logits.append(logits.astype(np.float32))
+        return labels, self.logits[-1]
+
+    def probabilities(self, class_id):
+        return [scipy.special.softmax(x.astype(float), axis=1)[:, class_id] for x in self.logits]
+
+
+def as_set(images):
+    return {image.tobytes() for image in images}
+
+
+def f1_of(recorder, classes, tau):
+    decisions = [
+        adjust_logits(logits, counts, tau).argmax(axis=1)
+        for logits, counts in zip(recorder.logits, recorder.counts, strict=True)
+    ]
+    return sklearn.metrics.f1_score(
+        np.concatenate(recorder.labels), np.concatenate(decisions), labels=classes, average="macro"
+    )
+
+
+def test_scores_are_those_of_the_proxy_classes_on_images_held_out_of_training(monkeypatch):
+    recorder = Recorder(monkeypatch)
+    dataset = dataset_without_tests((40, 40, 10, 40, 40))
+    result = selection.proxy_scores(arms.parse("none"), dataset, LENGTH, seed=3)
+    (trained,), (tested,) = recorder.trained, recorder.tested
+    assert not as_set(trained) & as_set(tested)
+    assert as_set(trained) | as_set(tested) < as_set(collect(dataset.train)[0])
+    (labels,) = recorder.labels
+    assert np.bincount(labels).tolist() == [8, 8, 2, 8, 8]
+    assert recorder.lengths == [Length(4, 8, 1)]
+    assert recorder.seeds == [3]
+    values = [
+        sklearn.metrics.average_precision_score(labels == c, recorder.probabilities(c)[0])
+        for c in (0, 3)
+    ]
+    assert result["average_precision"] == pytest.approx(np.mean(values))
+    expected = {tau: f1_of(recorder, [0, 3], float(tau)) for tau in TAUS}
+    assert result["f1"] == pytest.approx(expected)
+    assert len(set(expected.values())) > 1
+    # The threshold is that of the rare class, which is no proxy class.
+    assert result["thresholds"] == {"2": best_threshold(labels == 2, recorder.probabilities(2)[0])}
+
+
+def test_with_two_classes_inner_folds_choose_by_the_rare_class_itself(monkeypatch):
+    recorder = Recorder(monkeypatch)
+    dataset = dataset_without_tests((60, 7))
+    result = selection.proxy_scores(arms.parse("balanced"), dataset, LENGTH, seed=3)
+    everything = as_set(collect(dataset.train)[0])
+    first, second = map(as_set, recorder.tested)
+    assert not first & second
+    assert first | second == everything
+    for trained, tested in zip(recorder.trained, (first, second), strict=True):
+        assert as_set(trained) == everything - tested
+    assert sorted(recorder.counts) == [[30, 3], [30, 4]]
+    # Both together take as long as a training on proxy classes.
+    assert recorder.lengths == [Length(2, 8, 1)] * 2
+    positives = [int((labels == 1).sum()) for labels in recorder.labels]
+    values = [
+        sklearn.metrics.average_precision_score(labels == 1, probabilities)
+        for labels, probabilities in zip(recorder.labels, recorder.probabilities(1), strict=True)
+    ]
+    assert result["average_precision"] == pytest.approx(np.average(values, weights=positives))
+    assert result["f1"] == pytest.approx({t: f1_of(recorder, [1], float(t)) for t in TAUS})
+    rare, probabilities = (
+        np.concatenate(parts)
+        for parts in ([labels == 1 for labels in recorder.labels], recorder.probabilities(1))
+    )
+    assert result["thresholds"]["1"] == pytest.approx(best_threshold(rare, probabilities))
+
+
+def test_inner_folds_are_other_ones_with_another_seed(monkeypatch):
+    recorder = Recorder(monkeypatch)
+    dataset = dataset_without_tests((60, 7))
+    for seed in (0, 1):
+        selection.proxy_scores(arms.parse("balanced"), dataset, LENGTH, seed)
+    assert as_set(recorder.tested[0]) not in map(as_set, recorder.tested[2:])
