@@ -100,6 +100,22 @@ class Protocol:
         reduced = self.whole.reduce(self.config.keep)
         return reduced.naming_rare(reduced.rare_classes)
 
+    def check(self) -> None:
+        """Refuses folds that leave no training image of a class.
+
+        Raises:
+            InputError: If there are such, because all images of a class are in one group.
+        """
+        counts = self.data.class_counts
+        for split in self.splits if self.has_folds else ():
+            left = self.reduced(split).class_counts
+            for class_id, name in enumerate(self.whole.class_names):
+                if counts[class_id] and not left[class_id]:
+                    raise InputError(
+                        f"class {name} is in one fold alone, which leaves none of it to train on; "
+                        "its images must be in two groups or more"
+                    )
+
     def load_into_memory(self) -> None:
         """Reads the data into memory, if they fit; all splits share them there."""
         cached = self.whole.cache()

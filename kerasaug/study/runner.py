@@ -60,6 +60,7 @@ class Study:
         self.config = dataclasses.replace(config, precision=precision)
         self.tasks = Tasks(self.config, dataset, self.output)
         self.generators, self.protocol = self.tasks.generators, self.tasks.protocol
+        self.protocol.check()
         self._check_arms()
         self.notes = dataset.notes + self._near_duplicates()
         self._refuse_another(earlier)

@@ -43,7 +43,7 @@ def interval(estimate: Estimate, lowest: float = 0.0) -> Interval:
         "mean": estimate.mean,
         "low": max(lowest, estimate.mean - half),
         "high": min(1.0, estimate.mean + half),
-        "detectable": half + error * float(scipy.stats.t.ppf(POWER, freedom)),
+        "detectable": min(1.0, half + error * float(scipy.stats.t.ppf(POWER, freedom))),
     }
 
 

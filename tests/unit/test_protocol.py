@@ -136,3 +136,14 @@ def test_splits_are_named_by_repetition_and_fold():
 def test_a_task_survives_the_way_to_another_process(split):
     for task in (Task(TRIAL, parse_list("none")[0], split), Task(GENERATOR, "vae", split)):
         assert Task.from_text(*task.as_text()) == task
+
+
+def test_a_class_of_one_group_is_refused(tiny):
+    folded(tiny).check()
+    pooled = tiny.pooled()
+    labels = pooled.train_labels
+    one_part = np.where(labels == 2, 10_000, np.arange(len(labels)))
+    with pytest.raises(InputError, match="class bottom is in one fold alone"):
+        folded(dataclasses.replace(tiny, groups=one_part)).check()
+    two_parts = np.where((labels == 2) & (np.arange(len(labels)) % 2), 10_001, one_part)
+    folded(dataclasses.replace(tiny, groups=two_parts), seeds=1).check()

@@ -62,6 +62,7 @@ def test_the_detectable_difference_is_found_in_four_of_five_studies():
     """Simulated: a true difference of that size, and five repetitions of known variance."""
     random = np.random.default_rng(0)
     noise = random.normal(size=(4000, 5))
+    noise *= 0.05
     detectable = np.mean([interval(estimate(n[:, None]), -np.inf)["detectable"] for n in noise])
     shown = [interval(estimate((n + detectable)[:, None]), -np.inf)["low"] > 0 for n in noise]
     assert np.mean(shown) == pytest.approx(0.8, abs=0.05)
