@@ -11,7 +11,7 @@ is compared with what twice as many rare images bring. A stopped run is resumed 
 import argparse
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +30,7 @@ from kerasaug.study.scores import Predictions
 RARE = {"mnist": ("5", "3", "8"), "fashion_mnist": ("Shirt", "Coat", "Pullover")}
 PARTS = {"mnist": (0.7, 0.5, 0.33), "fashion_mnist": (0.7, 0.45, 0.2)}
 """Shares of the rare images that cost about 0.02, 0.05 and 0.1 of average precision."""
+SIZE_NAMES = ("small", "medium", "large")
 REPETITIONS = {CROSS_VALIDATION: (1, 2, 3), HOLDOUT: (3, 5)}
 SIZES, COMMON, TESTS, FOLDS = (40, 60, 100), 60, 100, 5
 """Images of a rare class, of another one, those of a class that test a holdout; folds."""
@@ -126,6 +127,7 @@ def measure(source: Source, setting: Setting, folders: int) -> list[Row]:
         values = {name: np.array([own[name] for own in intervals]) for name in intervals[0]}
         covered = (values["low"] <= truth) & (truth <= values["high"])
         row = {**setting._asdict(), "repetitions": count, "arm": arm, "folders": folders}
+        row["rare_classes"] = len(setting.rare)
         row |= {name: verdicts.count(name) for name in (verdict.HELPS, verdict.HURTS)}
         row |= {name: float(own.mean()) for name, own in values.items()}
         rows.append(row | {"truth": truth, "covered": int(covered.sum()), "arms": means})
@@ -230,58 +232,65 @@ def train(
 
 def tables(rows: list[Row]) -> list[str]:
     """False alarms, real differences that are noticed, and gains of doubling, as Markdown."""
-
-    def percent(row, count):
-        return f"{100 * count / row['folders']:.1f} %"
-
-    def table(keys, cells):
-        """A line for each combination of keys; cells of a row by column, none to leave it out."""
-        lines: dict[tuple[str, ...], dict[str, str]] = {}
-        for row in rows:
-            if own := cells(row):
-                lines.setdefault(tuple(str(row[key]) for key in keys), {}).update(own)
-        columns = list(next(iter(lines.values())))
-        content = [[*keys, *columns], ["---"] * (len(keys) + len(columns))]
-        content += [[*key, *map(own.get, columns)] for key, own in lines.items()]
-        return "\n".join(f"| {' | '.join(line)} |" for line in content)
-
-    def false_alarm(row):
-        wrong = percent(row, row["helps"] + row["hurts"])
-        half_width = (row["high"] - row["low"]) / 2
-        cells = {f"{row['images']} images": f"{wrong}, ±{half_width:.3f}"}
-        return cells if row["arm"] == ITSELF else {}
-
-    def power(row):
-        if len(row["rare"]) > 1 or row["images"] != POWER_SIZE or row["arm"] == HALF:
-            return {}
-        if row["arm"] == ITSELF:
-            return {"detectable": f"{row['detectable']:.3f}"}
-        order = PARTS[row["dataset"]].index(float(row["arm"]))
-        return {
-            ("small", "medium", "large")[
-                order
-            ]: f"{percent(row, row['helps'])} of {row['truth']:.3f}"
-        }
-
-    def doubling(row):
-        return row["arm"] == HALF and {
-            "average precision": ", ".join(
-                f"{row['arms'][arm]:.3f}" for arm in (HALF, ALL, DOUBLE)
-            ),
-            "gain": f"{row['truth']:.3f}",
-            "promised": f"{row['mean']:.3f}",
-            "half width": f"{(row['high'] - row['low']) / 2:.3f}",
-            "gain in interval": percent(row, row["covered"]),
-        }
-
-    for row in rows:
-        row["rare classes"] = len(row["rare"])
-    keys = ("dataset", "protocol", "rare classes", "repetitions")
+    setting, repetitions = ("dataset", "protocol"), ("repetitions",)
     return [
-        table(keys, false_alarm),
-        table((*keys[:2], keys[3]), power),
-        table(("dataset", "images", "repetitions"), doubling),
+        table(rows, (*setting, "rare_classes", *repetitions), false_alarms),
+        table(rows, (*setting, *repetitions), power),
+        table(rows, ("dataset", "images", *repetitions), doubling),
     ]
+
+
+def table(rows: list[Row], keys: Sequence[str], cells: Callable[[Row], dict[str, str]]) -> str:
+    """A line for each combination of keys; `cells` gives a row's by column, if it has any."""
+    lines: dict[tuple[str, ...], dict[str, str]] = {}
+    for row in rows:
+        if own := cells(row):
+            lines.setdefault(tuple(str(row[key]) for key in keys), {}).update(own)
+    columns = list(next(iter(lines.values())))
+    content = [[key.replace("_", " ") for key in keys] + columns]
+    content += [["---"] * (len(keys) + len(columns))]
+    content += [[*key, *map(own.get, columns)] for key, own in lines.items()]
+    return "\n".join(f"| {' | '.join(line)} |" for line in content)
+
+
+def false_alarms(row: Row) -> dict[str, str]:
+    """How often an arm helps or hurts against itself, and how wide the interval is."""
+    if row["arm"] != ITSELF:
+        return {}
+    wrong = percent(row, row["helps"] + row["hurts"])
+    return {f"{row['images']} images": f"{wrong}, ±{half_width(row)}"}
+
+
+def power(row: Row) -> dict[str, str]:
+    """How often an arm helps against one that sees a part, with the true difference."""
+    if row["rare_classes"] > 1 or row["images"] != POWER_SIZE or row["arm"] == HALF:
+        return {}
+    if row["arm"] == ITSELF:
+        return {"detectable": f"{row['detectable']:.3f}"}
+    size = SIZE_NAMES[PARTS[row["dataset"]].index(float(row["arm"]))]
+    return {size: f"{percent(row, row['helps'])} of {row['truth']:.3f}"}
+
+
+def doubling(row: Row) -> dict[str, str]:
+    """What doubling brings and what half of the rare images promise of it."""
+    if row["arm"] != HALF:
+        return {}
+    return {
+        **{f"AP, {arm}": f"{row['arms'][arm]:.3f}" for arm in (HALF, ALL, DOUBLE)},
+        "gain": f"{row['truth']:.3f}",
+        "promised": f"{row['mean']:.3f} ± {half_width(row)}",
+        "gain in interval": percent(row, row["covered"]),
+    }
+
+
+def percent(row: Row, count: int) -> str:
+    """A number of comparisons as a share of all."""
+    return f"{100 * count / row['folders']:.1f} %"
+
+
+def half_width(row: Row) -> str:
+    """Half of the mean width of the intervals."""
+    return f"{(row['high'] - row['low']) / 2:.3f}"
 
 
 if __name__ == "__main__":
