@@ -10,9 +10,12 @@ in the place of the rare one, by other training images. No test image is read.
 
 import argparse
 
+import numpy as np
+
 from kerasaug.runtime import best_dtype_policy, limit_threads, quiet_tensorflow
 from kerasaug.study import arms
 from kerasaug.study.config import STUDY_PRESETS, Length
+from kerasaug.study.protocol import Split
 
 CASES = ("mnist 5=54", "mnist 8=54", "mnist 3=20")
 CASES += ("fashion_mnist Shirt=60", "fashion_mnist Coat=60", "fashion_mnist Pullover=20")
@@ -28,7 +31,7 @@ def main() -> None:
     quiet_tensorflow()
     import keras
 
-    from kerasaug.study.trial import TAUS
+    from kerasaug.study.selection import TAUS
 
     limit_threads()
     keras.config.set_dtype_policy(best_dtype_policy())
@@ -54,18 +57,27 @@ def measure(dataset: str, keep: str) -> tuple[dict[str, dict], str]:
         By tau, what `scores.score` returns; and the tau that is chosen.
     """
     from kerasaug import data
-    from kerasaug.study import selection, tasks, trial
+    from kerasaug.study import scores, selection, trial
 
     name, count = keep.split("=")
     arm, adjusted = arms.parse("balanced+affine"), arms.parse("balanced+affine+logit-adjusted")
     preset = STUDY_PRESETS["paper"]
     length = Length(preset.steps, preset.batch_size, preset.epochs)
-    reduced = data.load(dataset).hold_out(HELD_OUT, SPLIT).reduce({name: int(count)}, SPLIT).cache()
-    inputs = trial.TrialInputs(reduced)
-    classifier, _, _ = trial.train(arm, inputs, length, SPLIT)
-    scores = trial.score(classifier, arm, inputs, reduced.validation)
-    proxy_scores = selection.proxy_f1(arm, reduced.hold_out(tasks.HELD_OUT), length, SPLIT)
-    return scores, selection.Selection([adjusted], lambda _: proxy_scores).tau(adjusted)
+    whole = data.load(dataset).split_test(HELD_OUT, SPLIT)
+    reduced = whole.reduce({name: int(count)}, SPLIT).cache()
+    classifier, _, _ = trial.train(arm, trial.TrialInputs(reduced), length, SPLIT)
+    labels, logits = trial.predict(classifier, reduced.test)
+    predictions = scores.Predictions(np.arange(len(labels)), labels, logits)
+    proxies = selection.proxy_scores(arm, reduced, length, SPLIT)
+    # The scores that depend on a threshold are not printed.
+    limits = [dict.fromkeys(reduced.rare_classes, 0.5)]
+    by_tau = {
+        tau: scores.score(
+            [predictions.adjusted(reduced.class_counts, float(tau))], reduced.rare_classes, limits
+        )
+        for tau in selection.TAUS
+    }
+    return by_tau, selection.Selection([adjusted], lambda *_: proxies).tau(adjusted, Split(SPLIT))
 
 
 if __name__ == "__main__":
