@@ -65,11 +65,10 @@ def average_precision(
     influences = np.zeros((len(repetitions), count))
     for row, folds in enumerate(repetitions):
         for column, fold in enumerate(folds):
+            probabilities = fold.probabilities
             for class_id in tested:
                 share = 1.0 / (len(tested) * (labels == class_id).sum())
-                precision, influence = _ranked(
-                    fold.probabilities[:, class_id], fold.labels == class_id
-                )
+                precision, influence = _ranked(probabilities[:, class_id], fold.labels == class_id)
                 cells[row, column] += share * precision
                 influences[row, fold.images] += share * influence
     return Estimate(cells, influences, labels)

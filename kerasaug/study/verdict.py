@@ -81,8 +81,8 @@ def doubling(whole: Estimate, half: Estimate) -> Interval:
     """What twice as many images of rare classes would bring, from what half of them take away.
 
     The error 1 - AP is taken to fall as a power of the number of images (Hestness et al. 2017,
-    arXiv 1712.00409): what a doubling leaves of it, the next one leaves too. That promised a fifth
-    too much at worst in simulations, `docs/results.md`.
+    arXiv 1712.00409): what a doubling leaves of it, the next one leaves too. That promises
+    too much where the curve flattens, see `docs/results.md`.
 
     Args:
         whole: Average precision with all images of rare classes.

@@ -275,7 +275,7 @@ def test_train_gan_leaves_a_saved_model_that_makes_images(script, call, capfd, t
     assert "holds a finished training; --fresh trains it anew" in capfd.readouterr().err
     assert call("evaluate --dry-run --generator", folder) == 0
     out = capfd.readouterr().out
-    assert "balanced+affine+logit-adjusted, wgan, wgan+logit-adjusted\n" in out
+    assert "balanced+auto, balanced+auto+half, wgan\n" in out
 
 
 def test_ctrl_c_ends_with_130_and_says_how_to_go_on(call, monkeypatch, capfd, tmp_path):
