@@ -44,7 +44,7 @@ def trials_per_minute(workers, seeds):
         start = time.perf_counter()
         results = study.run(scheduler=cluster.scheduler_address)
         minutes = (time.perf_counter() - start) / 60.0
-    return sum(len(arm["trials"]) for arm in results["arms"].values()) / minutes
+    return sum(len(arm["trainings"]) for arm in results["arms"].values()) / minutes
 
 
 if __name__ == "__main__":

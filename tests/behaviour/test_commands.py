@@ -89,6 +89,15 @@ MISTAKES = {
     f"generate {FIVES} --balance {DIGITS} --output new": "the generator knows no class 'five'",
     f"generate {FIVES} --label 5 --output {ROOT / 'setup.cfg'}": "setup.cfg is a file; it must be",
     "evaluate --arms none,wgan:5 --generator nowhere": "--generator nowhere: there is no finished",
+    "evaluate --protocol folds": "'--protocol': 'folds' is not one of 'auto', 'holdout', 'cross-",
+    "evaluate --folds 1": "'--folds': 1 is not in the range",
+    "evaluate --protocol cross-validation --folds 70001": "--folds must be from 2 to 70",
+    "evaluate --protocol cross-validation --test-split 0.3": "--test-split 0.3: does not go togeth",
+    f"evaluate --protocol cross-validation --generator {FIVES}": "does not go together with --pro",
+    "evaluate --group (.)": "--group (.): goes with a folder of images",
+    f"evaluate --dataset {DIGITS} --group five": "--group five: must have parentheses around",
+    f"evaluate --dataset {DIGITS} --group (": "--group (: is not a regular expression",
+    f"train-gan --dataset {DIGITS} --group (x9)": "--group (x9): matches no file, such as five/",
 }
 
 

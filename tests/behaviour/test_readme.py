@@ -77,7 +77,9 @@ def test_every_linked_file_and_section_exists():
 
 def test_the_table_has_the_arms_of_the_quick_study():
     rows = README.split("──\n")[1].split("\n\n")[0].splitlines()
-    assert [row.split()[0] for row in rows] == STUDY_PRESETS["quick"].arms.split(",")
+    assert [row.split()[0] for row in rows] == STUDY_PRESETS["quick"].comparisons[
+        "holdout"
+    ].arms.split(",")
 
 
 def test_the_tables_of_the_studies_are_those_of_their_results():
