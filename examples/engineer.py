@@ -26,7 +26,7 @@ print("Images per class:", dict(zip(images.class_names, images.class_counts, str
 
 # %% Would generated images help, and does anything simpler?
 arms = "none,balanced+auto,balanced+auto+half,conditional-vae:latent-perturbation+auto"
-options = {"arms": arms, "protocol": "cross-validation"}
+options = {"arms": arms, "protocol": ka.study.choose_protocol("auto", images)}
 config = ka.study.StudyConfig.from_preset(preset, folder, {}, **options)
 study = ka.study.Study(config, images, f"runs/engineer-{images.name}-{preset}")
 with ka.ProgressBar(study.units()) as progress:

@@ -126,7 +126,11 @@ def _by_name(keep: dict[str, int | float], dataset: Any) -> dict[str, int | floa
             class_name = dataset.class_names[class_id]
             if class_name in by_name:
                 raise InputError(f"class {class_name} is named twice")
-            imbalance.kept_count(amount, dataset.class_counts[class_id])
+            available = dataset.class_counts[class_id]
+            if not dataset.has_own_test:
+                # Cross-validation keeps as many of all.
+                available += dataset.test_counts[class_id]
+            imbalance.kept_count(amount, available)
             by_name[class_name] = amount
     return by_name
 
@@ -146,7 +150,8 @@ _OPTIONS = (
         multiple=True,
         show_default="5=54 of mnist, else none",
         metavar="CLASS=AMOUNT",
-        help="Keep a count or a percentage of a class's training images, as 5=54 or Shirt=1%; "
+        help="Keep a count or a percentage of a class's training images, of all its images in "
+        "cross-validation, as 5=54 or Shirt=1%; "
         'repeatable; class by name or index; "none" for the data as they are.',
     ),
     common.data(

@@ -24,9 +24,11 @@ from kerasaug.study.config import (
     STUDY_PRESETS,
     StudyConfig,
 )
-from kerasaug.wording import printable
+from kerasaug.wording import label, printable
 
 WIDTH_OF_FILE, WIDTH_OF_SCORES = 130, 65
+MOST_COLUMNS = 4
+"""Rare classes that have a column on the terminal; the page has all."""
 
 
 def _rows(rows: dict[str, str]) -> str:
@@ -93,8 +95,7 @@ Examples (installed from a wheel, the command is kerasaug-evaluate):
 @common.comparison(
     "--folds",
     type=click.IntRange(2),
-    default=5,
-    show_default=True,
+    show_default="5",
     help="Parts that cross-validation deals the images into.",
 )
 @common.comparison(
@@ -189,11 +190,15 @@ def _evaluate(data, options):
 
 def _protocol(options, data, loaded):
     """What `--protocol` stands for."""
-    if data.test_split is not None or options.generator_folder:
-        return HOLDOUT
-    from kerasaug.study import protocol
+    from kerasaug.study.protocol import choose_protocol
 
-    return protocol.choose(options.protocol, loaded.dataset.reduce(loaded.keep))
+    asked = options.protocol
+    if data.test_split is not None or options.generator_folder:
+        asked = HOLDOUT
+    used = choose_protocol(asked, loaded.dataset, loaded.keep)
+    if used == HOLDOUT and options.folds:
+        raise InputError(f"--folds {options.folds}: goes with --protocol {CROSS_VALIDATION}")
+    return used
 
 
 def _check(options, data):
@@ -256,7 +261,9 @@ def _print_results(results):
     console = rich.console.Console()
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = WIDTH_OF_FILE
-    table = common.table("average precision of the rare class, with its 95 % interval")
+    table = common.table(
+        "rare class: average precision (95 % interval), recall and precision at a threshold"
+    )
     # The only column that gives way where the window is narrow.
     longest = max(map(len, results["arms"]))
     is_narrow = longest + WIDTH_OF_SCORES > console.width
@@ -270,7 +277,7 @@ def _print_results(results):
             arms.with_breaks(arm, "\n") if is_narrow else arm,
             _with_interval(summary["rare_average_precision"]),
             *(
-                f"{summary[name]['mean']:.3f}"
+                "-" if summary[name]["mean"] is None else f"{summary[name]['mean']:.3f}"
                 for name in (
                     "mean_average_precision",
                     "rare_threshold_recall",
@@ -281,9 +288,23 @@ def _print_results(results):
             values["verdict"] or ("baseline" if arm == arms.BASELINE else "-"),
         )
     console.print(table)
+    rare = [results["data"]["class_names"][c] for c in results["data"]["rare_classes"]]
+    if len(rare) > 1:
+        console.print(_class_table(results, rare))
     note = results["config"]["generator_note"]
     for sentence in [*headlines(results).first, *([note] if note else [])]:
         console.print(printable(sentence), highlight=False, markup=False)
+
+
+def _class_table(results, rare):
+    table = common.table("average precision of every rare class, with its 95 % interval")
+    table.add_column("arm", overflow="fold", min_width=10)
+    for name in rare[:MOST_COLUMNS]:
+        table.add_column(label(name), justify="right")
+    for arm, values in results["arms"].items():
+        cells = (values["by_class"].get(name) for name in rare[:MOST_COLUMNS])
+        table.add_row(arm, *(_with_interval(cell) if cell else "-" for cell in cells))
+    return table
 
 
 def _with_interval(value):

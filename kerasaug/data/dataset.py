@@ -194,9 +194,16 @@ class ImageDataset:
             raise InputError(f"`share` must be in (0, 1). Received: share={share}")
         if self.groups is None:
             return self._tested_on(~folds.all_but(self.train_labels, share, seed))
+        groups = len(np.unique(self.groups[self.indices]))
         # A share above a half is that of all folds but one.
-        is_first = self._fold_numbers(max(2, round(1.0 / min(share, 1.0 - share))), seed) == 0
-        return self._tested_on(~is_first if share > 0.5 else is_first)
+        count = min(max(2, round(1.0 / min(share, 1.0 - share))), groups)
+        numbers = self._fold_numbers(count, seed)
+        # The fold that has, and leaves, images of the most classes.
+        sides = [(numbers == number, numbers != number) for number in range(count)]
+        aside, _ = max(
+            sides, key=lambda pair: sum(len(np.unique(self.train_labels[side])) for side in pair)
+        )
+        return self._tested_on(~aside if share > 0.5 else aside)
 
     def fold(self, number: int, count: int, seed: int = 0) -> "ImageDataset":
         """Makes one of `count` folds of the training split the test split.
@@ -233,10 +240,16 @@ class ImageDataset:
     def without(self, other: "ImageDataset") -> "ImageDataset":
         """This data set with the test images of another as its test split, taken out of training.
 
+        Of data with `groups`, whatever shows the same thing as a test image is taken out too.
+
         Args:
             other: A fold of a reduction of this data set.
         """
-        return self._tested_on(np.isin(self.indices, other.test_indices))
+        tested = self._tested_on(np.isin(self.indices, other.test_indices))
+        if self.groups is None:
+            return tested
+        is_apart = ~np.isin(self.groups[tested.indices], self.groups[other.test_indices])
+        return tested._keep(np.flatnonzero(is_apart))
 
     def first_of_each(self, most: int) -> tuple[np.ndarray, np.ndarray]:
         """Reads at most so many training images of every class, and decodes no other.

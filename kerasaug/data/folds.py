@@ -45,12 +45,14 @@ def numbers(
         int64 array (n,), the fold of every image, in [0, count).
 
     Raises:
-        InputError: If there are fewer images, or groups, than folds.
+        InputError: If there are more folds than groups, or than images of the largest class.
     """
-    units = len(labels) if groups is None else len(np.unique(groups))
-    if not 2 <= count <= units:
-        what = "images" if groups is None else "groups"
-        raise InputError(f"`folds` must be from 2 to {units}, the number of {what}, not {count}")
+    largest = int(np.bincount(labels).max())
+    most, what = largest, "images of the largest class"
+    if groups is not None and len(np.unique(groups)) < largest:
+        most, what = len(np.unique(groups)), "groups"
+    if not 2 <= count <= most:
+        raise InputError(f"`folds` must be from 2 to {most}, the number of {what}, not {count}")
     splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
     fold_of: np.ndarray = np.zeros(len(labels), np.int64)
     with warnings.catch_warnings():

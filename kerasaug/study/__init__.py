@@ -2,7 +2,11 @@
 
 import importlib
 
-_HOMES = {"Study": "kerasaug.study.runner", "StudyConfig": "kerasaug.study.config"}
+_HOMES = {
+    "Study": "kerasaug.study.runner",
+    "StudyConfig": "kerasaug.study.config",
+    "choose_protocol": "kerasaug.study.protocol",
+}
 __all__ = list(_HOMES)
 
 

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from kerasaug.errors import InputError
 from kerasaug.models.registry import MODELS
 
-BASELINE, FULL_DATA = "none", "full"
+BASELINE, FULL_DATA, CLASS_WEIGHT = "none", "full", "class-weight"
 MIXTURES = {
     BASELINE: "the imbalanced data as they are",
     FULL_DATA: "the data before any class was reduced: the upper bound",
-    "class-weight": "the imbalanced data, rare classes weighted more in the loss",
+    CLASS_WEIGHT: "the imbalanced data, rare classes weighted more in the loss",
     "oversample": "copies of the rare class's images added",
     "crop-rotate": "copies of the rare class's images added, each cropped and rotated",
     "smote": "interpolations between neighbouring images of the rare class added",
@@ -53,7 +53,7 @@ MODIFIERS = {
     **BLENDINGS,
     LOGIT_ADJUSTED: "after training, logits lowered by tau times the log of the class size; tau is "
     "chosen on proxy classes",
-    HALF: "with half of the images of rare classes, to see what more of them bring",
+    HALF: "trained with half of the images of rare classes, to see what more of them bring",
 }
 ALIASES = {"symmetric": CLASS_BALANCED, "varied": LATENT_PERTURBATION, "adjusted": LOGIT_ADJUSTED}
 """The names that forms and modifiers had in release 0.1."""
@@ -90,6 +90,11 @@ class Arm:
     def blending(self) -> str | None:
         """How pairs of images and of labels are blended, a key of `BLENDINGS`, or None."""
         return next((name for name in self.modifiers if name in BLENDINGS), None)
+
+    @property
+    def refuses_blending(self) -> bool:
+        """Whether no blending may be added: there is one, or images are weighted by class."""
+        return self.blending is not None or self.mixture == CLASS_WEIGHT
 
     @property
     def filters_labels(self) -> bool:
@@ -232,5 +237,7 @@ def _check_modifiers(text: str, mixture: str, modifiers: list[str]) -> None:
             raise InputError(f"arm {text!r}: only one of {', '.join(group)} may be given")
     if len(set(modifiers)) < len(modifiers):
         raise InputError(f"arm {text!r}: a modifier may be given once")
-    if mixture == "class-weight" and set(modifiers) & set(BLENDINGS):
+    if mixture == CLASS_WEIGHT and set(modifiers) & set(BLENDINGS):
         raise InputError(f"arm {text!r}: a blended image has no one class to be weighted by")
+    if HALF in modifiers and (mixture in MODELS or mixture == FULL_DATA):
+        raise InputError(f"arm {text!r}: '+{HALF}' goes with the imbalanced real images alone")

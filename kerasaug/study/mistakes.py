@@ -9,7 +9,7 @@ from kerasaug.data import streams
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.study.results import Repetition
 
-SHOWN = 10
+SHOWN, SHOWN_CLASSES = 10, 4
 
 
 class Mistakes(NamedTuple):
@@ -37,7 +37,8 @@ def worst(
         class_names: In the order of the labels.
 
     Returns:
-        Two rows by rare class, each of at most `SHOWN` images, without empty ones.
+        Two rows by rare class, of at most `SHOWN_CLASSES`, each of at most `SHOWN` images, without
+        empty ones.
     """
     count = 1 + max(int(fold.images.max()) for r in repetitions for fold in r.folds)
     probabilities = np.zeros((count, len(class_names)))
@@ -47,7 +48,7 @@ def worst(
         labels[fold.images] = fold.labels
     predictions = probabilities.argmax(axis=1)
     rows = []
-    for class_id in rare_classes:
+    for class_id in rare_classes[:SHOWN_CLASSES]:
         own, name = probabilities[:, class_id], class_names[class_id]
         missed = np.flatnonzero((labels == class_id) & (predictions != class_id))
         missed = missed[np.argsort(own[missed], kind="stable")]
@@ -76,11 +77,11 @@ def read(dataset: ImageDataset, images: np.ndarray, from_training: bool) -> dict
     Returns:
         uint8 images (height, width, channels) by their number.
     """
-    numbers, stream = dataset.indices, dataset.train
+    numbers, records = dataset.indices, dataset.records
     if not from_training:
-        numbers, stream = dataset.test_indices, dataset.test
+        numbers, records = dataset.test_indices, dataset.test_records
         if dataset.has_own_test:
             numbers = np.arange(len(dataset.test_labels))
     positions = np.flatnonzero(np.isin(numbers, images))
-    pixels, _ = streams.collect(streams.at(stream, positions))
+    pixels, _ = streams.collect(streams.decoded(streams.at(records, positions), dataset.decode))
     return dict(zip(numbers[positions].tolist(), pixels, strict=True))

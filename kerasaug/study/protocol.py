@@ -1,6 +1,7 @@
 """How the data are divided: into repetitions with one test split, or into folds."""
 
 import functools
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from kerasaug.data.dataset import ImageDataset
@@ -44,24 +45,33 @@ class Split(NamedTuple):
         return f"seed {self.repetition}" + ("" if self.fold is None else f", fold {self.fold}")
 
 
-def choose(protocol: str, dataset: ImageDataset) -> str:
+def choose_protocol(
+    protocol: str, dataset: ImageDataset, keep: Mapping[str, int | float] | None = None
+) -> str:
     """Decides between holdout and cross-validation.
 
     Args:
         protocol: `"holdout"`, `"cross-validation"`, or `"auto"`: holdout if the data came with a
             test split that has at least `FEWEST_TESTS` images of every rare class.
-        dataset: The imbalanced data.
+        dataset: The whole data.
+        keep: See `StudyConfig`.
 
     Raises:
         InputError: If there is no such protocol.
+
+    Example:
+        >>> from kerasaug import data
+        >>> choose_protocol("auto", data.load("mnist"), {"5": 54})
+        'holdout'
     """
     if protocol not in PROTOCOLS:
         names = ", ".join(PROTOCOLS)
         raise InputError(f"`protocol` must be one of {names}. Received: protocol={protocol!r}")
     if protocol != AUTO_PROTOCOL:
         return protocol
-    tests = min(dataset.test_counts[class_id] for class_id in dataset.rare_classes)
-    return HOLDOUT if dataset.has_own_test and tests >= FEWEST_TESTS else CROSS_VALIDATION
+    rare = dataset.reduce(keep or {}).rare_classes if dataset.has_own_test else []
+    tests = min((dataset.test_counts[class_id] for class_id in rare), default=0)
+    return HOLDOUT if tests >= FEWEST_TESTS else CROSS_VALIDATION
 
 
 class Protocol:
@@ -104,7 +114,7 @@ class Protocol:
         """Refuses folds that leave no training image of a class.
 
         Raises:
-            InputError: If there are such, because all images of a class are in one group.
+            InputError: If there are such, where a class has one image, or one group.
         """
         counts = self.data.class_counts
         for split in self.splits if self.has_folds else ():
@@ -112,8 +122,8 @@ class Protocol:
             for class_id, name in enumerate(self.whole.class_names):
                 if counts[class_id] and not left[class_id]:
                     raise InputError(
-                        f"class {name} is in one fold alone, which leaves none of it to train on; "
-                        "its images must be in two groups or more"
+                        f"all images of class {name} are in one fold, which leaves none of it to "
+                        "train on; it must have two images, of two groups if there are groups"
                     )
 
     def load_into_memory(self) -> None:

@@ -97,10 +97,7 @@ def amount_figure(results: dict[str, Any], metric: str, title: str) -> Figure:
         metric: One of `scores.NAMES`.
         title: Above the picture.
     """
-    summaries = {
-        name: {"low": None, "high": None, **arm["summary"][metric]}
-        for name, arm in results["arms"].items()
-    }
+    summaries = {name: arm["summary"][metric] for name, arm in results["arms"].items()}
     curves = {
         family: {count: summaries[name] for count, name in names.items()}
         for family, names in amounts(results).items()
@@ -137,10 +134,7 @@ def _draw(results: dict[str, Any], figures: Path) -> None:
             name: [repetition[metric] for repetition in summary["repetitions"]]
             for name, summary in arms.items()
         }
-        intervals = {
-            name: {"low": None, "high": None, **summary["summary"][metric]}
-            for name, summary in arms.items()
-        }
+        intervals = {name: summary["summary"][metric] for name, summary in arms.items()}
         figure = plots.arm_comparison(values, intervals, f"{title} of the rare class")
         plots.save_figure(figure, figures / f"{metric}.png")
         if amounts(results):

@@ -55,15 +55,19 @@ def summarise(
         The content of `results.json`; `docs/results.md` documents it.
     """
     rare, names = data["rare_classes"], data["class_names"]
-    estimates = {name: _estimates(repetitions, data) for name, repetitions in arms.items()}
+    precisions, estimates = {}, {}
+    for name, repetitions in arms.items():
+        precisions[name], estimates[name] = _estimates(repetitions, data)
     seeds = {name: [repetition.seed for repetition in own] for name, own in arms.items()}
     parsed = {name: parse(name) for name in arms}
     references = [name for name, arm in parsed.items() if arm.model is None]
 
     def versus(name, reference):
         common = sorted(set(seeds[name]) & set(seeds[reference]))
+        if not common:
+            return None
         rows = [[seeds[arm].index(seed) for seed in common] for arm in (name, reference)]
-        return common and {
+        return {
             metric: verdict.difference(
                 estimates[name][metric].at(rows[0]), estimates[reference][metric].at(rows[1])
             )
@@ -72,7 +76,10 @@ def summarise(
 
     summaries = {}
     for name, repetitions in arms.items():
-        own = [_scores(repetition, data) for repetition in repetitions]
+        own = [
+            _scores(repetition, values, data)
+            for repetition, values in zip(repetitions, precisions[name], strict=True)
+        ]
         others = {other: versus(name, other) for other in references if other != name}
         others = {other: values for other, values in others.items() if values}
         summaries[name] = {
@@ -85,7 +92,7 @@ def summarise(
             "summary": {
                 metric: verdict.interval(estimates[name][metric])
                 if metric in INTERVALS
-                else {"mean": float(np.mean([values[metric] for values in own]))}
+                else {"mean": _mean([values[metric] for values in own]), "low": None, "high": None}
                 for metric in scores.NAMES
             },
             "by_class": {
@@ -109,30 +116,45 @@ def summarise(
     }
 
 
-def _estimates(repetitions: Sequence[Repetition], data: Mapping[str, Any]) -> dict[str, Estimate]:
-    """Average precision of the rare classes, of all, and of each rare class by its name."""
+def _mean(values: Sequence[float | None]) -> float | None:
+    return None if None in values else float(np.mean(values))
+
+
+def _estimates(
+    repetitions: Sequence[Repetition], data: Mapping[str, Any]
+) -> tuple[list[list[float | None]], dict[str, Estimate]]:
+    """Average precision of each class by repetition; and of the rare ones, of all, of each rare."""
     folds = [repetition.folds for repetition in repetitions]
-    rare, names = data["rare_classes"], data["class_names"]
+    names = data["class_names"]
+    values: list[list[float | None]] = [[None] * len(names) for _ in repetitions]
+    rare, total, count = {}, None, 0
+    for class_id, estimate in ranking.by_class(folds, range(len(names))):
+        total = estimate if total is None else ranking.combined([total, estimate], [1.0, 1.0])
+        count += 1
+        if class_id in data["rare_classes"]:
+            rare[names[class_id]] = estimate
+        for row, value in zip(values, estimate.values.tolist(), strict=True):
+            row[class_id] = value
     groups = {
-        INTERVALS[0]: rare,
-        INTERVALS[1]: range(len(names)),
-        **{names[class_id]: [class_id] for class_id in rare if data["test_counts"][class_id]},
+        INTERVALS[0]: ranking.combined(rare.values(), [1.0 / len(rare)] * len(rare)),
+        INTERVALS[1]: ranking.combined([total], [1.0 / count]),
     }
-    return {name: ranking.average_precision(folds, classes) for name, classes in groups.items()}
+    return values, groups | rare
 
 
-def _scores(repetition: Repetition, data: Mapping[str, Any]) -> dict[str, Any]:
-    rare, counts = data["rare_classes"], data["test_counts"]
-    by_class = [
-        ranking.average_precision([repetition.folds], [class_id]).mean if count else None
-        for class_id, count in enumerate(counts)
-    ]
+def _scores(
+    repetition: Repetition, by_class: list[float | None], data: Mapping[str, Any]
+) -> dict[str, Any]:
+    rare = data["rare_classes"]
+    tested = [value for value in by_class if value is not None]
     thresholds = [training["thresholds"] for training in repetition.trainings]
     return {
         "seed": repetition.seed,
         "average_precision": by_class,
-        "rare_average_precision": float(np.mean([by_class[c] for c in rare if counts[c]])),
-        "mean_average_precision": float(np.mean([ap for ap in by_class if ap is not None])),
+        "rare_average_precision": float(
+            np.mean([by_class[c] for c in rare if by_class[c] is not None])
+        ),
+        "mean_average_precision": float(np.mean(tested)),
         **scores.score(repetition.folds, rare, thresholds),
     }
 
@@ -157,11 +179,12 @@ def _curve(folds: Sequence[Predictions], rare: Sequence[int]) -> list[float]:
 
 def _doubling(parsed, estimates, seeds) -> dict[str, Any] | None:
     """What the strongest control would gain from twice the images; None without its half."""
-    control = strongest_control([arm for arm in parsed.values() if arm.is_control])
+    halves = {arm.without(HALF): name for name, arm in parsed.items() if arm.is_halved}
+    control = strongest_control([arm for arm in parsed.values() if arm in halves])
     if control is None:
         return None
-    name, half = str(control), str(parse(f"{control}+{HALF}"))
-    common = sorted(set(seeds[name]) & set(seeds.get(half, ())))
+    name, half = str(control), halves[control]
+    common = sorted(set(seeds[name]) & set(seeds[half]))
     if not common:
         return None
     whole, halved = (

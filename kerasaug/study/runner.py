@@ -1,6 +1,7 @@
 """A whole study: finished results are read, missing ones run, then all are put together."""
 
 import dataclasses
+import itertools
 import shutil
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,6 @@ from kerasaug.study import mistakes, parallel, report, results
 from kerasaug.study.arms import LATENT_PERTURBATION, strongest_control
 from kerasaug.study.config import StudyConfig
 from kerasaug.study.generators import LATENT_MAP
-from kerasaug.study.selection import HELD_OUT
 from kerasaug.study.synthesis import Synthesizer
 from kerasaug.study.tasks import Tasks
 from kerasaug.training import latent_map, provenance
@@ -144,12 +144,12 @@ class Study:
         for model in self.config.models:
             with naming("`arms`"):
                 learned_class(model, reduced)
-        for arm in self.config.arms:
-            if arm.mixture != "smote":
-                continue
-            dataset = reduced.split_test(HELD_OUT)
+        smote = [arm for arm in self.config.arms if arm.mixture == "smote"]
+        for arm, split in itertools.product(smote, self.protocol.splits):
+            dataset = self.protocol.reduced(split)
             for class_id in dataset.rare_classes:
-                if dataset.class_counts[class_id] < 2:
+                count = dataset.class_counts[class_id]
+                if (count + 1) // 2 < 2 if arm.is_halved else count < 2:
                     name = dataset.class_names[class_id]
                     raise InputError(f"arm {arm}: class {name} has one image left, it needs 2")
 

@@ -72,7 +72,7 @@ class Predictions(NamedTuple):
 def score(
     folds: Sequence[Predictions],
     rare_classes: Sequence[int],
-    thresholds: Sequence[Mapping[int, float]],
+    thresholds: Sequence[Mapping[int, float] | None],
 ) -> dict[str, Any]:
     """Scores the decisions of the classifiers of one repetition.
 
@@ -81,12 +81,13 @@ def score(
         rare_classes: Indices of the rare ones; the `rare_` scores are means over those of them
             that were tested, one at least.
         thresholds: For each of `folds`, the probability from which an image is said to be of a
-            rare class, see `best_threshold`.
+            rare class, see `best_threshold`; None if it was not chosen.
 
     Returns:
         `confusion_matrix` (rows: truth, columns: predictions), `recall`, `precision` and `f1` as
         lists by class, `thresholds` (by rare class, as a list of `threshold` by fold, and `recall`,
-        `precision` and `f1` with it), and a float for each of `NAMES` but average precision.
+        `precision` and `f1` with it), and a float for each of `NAMES` but average precision. What
+        needs a threshold is empty, or None, where one of `thresholds` is.
     """
     labels = np.concatenate([fold.labels for fold in folds])
     predictions = np.concatenate([fold.logits.argmax(axis=1) for fold in folds])
@@ -101,7 +102,7 @@ def score(
     if not rare:
         raise InputError("no image of a rare class is among those to be scored")
     by_threshold = {}
-    for class_id in rare:
+    for class_id in rare if None not in thresholds else ():
         decisions = np.concatenate(
             [
                 fold.probabilities[:, class_id] >= limits[class_id]
@@ -126,6 +127,8 @@ def score(
         "rare_f1": float(f1[rare].mean()),
         **{
             f"rare_threshold_{name}": float(np.mean([by_threshold[c][name] for c in rare]))
+            if by_threshold
+            else None
             for name in RARE_SCORES
         },
         "balanced_accuracy": float(recall[tested].mean()),

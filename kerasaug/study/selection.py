@@ -100,9 +100,10 @@ class Selection:
         values = self.augmentation(split)
         if values is None:
             raise TrainingFailed("not all augmentations that +auto chooses from were trained")
-        rest = arm.without(AUTO)
-        modifiers = dict.fromkeys((*parse(next(iter(values))).modifiers, *rest.modifiers))
-        return dataclasses.replace(rest, modifiers=tuple(modifiers))
+        rest, candidates = arm.without(AUTO), map(parse, values)
+        # A second blending, or one of images that are weighted by class, makes no sense.
+        best = next(c for c in candidates if not (c.blending and rest.refuses_blending))
+        return dataclasses.replace(rest, modifiers=(*best.modifiers, *rest.modifiers))
 
     def trained_arm(self, arm: Arm, split: Split) -> Arm:
         """The arm that is trained for this one, so that equal trainings are done once."""
@@ -115,15 +116,19 @@ class Selection:
         if not arm.adjusts_logits:
             return NO_ADJUSTMENT
         result = self._proxy_scores(proxy_arm(self.trained_arm(arm, split)), split)
-        # The first of equals: where no common class is left to tell by, all are.
+        # The first of equals: with two classes that are equally rare, all are.
         return max(TAUS, key=lambda tau: result["f1"][tau]) if result else None
 
     def thresholds(self, arm: Arm, split: Split) -> dict[int, float] | None:
-        """By rare class, the probability from which on an image is said to be of it."""
+        """By rare class, the probability from which on an image is said to be of it.
+
+        None if they are unknown, as for `full`, whose classes have other sizes.
+        """
         result = self._proxy_scores(proxy_arm(self.trained_arm(arm, split)), split)
-        if result is None:
+        if result is None or arm.mixture == FULL_DATA:
             return None
-        return {int(class_id): limit for class_id, limit in result["thresholds"].items()}
+        limits = result["thresholds"][self.tau(arm, split)]
+        return {int(class_id): limit for class_id, limit in limits.items()}
 
 
 def proxy_arm(arm: Arm) -> Arm:
@@ -162,33 +167,37 @@ def proxy_scores(
 
     Returns:
         Mean `average_precision` of the proxy classes; their mean `f1` by one of `TAUS`; and
-        `thresholds` by rare class, see `scores.best_threshold`.
+        `thresholds` by tau and rare class, see `scores.best_threshold`.
     """
     rare = dataset.rare_classes
     proxies, parts, share = _inner_data(dataset, seed)
     length = length.shortened(LENGTH * share)
-    predictions: list[Predictions] = []
-    f1: dict[str, list[float]] = {tau: [] for tau in TAUS}
+    predictions: list[list[Predictions]] = []
     for part in parts:
         classifier, _, _ = trial.train(arm, trial.TrialInputs(part), length, seed, callbacks)
         fold = Predictions(part.test_indices, *trial.predict(classifier, part.test))
-        predictions.append(fold)
-        for tau in TAUS:
-            decided = fold.adjusted(part.class_counts, float(tau)).logits.argmax(axis=1)
-            f1[tau].append(
-                sklearn.metrics.f1_score(
-                    fold.labels, decided, labels=proxies, average="macro", zero_division=0.0
-                )
-            )
-    labels = np.concatenate([fold.labels for fold in predictions])
-    probabilities = np.concatenate([fold.probabilities for fold in predictions])
+        predictions.append([fold.adjusted(part.class_counts, float(tau)) for tau in TAUS])
+    by_tau = dict(zip(TAUS, map(list, zip(*predictions, strict=True)), strict=True))
     return {
-        "average_precision": ranking.average_precision([predictions], proxies).mean,
-        "f1": {tau: float(np.mean(values)) for tau, values in f1.items()},
-        "thresholds": {
-            str(class_id): scores.best_threshold(labels == class_id, probabilities[:, class_id])
-            for class_id in rare
-        },
+        "average_precision": ranking.average_precision([by_tau[NO_ADJUSTMENT]], proxies).mean,
+        "f1": {tau: _mean_f1(folds, proxies) for tau, folds in by_tau.items()},
+        "thresholds": {tau: _thresholds(folds, rare) for tau, folds in by_tau.items()},
+    }
+
+
+def _mean_f1(folds: list[Predictions], classes: list[int]) -> float:
+    labels = np.concatenate([fold.labels for fold in folds])
+    decided = np.concatenate([fold.logits.argmax(axis=1) for fold in folds])
+    options = {"labels": classes, "average": "macro", "zero_division": 0.0}
+    return float(sklearn.metrics.f1_score(labels, decided, **options))
+
+
+def _thresholds(folds: list[Predictions], classes: list[int]) -> dict[str, float]:
+    labels = np.concatenate([fold.labels for fold in folds])
+    probabilities = np.concatenate([fold.probabilities for fold in folds])
+    return {
+        str(class_id): scores.best_threshold(labels == class_id, probabilities[:, class_id])
+        for class_id in classes
     }
 
 
@@ -205,8 +214,10 @@ def _inner_data(dataset: ImageDataset, seed: int) -> tuple[list[int], list[Image
         for class_id, count in enumerate(dataset.class_counts)
         if count and class_id not in rare
     ]
-    if len(common) > 1:
-        proxies, rest = common[::STEP], dataset.split_test(HELD_OUT)
+    rest = dataset.split_test(HELD_OUT)
+    # Groups may leave a class on one side.
+    proxies = [c for c in common[::STEP] if rest.class_counts[c] and rest.test_counts[c]]
+    if len(common) > 1 and proxies:
         smallest = min(count for count in rest.class_counts if count)
         parts = [rest.reduce(dict.fromkeys(proxies, smallest), seed)]
     else:

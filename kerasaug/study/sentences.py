@@ -8,6 +8,8 @@ from kerasaug.study.arms import BASELINE, FULL_DATA, Arm, parse, strongest_contr
 from kerasaug.study.verdict import HELPS, HURTS
 
 SIMPLEST_CONTROL = Arm("oversample")
+MOST_NAMED = 3
+"""Rare classes that a sentence names."""
 UNCHANGED = dict.fromkeys(("mean", "low", "high"), 0.0)
 
 
@@ -34,6 +36,8 @@ def headlines(results: dict[str, Any]) -> Headlines:
     summaries, data = results["arms"], results["data"]
     arms = {name: parse(name) for name in summaries}
     rare = " and ".join(data["class_names"][class_id] for class_id in data["rare_classes"])
+    if len(data["rare_classes"]) > MOST_NAMED:
+        rare = f"the {len(data['rare_classes'])} rare classes"
     controls = [arm for arm in arms.values() if arm.is_control]
     first, further, better, compared = [], [], [], 0
     for name, summary in summaries.items():
@@ -47,8 +51,9 @@ def headlines(results: dict[str, Any]) -> Headlines:
             compared += 1
             better += [name] * (verdict.verdict(summary["versus"][references[0]]) == HELPS)
     if compared > 1:
-        names, verb = ", ".join(better) or "no arm", "beat" if len(better) > 1 else "beats"
-        first.insert(0, f"Of {compared} arms with synthetic images, {names} {verb} its control.")
+        several = len(better) > 1
+        names, words = ", ".join(better) or "no arm", "beat their" if several else "beats its"
+        first.insert(0, f"Of {compared} arms with synthetic images, {names} {words} control.")
     first += _collect_or_generate(results, rare)
     if BASELINE in summaries:
         summary = summaries[BASELINE]["summary"]

@@ -32,7 +32,7 @@ PROXY, GENERATOR, LABEL_FILTER, TRIAL = "proxy", "generator", "label-filter", "t
 FOLDERS = {PROXY: "proxies", LABEL_FILTER: "label-filters", TRIAL: "trials"}
 """Where results go, by kind of task; those of generators are folders of their own."""
 LARGEST_POOL = 5000
-FORMAT = 6
+FORMAT = 7
 """Of the files that tasks leave; those of another format are not read."""
 
 
@@ -131,8 +131,11 @@ class Tasks:
             return self.generators.is_ready(task.subject, task.split)
         if task.kind == LABEL_FILTER and not self._network(task).exists():
             return False
-        if task.kind == TRIAL and not self._predictions(task).exists():
-            return False
+        if task.kind == TRIAL:
+            try:
+                Predictions.load(self._predictions(task))
+            except InputError:
+                return False
         return self._read(task) is not None
 
     def perform(self, task: Task, progress: Progress) -> None:
@@ -154,23 +157,22 @@ class Tasks:
         if task.kind != TRIAL:
             return f"{task}: done"
         predictions = Predictions.load(self._predictions(task))
-        rare = self.protocol.data.rare_classes
-        value = ranking.average_precision([[predictions]], rare).mean
-        accuracy = (predictions.logits.argmax(axis=1) == predictions.labels).mean()
-        return (
-            f"{task}: average precision {value:.3f} of the rare class, accuracy {accuracy:.4f} "
-            f"({self._read(task)['seconds']:.0f} s)"
-        )
+        tested = set(predictions.labels.tolist()) & set(self.protocol.data.rare_classes)
+        words = f"accuracy {(predictions.logits.argmax(axis=1) == predictions.labels).mean():.4f}"
+        if tested:
+            value = ranking.average_precision([[predictions]], sorted(tested)).mean
+            words = f"average precision {value:.3f} of the rare class, {words}"
+        return f"{task}: {words} ({self._read(task)['seconds']:.0f} s)"
 
     def trial(self, arm: Arm, split: Split) -> tuple[dict[str, Any], Predictions] | None:
         """The result of a finished trial, and its predictions; None if it was not finished.
 
-        What `run_trial` returned, with `thresholds`, see `Selection.thresholds`, and the arm's
-        adjusted logits.
+        What `run_trial` returned, with `thresholds`, see `Selection.thresholds`, and predictions
+        with the arm's adjusted logits.
         """
         task = Task(TRIAL, self.selection.trained_arm(arm, split), split)
         thresholds, tau = self.selection.thresholds(arm, split), self.selection.tau(arm, split)
-        if thresholds is None or tau is None or not self.is_done(task):
+        if tau is None or not self.is_done(task):
             return None
         result = self._read(task)
         predictions = Predictions.load(self._predictions(task))
@@ -291,6 +293,7 @@ class Tasks:
             self.base_config,
             task.as_text(),
             self.generators.fingerprint(task.split),
+            self.protocol.data.rare_classes,
             provenance.versions(),
         ]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

@@ -16,7 +16,7 @@ from kerasaug.errors import InputError
 from kerasaug.files import atomic
 from kerasaug.models.classifier import build_classifier
 from kerasaug.runtime import make_reproducible, released_graphs
-from kerasaug.study.arms import FULL_DATA, LATENT_PERTURBATION, SHARES, Arm
+from kerasaug.study.arms import BASELINE, CLASS_WEIGHT, FULL_DATA, LATENT_PERTURBATION, SHARES, Arm
 from kerasaug.study.config import Length
 from kerasaug.study.scores import Predictions
 from kerasaug.study.synthesis import Synthesizer
@@ -62,7 +62,7 @@ def parts(arm: Arm, inputs: TrialInputs, seed: int = 0) -> list[Part]:
         images = source.latent_perturbation() if perturbs else source.class_balanced()
         return mixture.with_synthetic_share(dataset.balanced_parts(), images, SHARES[arm.form])
     natural = dataset.natural_parts()
-    if arm.mixture in ("none", "class-weight"):
+    if arm.mixture in (BASELINE, CLASS_WEIGHT):
         return natural
     counts = dataset.class_counts
     missing = {c: arm.count or max(counts) - counts[c] for c in dataset.rare_classes}
@@ -119,7 +119,7 @@ def train(
             epochs=length.epochs,
             steps_per_epoch=length.steps // length.epochs,
             validation_data=validation,
-            class_weight=_class_weights(dataset) if arm.mixture == "class-weight" else None,
+            class_weight=_class_weights(dataset) if arm.mixture == CLASS_WEIGHT else None,
             callbacks=[best_weights, *callbacks],
             shuffle=False,
             verbose=0,

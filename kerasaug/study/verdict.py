@@ -111,7 +111,7 @@ def doubling(whole: Estimate, half: Estimate) -> Interval:
 
 def _errors(estimate: Estimate) -> tuple[tuple[float, int], tuple[float, int]] | None:
     """Standard errors and degrees of freedom, of test images and of trainings; None if unknown."""
-    repetitions, folds = estimate.cells.shape
+    repetitions, folds = estimate.deviations.shape
     if repetitions * folds < 2:
         return None
     counts = np.bincount(estimate.labels[estimate.labels >= 0])
@@ -123,10 +123,10 @@ def _errors(estimate: Estimate) -> tuple[tuple[float, int], tuple[float, int]] |
         if count
     )
     if folds > 1:
-        trainings = float(folds * estimate.cells.var(axis=1, ddof=1).mean()) / repetitions
+        squares = float((estimate.deviations**2).sum())
+        trainings = folds / (folds - 1) * squares / repetitions**2
         freedom = repetitions * (folds - 1)
     else:
-        trainings = float(estimate.cells.var(ddof=1)) / repetitions
+        trainings = float(estimate.values.var(ddof=1)) / repetitions
         freedom = repetitions - 1
-    fewest = max(1, min(count for count in counts.tolist() if count) - 1)
-    return (float(images) ** 0.5, fewest), (trainings**0.5, freedom)
+    return (float(images) ** 0.5, max(1, estimate.fewest - 1)), (trainings**0.5, freedom)

@@ -39,23 +39,23 @@ def with_tests(dataset, counts):
 def test_a_test_split_is_used_if_it_has_enough_images_of_every_rare_class(tiny, counts, chosen):
     dataset = with_tests(tiny, counts)
     assert dataset.rare_classes == [2]
-    assert protocol.choose("auto", dataset) == chosen
+    assert protocol.choose_protocol("auto", dataset) == chosen
     # What is asked for is done, whatever the data.
     for asked in ("holdout", "cross-validation"):
-        assert protocol.choose(asked, dataset) == asked
+        assert protocol.choose_protocol(asked, dataset) == asked
 
 
 def test_of_several_rare_classes_the_one_with_the_fewest_test_images_decides(tiny):
     dataset = with_tests(tiny, (500, FEWEST_TESTS - 1, 500))
-    assert protocol.choose("auto", dataset) == "holdout"
-    assert protocol.choose("auto", dataset.naming_rare([1, 2])) == "cross-validation"
+    assert protocol.choose_protocol("auto", dataset) == "holdout"
+    assert protocol.choose_protocol("auto", dataset.naming_rare([1, 2])) == "cross-validation"
 
 
 def test_a_test_split_that_was_split_off_is_put_back(tiny):
     split = with_tests(tiny.pooled().split_test(0.5), (500, 500, 500))
-    assert protocol.choose("auto", split) == "cross-validation"
+    assert protocol.choose_protocol("auto", split) == "cross-validation"
     with pytest.raises(InputError, match="`protocol` must be one of auto, holdout, cross-val"):
-        protocol.choose("folds", split)
+        protocol.choose_protocol("folds", split)
 
 
 def test_holdout_reduces_every_repetition_by_its_own_seed(tiny):
@@ -143,7 +143,7 @@ def test_a_class_of_one_group_is_refused(tiny):
     pooled = tiny.pooled()
     labels = pooled.train_labels
     one_part = np.where(labels == 2, 10_000, np.arange(len(labels)))
-    with pytest.raises(InputError, match="class bottom is in one fold alone"):
+    with pytest.raises(InputError, match="all images of class bottom are in one fold"):
         folded(dataclasses.replace(tiny, groups=one_part)).check()
     two_parts = np.where((labels == 2) & (np.arange(len(labels)) % 2), 10_001, one_part)
     folded(dataclasses.replace(tiny, groups=two_parts), seeds=1).check()

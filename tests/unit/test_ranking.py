@@ -29,7 +29,7 @@ def test_of_one_test_split_it_is_that_of_scikit_learn():
         for ((p,),) in zip(repetitions, strict=True)
     ]
     estimate = average_precision(repetitions, range(CLASSES))
-    assert estimate.cells[:, 0].tolist() == pytest.approx(expected)
+    assert estimate.values.tolist() == pytest.approx(expected)
     assert estimate.mean == pytest.approx(np.mean(expected))
 
 
@@ -49,6 +49,25 @@ def test_folds_are_ranked_apart_and_every_image_of_the_class_counts_as_much():
     order = np.argsort(shifted[1].probabilities[:, class_id])
     np.testing.assert_array_equal(order, np.argsort(folds[1].probabilities[:, class_id]))
     assert again.mean == pytest.approx(estimate.mean, abs=0.02)
+
+
+def test_folds_that_are_alike_do_not_deviate_however_many_images_they_have():
+    """Every fold has an average precision of 1, with 1 to 8 images of the class."""
+    folds, first = [], 0
+    for positives in (1, 2, 8):
+        labels = np.repeat([0, 1], [10, positives]).astype(np.int32)
+        images = first + np.arange(len(labels))
+        folds.append(Predictions(images, labels, np.float32(9 * np.eye(2)[labels])))
+        first += len(labels)
+    estimate = average_precision([folds], [1])
+    assert estimate.mean == 1.0
+    np.testing.assert_allclose(estimate.deviations, 0.0, atol=1e-12)
+    assert estimate.fewest == 11
+    # The worst fold weighs as much as it has images.
+    worse = [*folds[:2], folds[2]._replace(logits=-folds[2].logits)]
+    estimate = average_precision([worse], [1])
+    assert estimate.deviations.sum() == pytest.approx(0.0)
+    assert estimate.deviations[0, 2] < -0.1
 
 
 def test_classes_without_test_images_are_left_out():

@@ -39,6 +39,14 @@ def test_every_fold_is_decided_by_its_own_thresholds():
     assert scores["thresholds"]["2"]["threshold"] == [0.5, 1.1]
 
 
+def test_without_a_threshold_there_are_no_scores_at_one():
+    folds = [predictions([2, 0], [2, 0]), predictions([2, 0], [2, 0], first=2)]
+    scores = score(folds, [2], [LIMITS, None])
+    assert scores["rare_threshold_f1"] is None
+    assert scores["thresholds"] == {}
+    assert scores["rare_f1"] == 1.0
+
+
 def test_a_class_that_is_not_tested_does_not_count():
     fold = predictions([0, 1], [0, 1])
     assert score([fold], [1], [LIMITS])["balanced_accuracy"] == 1.0

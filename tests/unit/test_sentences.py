@@ -82,7 +82,7 @@ def test_arms_are_compared_with_controls_that_are_adjusted_like_them_first():
         ({"gan": 0.8, "wgan": 0.3}, "Of 2 arms with synthetic images, gan beats its control."),
         (
             {"gan": 0.8, "wgan": 0.3, "vae": 0.9},
-            "Of 3 arms with synthetic images, gan, vae beat its control.",
+            "Of 3 arms with synthetic images, gan, vae beat their control.",
         ),
         ({"gan": 0.3, "wgan": 0.3}, "Of 2 arms with synthetic images, no arm beats its control."),
     ],

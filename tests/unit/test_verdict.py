@@ -6,14 +6,16 @@ from kerasaug.study.ranking import Estimate, average_precision
 from kerasaug.study.scores import Predictions
 from kerasaug.study.verdict import difference, doubling, interval, verdict
 
-NO_INFLUENCE = np.zeros((3, 20))
 LABELS = np.repeat([0, 1], 10)
 
 
 def estimate(cells, influences=None):
+    """Of scores by repetition and fold, the score of a repetition being their mean."""
     cells = np.array(cells, float)
-    none = np.zeros((len(cells), len(LABELS)))
-    return Estimate(cells, none if influences is None else np.array(influences), LABELS)
+    values, none = cells.mean(axis=1), np.zeros((len(cells), len(LABELS)))
+    deviations = (cells - values[:, None]) / cells.shape[1]
+    influences = none if influences is None else np.array(influences)
+    return Estimate(values, deviations, influences, LABELS, fewest=10)
 
 
 def test_where_images_do_not_matter_it_is_students_t_over_repetitions():
@@ -28,10 +30,10 @@ def test_where_images_do_not_matter_it_is_students_t_over_repetitions():
 
 
 def test_folds_of_one_repetition_have_an_interval():
-    """The score is the sum over folds, so its variance is their number times that of one."""
-    values = [0.1, 0.12, 0.08, 0.1, 0.11]
+    """The score is their mean."""
+    values = [0.5, 0.6, 0.4, 0.5, 0.55]
     result = interval(estimate([values]))
-    half = scipy.stats.t.ppf(0.975, 4) * np.sqrt(5 * np.var(values, ddof=1))
+    half = scipy.stats.t.ppf(0.975, 4) * np.sqrt(np.var(values, ddof=1) / 5)
     assert result["high"] - result["mean"] == pytest.approx(half)
     twice = interval(estimate([values, values]))
     ratio = scipy.stats.t.ppf(0.975, 8) / scipy.stats.t.ppf(0.975, 4) / 2**0.5

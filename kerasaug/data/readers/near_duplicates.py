@@ -19,7 +19,7 @@ LEAST_CORRELATION = 0.96
 OTHERS = 50
 """So many images may show one thing; in small data sets a fifth of all."""
 MOST_DISTANCE = 0.3
-"""Of a pair, 1 - correlation, as a share of that to the image after those others."""
+"""1 - correlation of a pair, over 1 - correlation with the nearest image but `OTHERS`."""
 LEAST_CONTRAST = 2.0
 """Standard deviation of a small picture's grey levels; below it, what is left is noise."""
 ROWS = 256
