@@ -58,7 +58,7 @@ def test_nothing_that_trains_or_chooses_sees_the_test_split(tiny, tmp_path, monk
         (a,), (b,) = (results["arms"][name]["trainings"] for results in (clean, other))
         for curve in ("train_loss", "train_accuracy"):
             assert a["history"][curve] == b["history"][curve]
-        for fact in ("best_epoch", "acceptance_rates", "trained", "tau", "thresholds"):
+        for fact in ("best_epoch", "acceptance_rates", "trained", "tau"):
             assert a[fact] == b[fact]
         assert a["history"]["test_loss"] != b["history"]["test_loss"]
         (a,), (b,) = (results["arms"][name]["repetitions"] for results in (clean, other))
@@ -121,7 +121,8 @@ def test_logits_are_adjusted_by_the_chosen_tau_and_the_class_sizes_of_the_traini
 
     monkeypatch.setattr(scores, "adjust_logits", adjust_logits)
     proxy_f1 = {**dict.fromkeys(selection.TAUS, 0.5), "1": 0.9}
-    chosen = {"average_precision": 0.5, "f1": proxy_f1, "thresholds": {"2": 0.25}}
+    limits = {tau: {"2": 0.25 + float(tau)} for tau in selection.TAUS}
+    chosen = {"average_precision": 0.5, "f1": proxy_f1, "thresholds": limits}
     monkeypatch.setattr(selection, "proxy_scores", lambda *_: chosen)
     predicted = {"none": 0, "none+logit-adjusted": 2, "full": 0, "full+logit-adjusted": 2}
     results = run(tiny, tmp_path, arms=",".join(predicted), seeds=1)
@@ -131,7 +132,10 @@ def test_logits_are_adjusted_by_the_chosen_tau_and_the_class_sizes_of_the_traini
         assert matrix[:, class_id].sum() == matrix.sum() == 60
         (training,) = results["arms"][name]["trainings"]
         assert training["tau"] == {0: 0.0, 2: 1.0}[class_id]
-        assert result["thresholds"]["2"]["threshold"] == [0.25]
+        if name.startswith("full"):
+            assert result["thresholds"] == {}
+        else:
+            assert result["thresholds"]["2"]["threshold"] == [0.25 + training["tau"]]
     expected = [(sizes, tau) for sizes in ([40, 40, 3], [40, 40, 12]) for tau in (0.0, 1.0)]
     assert counts == expected
 

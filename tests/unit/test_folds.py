@@ -58,8 +58,8 @@ def test_a_group_is_in_one_fold_and_the_rare_class_in_as_many_as_it_can_be():
 @pytest.mark.parametrize(
     ("count", "groups", "message"),
     [
-        (1, None, "`folds` must be from 2 to 38, the number of images, not 1"),
-        (39, None, "`folds` must be from 2 to 38, the number of images, not 39"),
+        (1, None, "`folds` must be from 2 to 23, the number of images of the largest class, not 1"),
+        (24, None, "`folds` must be from 2 to 23, the number of images of the largest class, no"),
         (4, np.arange(38) % 3, "`folds` must be from 2 to 3, the number of groups, not 4"),
     ],
 )

@@ -31,8 +31,11 @@ def select(text, proxy_scores):
 
 
 def scores_of(average_precision=0.5, f1=EQUAL, **thresholds):
-    """What `proxy_scores` returns."""
-    return {"average_precision": average_precision, "f1": f1, "thresholds": thresholds}
+    """What `proxy_scores` returns; thresholds rise with tau, by a hundredth of it."""
+    by_tau = {
+        tau: {name: limit + float(tau) / 100 for name, limit in thresholds.items()} for tau in TAUS
+    }
+    return {"average_precision": average_precision, "f1": f1, "thresholds": by_tau}
 
 
 def names(parsed_arms):
@@ -91,8 +94,12 @@ def test_thresholds_of_every_arm_are_those_of_its_proxy_arm():
     proxy_scores = {"none": scores_of(**{"2": 0.25}), "balanced+affine": scores_of(**{"2": 0.75})}
     perturbed = "conditional-vae:latent-perturbation+affine"
     selected = select(f"none,none+logit-adjusted,{perturbed}", proxy_scores)
-    for name in ("none", "none+logit-adjusted", "none+half", "full"):
+    for name in ("none", "none+half"):
         assert selected.thresholds(arms.parse(name), SPLIT) == {2: 0.25}
+    # Adjusted probabilities have limits of their own, and other data have none.
+    adjusted = selected.thresholds(arms.parse("none+logit-adjusted"), SPLIT)
+    assert adjusted == {2: pytest.approx(0.255)}
+    assert selected.thresholds(arms.parse("full"), SPLIT) is None
     assert selected.thresholds(arms.parse(perturbed), SPLIT) == {2: 0.75}
 
 
@@ -101,7 +108,7 @@ def test_auto_chooses_from_augmentations_that_there_are_and_from_none():
     assert {arm.mixture for arm in CANDIDATES} == {"balanced"}
     tried = {name for arm in CANDIDATES for name in arm.modifiers}
     assert tried <= {*augment.AUGMENTATIONS, *arms.BLENDINGS}
-    assert {"affine", "randaugment", "cutmix", "flip-shift-erasing"} <= tried
+    assert {"affine", "cutmix", "flip-shift-erasing"} <= tried
     assert {*augment.AUGMENTATIONS, "auto"} == set(arms.AUGMENTATIONS)
     assert select("none+auto,gan", {}).candidates() == CANDIDATES
 
@@ -131,6 +138,14 @@ def test_a_blending_may_be_chosen_with_an_augmentation():
         ("gan+auto", "gan+flip-shift+cutmix"),
     ):
         assert selected.resolve(arms.parse(arm), SPLIT) == arms.parse(resolved)
+    # Where it makes no sense, the best of the others is.
+    proxy_scores["balanced+affine"] = scores_of(0.55)
+    selected = select("none+auto+mixup,class-weight+auto", proxy_scores)
+    for arm, resolved in (
+        ("none+auto+mixup", "none+affine+mixup"),
+        ("class-weight+auto", "class-weight+affine"),
+    ):
+        assert selected.resolve(arms.parse(arm), SPLIT) == arms.parse(resolved)
 
 
 def test_of_equal_augmentations_the_first_is_chosen():
@@ -148,7 +163,7 @@ def test_every_split_chooses_by_its_own_scores():
         split, arm = Split(0, fold), arms.parse("balanced+auto+logit-adjusted")
         assert selected.trained_arm(arm, split) == CANDIDATES[1 + fold]
         assert selected.tau(arm, split) == TAUS[fold]
-        assert selected.thresholds(arm, split) == {1: fold}
+        assert selected.thresholds(arm, split) == {1: pytest.approx(fold + float(TAUS[fold]) / 100)}
 
 
 def test_an_augmentation_is_chosen_of_all_or_not_at_all():
@@ -212,7 +227,9 @@ def test_every_second_common_class_is_reduced_to_the_smallest_and_counts_as_rare
     assert rare == [0, 2, 3]
     assert weights == [96] * CLASSES
     assert set(result["f1"]) == set(TAUS)
-    assert set(result["thresholds"]) == {"2"}
+    assert {tau: set(limits) for tau, limits in result["thresholds"].items()} == {
+        tau: {"2"} for tau in TAUS
+    }
     assert 0.0 < result["average_precision"] <= 1.0
 
 
@@ -280,7 +297,12 @@ def test_scores_are_those_of_the_proxy_classes_on_images_held_out_of_training(mo
     assert result["f1"] == pytest.approx(expected)
     assert len(set(expected.values())) > 1
     # The threshold is that of the rare class, which is no proxy class.
-    assert result["thresholds"] == {"2": best_threshold(labels == 2, recorder.probabilities(2)[0])}
+    limits = {tau: result["thresholds"][tau]["2"] for tau in ("0", "1")}
+    assert limits["0"] == best_threshold(labels == 2, recorder.probabilities(2)[0])
+    adjusted = adjust_logits(recorder.logits[0], recorder.counts[0], 1.0)
+    adjusted = scipy.special.softmax(adjusted.astype(float), axis=1)[:, 2]
+    assert limits["1"] == pytest.approx(best_threshold(labels == 2, adjusted))
+    assert limits["1"] > limits["0"]
 
 
 def test_with_two_classes_inner_folds_choose_by_the_rare_class_itself(monkeypatch):
@@ -307,7 +329,19 @@ def test_with_two_classes_inner_folds_choose_by_the_rare_class_itself(monkeypatc
         np.concatenate(parts)
         for parts in ([labels == 1 for labels in recorder.labels], recorder.probabilities(1))
     )
-    assert result["thresholds"]["1"] == pytest.approx(best_threshold(rare, probabilities))
+    assert result["thresholds"]["0"]["1"] == pytest.approx(best_threshold(rare, probabilities))
+
+
+def test_proxy_classes_that_groups_leave_on_one_side_are_none(monkeypatch):
+    """All images of class 0 are of one group, so it cannot be scored; class 3 can."""
+    recorder = Recorder(monkeypatch)
+    dataset = dataset_without_tests((40, 40, 10, 40, 40))
+    groups = np.where(dataset.train_labels == 0, 10_000, np.arange(len(dataset.train_labels)))
+    dataset = dataclasses.replace(dataset, groups=groups)
+    result = selection.proxy_scores(arms.parse("none"), dataset, LENGTH, seed=3)
+    (labels,) = recorder.labels
+    value = sklearn.metrics.average_precision_score(labels == 3, recorder.probabilities(3)[0])
+    assert result["average_precision"] == pytest.approx(value)
 
 
 def test_inner_folds_are_other_ones_with_another_seed(monkeypatch):
