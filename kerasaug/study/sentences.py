@@ -131,7 +131,8 @@ def _comparison(name: str, summary: dict[str, Any], reference: str) -> str:
     if verdict.verdict(alone) != decision:
         difference += f", but mean average precision of all classes {_with_interval(mean)}"
     if rare["detectable"] is not None:
-        difference += f"; the study could have detected about {rare['detectable']:.3f}"
+        detectable = f"{rare['detectable']:.{_digits(rare)}f}"
+        difference += f"; the study could have detected about {detectable}"
     if decision == HELPS:
         return f"{name} beats {other}: {difference}."
     if decision == HURTS:
@@ -142,4 +143,10 @@ def _comparison(name: str, summary: dict[str, Any], reference: str) -> str:
 def _with_interval(value: dict[str, float | None]) -> str:
     if value["low"] is None:
         return f"{value['mean']:+.3f} (no interval: one repetition)"
-    return "{mean:+.3f} (95 % interval {low:+.3f} to {high:+.3f})".format(**value)
+    mean, low, high = (f"{value[name]:+.{_digits(value)}f}" for name in ("mean", "low", "high"))
+    return f"{mean} (95 % interval {low} to {high})"
+
+
+def _digits(value: dict[str, float | None]) -> int:
+    """As many as tell the ends of an interval apart."""
+    return 3 if value["high"] - value["low"] > 0.01 else 4
