@@ -60,7 +60,7 @@ def summarise(
         precisions[name], estimates[name] = _estimates(repetitions, data)
     seeds = {name: [repetition.seed for repetition in own] for name, own in arms.items()}
     parsed = {name: parse(name) for name in arms}
-    references = [name for name, arm in parsed.items() if arm.model is None]
+    references = [n for n, arm in parsed.items() if arm.model is None and not arm.is_halved]
 
     def versus(name, reference):
         common = sorted(set(seeds[name]) & set(seeds[reference]))
