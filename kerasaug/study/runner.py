@@ -19,6 +19,7 @@ from kerasaug.study import mistakes, parallel, report, results
 from kerasaug.study.arms import LATENT_PERTURBATION, strongest_control
 from kerasaug.study.config import StudyConfig
 from kerasaug.study.generators import LATENT_MAP
+from kerasaug.study.selection import HELD_OUT
 from kerasaug.study.synthesis import Synthesizer
 from kerasaug.study.tasks import Tasks
 from kerasaug.training import latent_map, provenance
@@ -147,6 +148,8 @@ class Study:
         smote = [arm for arm in self.config.arms if arm.mixture == "smote"]
         for arm, split in itertools.product(smote, self.protocol.splits):
             dataset = self.protocol.reduced(split)
+            # Tau is chosen without those that are held out.
+            dataset = dataset.split_test(HELD_OUT) if arm.adjusts_logits else dataset
             for class_id in dataset.rare_classes:
                 count = dataset.class_counts[class_id]
                 if (count + 1) // 2 < 2 if arm.is_halved else count < 2:

@@ -286,7 +286,7 @@ def test_scores_are_those_of_the_proxy_classes_on_images_held_out_of_training(mo
     assert as_set(trained) | as_set(tested) < as_set(collect(dataset.train)[0])
     (labels,) = recorder.labels
     assert np.bincount(labels).tolist() == [8, 8, 2, 8, 8]
-    assert recorder.lengths == [Length(4, 8, 1)]
+    assert recorder.lengths == [Length(5, 8, 1)]
     assert recorder.seeds == [3]
     values = [
         sklearn.metrics.average_precision_score(labels == c, recorder.probabilities(c)[0])
