@@ -37,7 +37,7 @@ def test_the_story_of_a_folder_runs(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     mains = {"evaluate": evaluate.main, "train-gan": train_gan.main, "generate": generate.main}
     shorter = {
-        "evaluate": ["--preset", "smoke", "--arms", "none,balanced+affine", "--seeds", "1"],
+        "evaluate": ["--preset", "smoke", "--arms", "none,balanced+affine", "--folds", "2"],
         "train-gan": ["--preset", "smoke"],
         "generate": [],
     }
