@@ -35,7 +35,8 @@ def headlines(results: dict[str, Any]) -> Headlines:
     """
     summaries, data = results["arms"], results["data"]
     arms = {name: parse(name) for name in summaries}
-    rare = " and ".join(data["class_names"][class_id] for class_id in data["rare_classes"])
+    *others, last = (data["class_names"][class_id] for class_id in data["rare_classes"])
+    rare = f"{', '.join(others)} and {last}" if others else last
     if len(data["rare_classes"]) > MOST_NAMED:
         rare = f"the {len(data['rare_classes'])} rare classes"
     controls = [arm for arm in arms.values() if arm.is_control]
