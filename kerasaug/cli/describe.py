@@ -26,7 +26,7 @@ def describe(loaded: data_options.Loaded) -> None:
         whole = duplicates.with_notes(whole.reduce(loaded.keep))
     dataset = (loaded.dataset.pooled() if has_folds else loaded.dataset).reduce(loaded.keep)
     notes = whole.notes
-    if has_folds and dataset.groups is None:
+    if has_folds:
         notes = (*notes, *near_duplicates.notes_of_pairs(dataset))
     dataset = dataclasses.replace(dataset, notes=notes)
     counts, names = dataset.class_counts, list(map(label, dataset.class_names))

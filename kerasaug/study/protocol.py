@@ -110,6 +110,11 @@ class Protocol:
         reduced = self.whole.reduce(self.config.keep)
         return reduced.naming_rare(reduced.rare_classes)
 
+    @functools.cached_property
+    def rare_classes(self) -> list[int]:
+        """The rare classes of `data`."""
+        return self.data.rare_classes
+
     def check(self) -> None:
         """Refuses folds that leave no training image of a class.
 

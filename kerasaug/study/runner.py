@@ -130,9 +130,8 @@ class Study:
         return summary
 
     def _near_duplicates(self) -> tuple[Note, ...]:
-        data = self.protocol.data
-        has_groups = not self.protocol.has_folds or data.groups is not None
-        return () if has_groups else tuple(near_duplicates.notes_of_pairs(data))
+        has_folds = self.protocol.has_folds
+        return tuple(near_duplicates.notes_of_pairs(self.protocol.data)) if has_folds else ()
 
     def _describe_data(self) -> dict[str, Any]:
         data = provenance.describe(dataclasses.replace(self.protocol.data, notes=self.notes))
@@ -152,7 +151,7 @@ class Study:
             dataset = dataset.split_test(HELD_OUT) if arm.adjusts_logits else dataset
             for class_id in dataset.rare_classes:
                 count = dataset.class_counts[class_id]
-                if (count + 1) // 2 < 2 if arm.is_halved else count < 2:
+                if count < (3 if arm.is_halved else 2):
                     name = dataset.class_names[class_id]
                     raise InputError(f"arm {arm}: class {name} has one image left, it needs 2")
 
@@ -225,7 +224,7 @@ class Study:
         if control is None:
             picture.unlink(missing_ok=True)
             return
-        names, rare = self.protocol.whole.class_names, self.protocol.data.rare_classes
+        names, rare = self.protocol.whole.class_names, self.protocol.rare_classes
         rows = mistakes.worst(arms[str(control)], rare, names)
         if not rows:
             picture.unlink(missing_ok=True)

@@ -98,13 +98,7 @@ class Tasks:
             for split in choosing
             for arm in self.selection.proxy_arms(split)
         )
-        trials = self._missing(
-            dict.fromkeys(
-                Task(TRIAL, self.selection.trained_arm(arm, split), split)
-                for split in splits
-                for arm in self.config.arms
-            )
-        )
+        trials = self._missing(self._trials())
         pairs = [(task.subject, task.split) for task in trials]
         needed = [Task(GENERATOR, arm.model, split) for arm, split in pairs if arm.model]
         needed += [
@@ -131,11 +125,8 @@ class Tasks:
             return self.generators.is_ready(task.subject, task.split)
         if task.kind == LABEL_FILTER and not self._network(task).exists():
             return False
-        if task.kind == TRIAL:
-            try:
-                Predictions.load(self._predictions(task))
-            except InputError:
-                return False
+        if task.kind == TRIAL and self._read_predictions(task) is None:
+            return False
         return self._read(task) is not None
 
     def perform(self, task: Task, progress: Progress) -> None:
@@ -157,7 +148,7 @@ class Tasks:
         if task.kind != TRIAL:
             return f"{task}: done"
         predictions = Predictions.load(self._predictions(task))
-        tested = set(predictions.labels.tolist()) & set(self.protocol.data.rare_classes)
+        tested = set(predictions.labels.tolist()) & set(self.protocol.rare_classes)
         words = f"accuracy {(predictions.logits.argmax(axis=1) == predictions.labels).mean():.4f}"
         if tested:
             value = ranking.average_precision([[predictions]], sorted(tested)).mean
@@ -172,10 +163,9 @@ class Tasks:
         """
         task = Task(TRIAL, self.selection.trained_arm(arm, split), split)
         thresholds, tau = self.selection.thresholds(arm, split), self.selection.tau(arm, split)
-        if tau is None or not self.is_done(task):
+        result, predictions = self._read(task), self._read_predictions(task)
+        if tau is None or result is None or predictions is None:
             return None
-        result = self._read(task)
-        predictions = Predictions.load(self._predictions(task))
         counts = result.pop("class_counts")
         fold = {} if split.fold is None else {"fold": split.fold}
         result = {
@@ -204,12 +194,15 @@ class Tasks:
 
     def count_finished(self) -> int:
         """How many trials, of all arms, are finished."""
-        tasks = {
+        return sum(map(self.is_done, self._trials()))
+
+    def _trials(self) -> dict[Task, None]:
+        """The trials of all arms, each once."""
+        return dict.fromkeys(
             Task(TRIAL, self.selection.trained_arm(arm, split), split)
             for split in self.protocol.splits
             for arm in self.config.arms
-        }
-        return sum(map(self.is_done, tasks))
+        )
 
     def _missing(self, tasks: Iterable[Task]) -> list[Task]:
         return [task for task in tasks if not self.is_done(task)]
@@ -272,6 +265,12 @@ class Tasks:
     def _predictions(self, task: Task) -> Path:
         return self._file(task).with_suffix(".npz")
 
+    def _read_predictions(self, task: Task) -> Predictions | None:
+        try:
+            return Predictions.load(self._predictions(task))
+        except InputError:
+            return None
+
     def _file(self, task: Task) -> Path:
         name = f"{task.subject.file_name}-{task.split.file_name}.json"
         return self.output / FOLDERS[task.kind] / name
@@ -293,7 +292,7 @@ class Tasks:
             self.base_config,
             task.as_text(),
             self.generators.fingerprint(task.split),
-            self.protocol.data.rare_classes,
+            self.protocol.rare_classes,
             provenance.versions(),
         ]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

@@ -132,19 +132,16 @@ def test_augmentations_are_compared_by_average_precision():
 def test_a_blending_may_be_chosen_with_an_augmentation():
     proxy_scores = dict.fromkeys(names(CANDIDATES), scores_of(0.5))
     proxy_scores["balanced+flip-shift+cutmix"] = scores_of(0.6)
-    selected = select("balanced+auto+half,gan+auto", proxy_scores)
-    for arm, resolved in (
-        ("balanced+auto+half", "balanced+flip-shift+cutmix+half"),
-        ("gan+auto", "gan+flip-shift+cutmix"),
-    ):
-        assert selected.resolve(arms.parse(arm), SPLIT) == arms.parse(resolved)
-    # Where it makes no sense, the best of the others is.
     proxy_scores["balanced+affine"] = scores_of(0.55)
-    selected = select("none+auto+mixup,class-weight+auto", proxy_scores)
-    for arm, resolved in (
-        ("none+auto+mixup", "none+affine+mixup"),
-        ("class-weight+auto", "class-weight+affine"),
-    ):
+    pairs = {
+        "balanced+auto+half": "balanced+flip-shift+cutmix+half",
+        "gan+auto": "gan+flip-shift+cutmix",
+        # Where a blending makes no sense, the best of the others is chosen.
+        "none+auto+mixup": "none+affine+mixup",
+        "class-weight+auto": "class-weight+affine",
+    }
+    selected = select(",".join(pairs), proxy_scores)
+    for arm, resolved in pairs.items():
         assert selected.resolve(arms.parse(arm), SPLIT) == arms.parse(resolved)
 
 

@@ -41,7 +41,8 @@ def pairs(images: np.ndarray, is_rare: np.ndarray) -> list[tuple[int, int]]:
 def notes_of_pairs(dataset: ImageDataset) -> list[Note]:
     """Reports near-duplicates in the training split, in one note; none if there are none.
 
-    The split is read once, in batches, of which a picture of 16x16 stays in memory.
+    With `groups`, which say what shows one thing, none are looked for. The split is read once, in
+    batches; of every image, a picture of 16x16 stays in memory.
 
     Args:
         dataset: With the rare classes of which duplicates matter.
@@ -49,6 +50,8 @@ def notes_of_pairs(dataset: ImageDataset) -> list[Note]:
     Returns:
         The note; its items are pairs of names, the most alike first.
     """
+    if dataset.groups is not None:
+        return []
     is_rare = np.isin(dataset.train_labels, dataset.rare_classes)
     twins = _pairs(_read(dataset), is_rare)
     if not twins:
