@@ -14,7 +14,7 @@ import numpy as np
 
 from kerasaug.runtime import best_dtype_policy, limit_threads, quiet_tensorflow
 from kerasaug.study import arms
-from kerasaug.study.config import STUDY_PRESETS, Length
+from kerasaug.study.config import SMALL_CNN, STUDY_PRESETS, Recipe
 from kerasaug.study.protocol import Split
 
 CASES = ("mnist 5=54", "mnist 8=54", "mnist 3=20")
@@ -62,13 +62,13 @@ def measure(dataset: str, keep: str) -> tuple[dict[str, dict], str]:
     name, count = keep.split("=")
     arm, adjusted = arms.parse("balanced+affine"), arms.parse("balanced+affine+logit-adjusted")
     preset = STUDY_PRESETS["paper"]
-    length = Length(preset.steps, preset.batch_size, preset.epochs)
+    recipe = Recipe(SMALL_CNN, preset.steps, preset.batch_size, preset.epochs)
     whole = data.load(dataset).split_test(HELD_OUT, SPLIT)
     reduced = whole.reduce({name: int(count)}, SPLIT).cache()
-    classifier, _, _ = trial.train(arm, trial.TrialInputs(reduced), length, SPLIT)
-    labels, logits = trial.predict(classifier, reduced.test)
+    trained = trial.train(arm, trial.TrialInputs(reduced), recipe, SPLIT)
+    labels, logits = trained.predict(reduced.test)
     predictions = scores.Predictions(np.arange(len(labels)), labels, logits)
-    proxies = selection.proxy_scores(arm, reduced, length, SPLIT)
+    proxies = selection.proxy_scores(arm, reduced, recipe, SPLIT)
     # The scores that depend on a threshold are not printed.
     limits = [dict.fromkeys(reduced.rare_classes, 0.5)]
     by_tau = {

@@ -19,7 +19,7 @@ import tensorflow as tf
 from train_step import BATCH, ProductWGAN, make_wgan, take_turns
 
 from kerasaug.models import registry
-from kerasaug.models.classifier import build_classifier
+from kerasaug.models.classifier import build_classifier, compile_classifier
 
 SHAPE, CLASSES, SIDE = (28, 28, 1), 10, 2000
 
@@ -85,7 +85,10 @@ def main() -> None:
             gan = registry.create(name, SHAPE, CLASSES, width=32)
             gan.compile_for_training(1e-4)
             steps[f"{name}, default preset"] = train_step(gan, 64 * gan.batches_per_step)
-        steps["classifier, batch 256"] = train_step(build_classifier(SHAPE, CLASSES, 100), 256)
+        classifier = build_classifier(SHAPE, CLASSES)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        compile_classifier(classifier, 100, loss)
+        steps["classifier, batch 256"] = train_step(classifier, 256)
         runs = {name: functools.partial(wait_for, step) for name, (step, _) in steps.items()}
         seconds = take_turns(runs, rounds)
         rates = {name: count / seconds[name] for name, (_, count) in steps.items()}

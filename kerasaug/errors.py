@@ -12,6 +12,18 @@ class InputError(ValueError):
     """
 
 
+class UserCodeError(InputError):
+    """Raised where code that the user handed over fails.
+
+    Attributes:
+        trace: The traceback of their code, which a command prints before the message.
+    """
+
+    def __init__(self, message: str, trace: str):
+        super().__init__(message)
+        self.trace = trace
+
+
 @contextlib.contextmanager
 def naming(option: str) -> Iterator[None]:
     """Puts the name of an option before the message of an `InputError`.
@@ -21,6 +33,8 @@ def naming(option: str) -> Iterator[None]:
     """
     try:
         yield
+    except UserCodeError as error:
+        raise UserCodeError(f"{option}: {error}", error.trace) from error
     except InputError as error:
         raise InputError(f"{option}: {error}") from error
 

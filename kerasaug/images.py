@@ -1,4 +1,4 @@
-"""Pixels converted (uint8 outside the models, float32 in [-1, 1] inside them) and deformed."""
+"""Pixels converted (uint8 outside the models, float32 inside them) and deformed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +14,11 @@ CHUNK_SIZE = 256
 def to_float(images: tf.Tensor) -> tf.Tensor:
     """Converts uint8 pixels in [0, 255], of any shape, to float32 in [-1, 1]."""
     return tf.cast(images, tf.float32) / 127.5 - 1.0
+
+
+def as_float(images: tf.Tensor) -> tf.Tensor:
+    """Makes float32 pixels in [0, 255], as classifiers take them, of uint8 ones of any shape."""
+    return tf.cast(images, tf.float32)
 
 
 def to_uint8(images: tf.Tensor) -> tf.Tensor:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from kerasaug.errors import InputError, TrainingFailed
+from kerasaug.errors import InputError, TrainingFailed, UserCodeError
 from kerasaug.runtime import POLICIES
 from kerasaug.wording import printable, readable
 
@@ -61,6 +61,8 @@ def run(command: click.Command, resume: str) -> None:
     except click.ClickException as error:
         _fail(error.format_message(), INPUT_ERROR)
     except InputError as error:
+        if isinstance(error, UserCodeError):
+            click.echo("\n".join(map(printable, error.trace.splitlines())), err=True)
         _fail(_with_flags(str(error), command), INPUT_ERROR)
     except TrainingFailed as error:
         _fail(_with_flags(str(error), command), FAILURE)

@@ -21,6 +21,7 @@ from kerasaug.study.config import (
     FEWEST_TESTS,
     HOLDOUT,
     PROTOCOLS,
+    SMALL_CNN,
     STUDY_PRESETS,
     StudyConfig,
 )
@@ -99,6 +100,15 @@ Examples (installed from a wheel, the command is kerasaug-evaluate):
     help="Parts that cross-validation deals the images into.",
 )
 @common.comparison(
+    "--classifier",
+    metavar="TARGET",
+    default=SMALL_CNN,
+    show_default=True,
+    help="What every arm trains: module:function or path/file.py:function, called with the image "
+    "shape and the number of classes; keras.applications:NAME, with ImageNet's weights; or "
+    "path/model.keras. Images are float32 in 0 to 255.",
+)
+@common.comparison(
     "--generator",
     "generator_folder",
     type=click.Path(path_type=Path),
@@ -172,6 +182,7 @@ def _evaluate(data, options):
         loaded.keep,
         protocol=used,
         folds=options.folds,
+        classifier=options.classifier,
         arms=chosen,
         seeds=options.seeds,
         steps=options.steps,

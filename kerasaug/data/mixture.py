@@ -91,6 +91,7 @@ def batches(
     *,
     seed: int,
     augment: Augmentation | None = None,
+    convert: Callable[[tf.Tensor], tf.Tensor] = to_float,
 ) -> tf.data.Dataset:
     """Draws endless batches from a mixture.
 
@@ -102,10 +103,11 @@ def batches(
         batch_size: Images per batch.
         seed: Same parts and seed, and same `tf.random.set_seed` if that was called: same batches.
         augment: What is done to every image of every batch.
+        convert: See `to_model_input`.
 
     Returns:
-        A stream of `(images, labels)`: float32 `(batch_size, height, width, channels)` in [-1, 1]
-        and int32 `(batch_size,)`.
+        A stream of `(images, labels)`: float32 `(batch_size, height, width, channels)` and int32
+        `(batch_size,)`.
     """
     parts = [part for part in parts if part.weight > 0 and part.size > 0]
     if all(part.class_id is not None for part in parts):
@@ -114,10 +116,41 @@ def batches(
         mixed = sampling.from_streams(parts, batch_size, seed)
     if augment is not None:
         mixed = sampling.augmented(mixed, augment, seed)
-    return to_model_input(mixed)
+    return to_model_input(mixed, convert)
 
 
-def to_model_input(batched: tf.data.Dataset) -> tf.data.Dataset:
-    """Makes float32 in [-1, 1] of the uint8 images of batches, and prepares them ahead of use."""
-    converted = batched.map(lambda images, labels: (to_float(images), labels))
+def weighted(batched: tf.data.Dataset, weights: np.ndarray, begin: int = 0) -> tf.data.Dataset:
+    """Adds to `(images, labels)` how much each image counts in the loss, by its class.
+
+    Args:
+        batched: What `batches` returned.
+        weights: float32 array (num_classes,).
+        begin: How many batches go before the first one whose images do not all count 1.
+    """
+
+    def weigh(number, element):
+        images, labels = element
+        own = tf.gather(tf.constant(weights), labels)
+        return images, labels, tf.where(number < begin, tf.ones_like(own), own)
+
+    return batched.enumerate().map(weigh)
+
+
+def one_hot(batched: tf.data.Dataset, num_classes: int) -> tf.data.Dataset:
+    """Makes of the labels of `(images, labels, ...)` float32 probabilities (n, num_classes)."""
+    return batched.map(
+        lambda images, labels, *rest: (images, tf.one_hot(labels, num_classes), *rest)
+    )
+
+
+def to_model_input(
+    batched: tf.data.Dataset, convert: Callable[[tf.Tensor], tf.Tensor] = to_float
+) -> tf.data.Dataset:
+    """Makes floats of the uint8 images of batches, and prepares them ahead of use.
+
+    Args:
+        batched: A stream of `(images, labels)`.
+        convert: `images.to_float` for generative models, `images.as_float` for classifiers.
+    """
+    converted = batched.map(lambda images, labels: (convert(images), labels))
     return converted.prefetch(tf.data.AUTOTUNE)

@@ -7,10 +7,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasaug.data import mixture
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.data.streams import first_of_each
-from kerasaug.images import in_chunks, to_float
-from kerasaug.models.classifier import build_classifier
+from kerasaug.images import as_float, in_chunks
+from kerasaug.models.classifier import build_classifier, compile_classifier
 from kerasaug.progress import Progress
 from kerasaug.quality import fidelity
 from kerasaug.quality.fidelity import Sample
@@ -52,7 +53,7 @@ class Evaluator:
         """Features, float32 (n, d), and predicted classes, int64 (n,), of n >= 1 uint8 images."""
         if self._network is None:
             self._train()
-        features, logits = in_chunks(lambda chunk: self._network(to_float(chunk)), images)
+        features, logits = in_chunks(lambda chunk: self._network(as_float(chunk)), images)
         return features, np.argmax(logits, axis=1)
 
     def measure(
@@ -105,13 +106,16 @@ class Evaluator:
         # Results must not depend on which number format trains fastest here.
         keras.config.set_dtype_policy("float32")
         try:
-            classifier = build_classifier(full.image_shape, full.num_classes, self.steps, WIDTH)
+            classifier = build_classifier(full.image_shape, full.num_classes, WIDTH)
+            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+            compile_classifier(classifier, self.steps, loss)
         finally:
             keras.config.set_dtype_policy(policy)
         description = "training the evaluation classifier"
         with released_graphs():
+            parts = full.balanced_parts()
             classifier.fit(
-                full.batches(BATCH_SIZE, balanced=True),
+                mixture.batches(parts, BATCH_SIZE, seed=0, convert=as_float),
                 steps_per_epoch=self.steps,
                 callbacks=[self.progress.callback(description, self.units_per_step)],
                 shuffle=False,

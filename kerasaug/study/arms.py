@@ -12,15 +12,24 @@ from kerasaug.errors import InputError
 from kerasaug.models.registry import MODELS
 
 BASELINE, FULL_DATA, CLASS_WEIGHT = "none", "full", "class-weight"
+FOCAL, DEFERRED, ENSEMBLE = "focal", "deferred", "ensemble"
 MIXTURES = {
     BASELINE: "the imbalanced data as they are",
     FULL_DATA: "the data before any class was reduced: the upper bound",
     CLASS_WEIGHT: "the imbalanced data, rare classes weighted more in the loss",
+    DEFERRED: "the same in the last fifth of the training alone",
+    FOCAL: "the imbalanced data, with the focal loss",
     "oversample": "copies of the rare class's images added",
     "crop-rotate": "copies of the rare class's images added, each cropped and rotated",
     "smote": "interpolations between neighbouring images of the rare class added",
     "balanced": "every class drawn equally often",
+    ENSEMBLE: "the same, for two classifiers with half of the training each, averaged",
 }
+UNCHANGED = {BASELINE, CLASS_WEIGHT, DEFERRED, FOCAL}
+"""Mixtures of the imbalanced images as they are."""
+DRAWN_BALANCED = {"balanced", ENSEMBLE}
+WEIGHTED = {CLASS_WEIGHT, DEFERRED}
+"""Mixtures whose images are weighted by class."""
 COUNTED = {"oversample", "crop-rotate", "smote"}
 CLASS_BALANCED, LATENT_PERTURBATION = "class-balanced", "latent-perturbation"
 FORMS = {
@@ -94,7 +103,7 @@ class Arm:
     @property
     def refuses_blending(self) -> bool:
         """Whether no blending may be added: there is one, or images are weighted by class."""
-        return self.blending is not None or self.mixture == CLASS_WEIGHT
+        return self.blending is not None or self.mixture in WEIGHTED
 
     @property
     def filters_labels(self) -> bool:
@@ -237,7 +246,7 @@ def _check_modifiers(text: str, mixture: str, modifiers: list[str]) -> None:
             raise InputError(f"arm {text!r}: only one of {', '.join(group)} may be given")
     if len(set(modifiers)) < len(modifiers):
         raise InputError(f"arm {text!r}: a modifier may be given once")
-    if mixture == CLASS_WEIGHT and set(modifiers) & set(BLENDINGS):
+    if mixture in WEIGHTED and set(modifiers) & set(BLENDINGS):
         raise InputError(f"arm {text!r}: a blended image has no one class to be weighted by")
     if HALF in modifiers and (mixture in MODELS or mixture == FULL_DATA):
         raise InputError(f"arm {text!r}: '+{HALF}' goes with the imbalanced real images alone")

@@ -7,6 +7,8 @@ from kerasaug.errors import InputError
 from kerasaug.study.arms import Arm, parse, parse_list
 from kerasaug.training.config import GENERATOR_PRESETS, GeneratorPreset
 
+SMALL_CNN = "small-cnn"
+"""The built-in classifier."""
 AUTO_PROTOCOL, HOLDOUT, CROSS_VALIDATION = PROTOCOLS = ("auto", "holdout", "cross-validation")
 FEWEST_TESTS = 100
 """Test images of every rare class from which on the data's own test split is used as it is."""
@@ -82,22 +84,24 @@ STUDY_PRESETS = {
 }
 
 
-class Length(NamedTuple):
-    """How long a classifier is trained.
+class Recipe(NamedTuple):
+    """How the classifier of an arm is trained, the same for all.
 
     Attributes:
+        classifier: What `classifiers.resolve` returned.
         steps: Training steps in all, a multiple of `epochs`.
         batch_size: Images per step.
         epochs: How many points the learning curves have.
     """
 
+    classifier: str
     steps: int
     batch_size: int
     epochs: int
 
-    def shortened(self, share: float) -> "Length":
+    def shortened(self, share: float) -> "Recipe":
         """A training of a share of the steps, at least one, in one epoch."""
-        return Length(max(1, round(self.steps * share)), self.batch_size, 1)
+        return self._replace(steps=max(1, round(self.steps * share)), epochs=1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,8 +113,11 @@ class StudyConfig:
         keep: By class, how many of its images are used; see `ImageDataset.reduce`.
         arms: What is compared.
         seeds: Number of repetitions; each has its own splits, generators and classifiers.
-        steps, batch_size, epochs: See `Length`.
+        steps, batch_size, epochs: See `Recipe`.
         generator: How generators are trained.
+        classifier: What every arm trains: `"small-cnn"`, `"module:function"`,
+            `"path/file.py:function"`, `"keras.applications:NAME"` or `"path/model.keras"`; see
+            `classifiers.build`.
         protocol: `"holdout"` or `"cross-validation"`, see `protocol.Protocol`.
         folds: How many folds cross-validation has, at least 2.
         generator_folder: A trained generator that is used instead, or None. All repetitions then
@@ -129,6 +136,7 @@ class StudyConfig:
     batch_size: int
     epochs: int
     generator: GeneratorPreset
+    classifier: str = SMALL_CNN
     protocol: str = HOLDOUT
     folds: int = 5
     generator_folder: str | None = None
@@ -142,9 +150,9 @@ class StudyConfig:
         return sorted({arm.model for arm in self.arms if arm.model is not None})
 
     @property
-    def length(self) -> Length:
+    def recipe(self) -> Recipe:
         """The training of each classifier."""
-        return Length(self.steps, self.batch_size, self.epochs)
+        return Recipe(self.classifier, self.steps, self.batch_size, self.epochs)
 
     @classmethod
     def from_preset(
@@ -164,8 +172,8 @@ class StudyConfig:
             InputError: If there is no such preset or arm.
 
         Example:
-            >>> StudyConfig.from_preset("quick", "mnist", {"5": 54}, seeds=5).length
-            Length(steps=400, batch_size=256, epochs=4)
+            >>> StudyConfig.from_preset("quick", "mnist", {"5": 54}, seeds=5).recipe
+            Recipe(classifier='small-cnn', steps=400, batch_size=256, epochs=4)
         """
         if preset not in STUDY_PRESETS:
             names = ", ".join(STUDY_PRESETS)

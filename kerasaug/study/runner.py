@@ -15,7 +15,7 @@ from kerasaug.errors import InputError, TrainingFailed, naming
 from kerasaug.files import atomic, is_empty, locked, read_json, write_json
 from kerasaug.progress import Progress
 from kerasaug.runtime import POLICIES, choose_precision
-from kerasaug.study import mistakes, parallel, report, results
+from kerasaug.study import classifiers, mistakes, parallel, report, results
 from kerasaug.study.arms import LATENT_PERTURBATION, strongest_control
 from kerasaug.study.config import StudyConfig
 from kerasaug.study.generators import LATENT_MAP
@@ -58,12 +58,14 @@ class Study:
         self.config_file = self.output / "study.json"
         earlier = self._earlier_config()
         precision = choose_precision(config.precision, (earlier or {}).get("precision"))
-        self.config = dataclasses.replace(config, precision=precision)
+        target = classifiers.resolve(config.classifier)
+        self.config = dataclasses.replace(config, precision=precision, classifier=target)
         self.tasks = Tasks(self.config, dataset, self.output)
         self.generators, self.protocol = self.tasks.generators, self.tasks.protocol
         self.protocol.check()
         self._check_arms()
-        self.notes = dataset.notes + self._near_duplicates()
+        classifiers.check(target, dataset.image_shape, dataset.num_classes)
+        self.notes = dataset.notes + self._near_duplicates() + classifiers.notes(target)
         self._refuse_another(earlier)
 
     def run(

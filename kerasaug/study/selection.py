@@ -28,7 +28,7 @@ from kerasaug.study.arms import (
     parse,
     parse_list,
 )
-from kerasaug.study.config import Length
+from kerasaug.study.config import Recipe
 from kerasaug.study.protocol import Split
 from kerasaug.study.scores import Predictions
 
@@ -152,7 +152,7 @@ def proxy_arm(arm: Arm) -> Arm:
 def proxy_scores(
     arm: Arm,
     dataset: ImageDataset,
-    length: Length,
+    recipe: Recipe,
     seed: int,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> dict[str, Any]:
@@ -161,7 +161,7 @@ def proxy_scores(
     Args:
         arm: What `proxy_arm` returns.
         dataset: The imbalanced data; its test split is not read.
-        length: Of a trial, see `trial.train`, as for the others.
+        recipe: Of a trial, see `trial.train`, as for the others.
         seed: See there.
         callbacks: See there.
 
@@ -171,11 +171,11 @@ def proxy_scores(
     """
     rare = dataset.rare_classes
     proxies, parts, share = _inner_data(dataset, seed)
-    length = length.shortened(LENGTH * share)
+    recipe = recipe.shortened(LENGTH * share)
     predictions: list[list[Predictions]] = []
     for part in parts:
-        classifier, _, _ = trial.train(arm, trial.TrialInputs(part), length, seed, callbacks)
-        fold = Predictions(part.test_indices, *trial.predict(classifier, part.test))
+        trained = trial.train(arm, trial.TrialInputs(part), recipe, seed, callbacks)
+        fold = Predictions(part.test_indices, *trained.predict(part.test))
         predictions.append([fold.adjusted(part.class_counts, float(tau)) for tau in TAUS])
     by_tau = dict(zip(TAUS, map(list, zip(*predictions, strict=True)), strict=True))
     return {

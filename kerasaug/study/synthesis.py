@@ -10,7 +10,7 @@ import numpy as np
 
 from kerasaug.data.dataset import MOST_CACHED, ImageDataset
 from kerasaug.errors import TrainingFailed
-from kerasaug.images import to_float
+from kerasaug.images import as_float
 from kerasaug.models.encoding import EncodingModel
 from kerasaug.saved.folder import ModelFolder
 
@@ -173,7 +173,7 @@ class Synthesizer:
 
     def _confirmed(self, images: np.ndarray, class_id: int) -> np.ndarray:
         logits = self._label_classifier.predict(
-            to_float(images), batch_size=FILTER_BATCH, verbose=0
+            as_float(images), batch_size=FILTER_BATCH, verbose=0
         )
         probabilities = np.asarray(keras.ops.softmax(logits))
         is_class = probabilities.argmax(axis=1) == class_id

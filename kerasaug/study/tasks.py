@@ -17,9 +17,9 @@ from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import InputError, TrainingFailed
 from kerasaug.files import atomic, read_json, write_json
 from kerasaug.progress import Progress
-from kerasaug.study import ranking, selection, trial
+from kerasaug.study import classifiers, ranking, selection, trial
 from kerasaug.study.arms import FULL_DATA, SHARES, Arm, parse
-from kerasaug.study.config import StudyConfig
+from kerasaug.study.config import SMALL_CNN, StudyConfig
 from kerasaug.study.generators import LATENT_MAP, Generators, check_trained
 from kerasaug.study.protocol import Protocol, Split
 from kerasaug.study.results import Repetition
@@ -212,17 +212,19 @@ class Tasks:
 
     def _train_on_proxies(self, task, progress):
         callbacks = [progress.callback(str(task))]
-        dataset, length = self._reduced(task.split), self.config.length
-        result = selection.proxy_scores(task.subject, dataset, length, task.split.seed, callbacks)
+        dataset, recipe = self._reduced(task.split), self.config.recipe
+        result = selection.proxy_scores(task.subject, dataset, recipe, task.split.seed, callbacks)
         self._write(task, result)
 
     def _train_label_filter(self, task, progress):
         callbacks = [progress.callback(str(task))]
         arm = self.selection.resolve(task.subject, task.split)
         inputs = trial.TrialInputs(self._reduced(task.split))
-        network, _, _ = trial.train(arm, inputs, self.config.length, task.split.seed, callbacks)
+        # Any process can load the built-in classifier, which confirms labels well enough.
+        recipe = self.config.recipe._replace(classifier=SMALL_CNN)
+        (network,), _, _ = trial.train(arm, inputs, recipe, task.split.seed, callbacks)
         with atomic(self._network(task)) as draft:
-            network.save(draft)
+            network.model.save(draft)
         self._write(task, {"arm": str(arm)})
 
     def _run_trial(self, task, progress):
@@ -235,7 +237,7 @@ class Tasks:
         result, predictions = trial.run_trial(
             arm,
             trial.TrialInputs(dataset, full, synthesizer),
-            self.config.length,
+            self.config.recipe,
             seed=task.split.seed,
             csv_log=file.with_suffix(".csv"),
             callbacks=[progress.callback(str(task))],
@@ -302,8 +304,13 @@ class Tasks:
         """What must agree for trials to be comparable: all but the choice of arms and seeds."""
         folder = self.generators.trained_folder
         digest = None if folder is None else folder.digest()
-        config = {**self.config.as_dict(), "generator_digest": digest}
-        # Of a trained generator its content counts, not its place.
+        config = {
+            **self.config.as_dict(),
+            "classifier": Path(self.config.classifier).name,
+            "classifier_digest": classifiers.digest(self.config.classifier),
+            "generator_digest": digest,
+        }
+        # Of files their content counts, not their place.
         free = ("arms", "seeds", "generator_folder")
         return {name: config[name] for name in config if name not in free}
 

@@ -3,7 +3,7 @@ import pytest
 
 from kerasaug.data import augment, mixture
 from kerasaug.errors import InputError
-from kerasaug.study import arms, trial
+from kerasaug.study import arms, mixing
 
 
 @pytest.mark.parametrize(
@@ -139,8 +139,8 @@ class Black:
 
 def weights(text, dataset, full=None, synthesizer=None):
     by_class = [0.0] * dataset.num_classes
-    inputs = trial.TrialInputs(dataset, full, synthesizer)
-    for part in trial.parts(arms.parse(text), inputs):
+    inputs = mixing.TrialInputs(dataset, full, synthesizer)
+    for part in mixing.parts(arms.parse(text), inputs):
         _, label = next(iter(part.as_stream()))
         by_class[int(label)] += part.weight
     return by_class
@@ -178,7 +178,7 @@ def test_an_arm_with_a_form_draws_every_class_alike_with_the_same_synthetic_shar
 ):
     reduced = tiny.reduce({2: 3}).cache()
     assert weights(text, reduced, synthesizer=Black(3)) == [1, 1, 1]
-    parts = trial.parts(arms.parse(text), trial.TrialInputs(reduced, None, Black(3)))
+    parts = mixing.parts(arms.parse(text), mixing.TrialInputs(reduced, None, Black(3)))
     assert [part.weight for part in parts[3:]] == [share] * 3
     for part in parts[3:]:
         assert all((image.numpy() == brightness).all() for image, _ in part.as_stream())
@@ -187,19 +187,23 @@ def test_an_arm_with_a_form_draws_every_class_alike_with_the_same_synthetic_shar
 def test_smote_makes_images_between_two_real_ones(tiny):
     reduced = tiny.reduce({2: 4}).cache()
     real = reduced.class_images(2)
-    images = trial._smote(reduced, 2, 30, seed=0)
+    images = mixing._smote(reduced, 2, 30, seed=0)
     assert images.shape == (30, 8, 8, 1)
     assert (images >= real.min(axis=0)).all()
     assert (images <= real.max(axis=0)).all()
     assert len(np.unique(images.reshape(30, -1), axis=0)) > 20
-    np.testing.assert_array_equal(images, trial._smote(reduced, 2, 30, seed=0))
+    np.testing.assert_array_equal(images, mixing._smote(reduced, 2, 30, seed=0))
     with pytest.raises(InputError, match="class bottom must have 2 images or more; it has one"):
-        trial._smote(tiny.reduce({2: 1}).cache(), 2, 5, seed=0)
+        mixing._smote(tiny.reduce({2: 1}).cache(), 2, 5, seed=0)
 
 
 def test_the_weight_of_a_class_makes_up_for_its_size(tiny):
     reduced = tiny.reduce({2: 4}).cache()
-    by_class = trial._class_weights(reduced)
-    assert len({round(by_class[c] * n, 9) for c, n in enumerate(reduced.class_counts)}) == 1
-    mean = np.average(list(by_class.values()), weights=reduced.class_counts)
-    assert mean == pytest.approx(1.0)
+    weights = mixing.class_weights(arms.parse("class-weight"), reduced)
+    assert weights * reduced.class_counts == pytest.approx(
+        np.full(3, sum(weights * reduced.class_counts) / 3)
+    )
+    assert np.average(weights, weights=reduced.class_counts) == pytest.approx(1.0)
+    # Of few images, the effective number is their number.
+    effective = mixing.class_weights(arms.parse("deferred"), reduced)
+    assert effective == pytest.approx(weights, rel=0.01)

@@ -13,14 +13,14 @@ from kerasaug.data.streams import collect
 from kerasaug.errors import TrainingFailed
 from kerasaug.models.classifier import adjust_logits
 from kerasaug.study import arms, selection, trial
-from kerasaug.study.config import STUDY_PRESETS, Length, StudyConfig
+from kerasaug.study.config import SMALL_CNN, STUDY_PRESETS, Recipe, StudyConfig
 from kerasaug.study.protocol import Split
 from kerasaug.study.scores import best_threshold
 from kerasaug.study.selection import CANDIDATES, TAUS, Selection, proxy_arm
 from kerasaug.study.tasks import Tasks
 
 EQUAL = dict.fromkeys(TAUS, 0.5)
-LENGTH = Length(steps=12, batch_size=8, epochs=4)
+RECIPE = Recipe(SMALL_CNN, steps=12, batch_size=8, epochs=4)
 CLASSES = 5
 SPLIT = Split(0)
 
@@ -217,7 +217,7 @@ def test_every_second_common_class_is_reduced_to_the_smallest_and_counts_as_rare
     monkeypatch.setattr(trial, "parts", record_parts)
     dataset = dataset_without_tests((120, 120, smallest, 120, 120))
     least = round(0.8 * smallest)
-    short = LENGTH._replace(steps=1)
+    short = RECIPE._replace(steps=1)
     result = selection.proxy_scores(arms.parse("oversample"), dataset, short, seed=0)
     ((counts, rare, weights),) = trainings
     assert counts == [least, 96, least, least, 96]
@@ -234,19 +234,18 @@ class Recorder:
     """Stands in for trainings and predictions, and remembers what they were asked for."""
 
     def __init__(self, monkeypatch):
-        self.trained, self.lengths, self.counts, self.seeds = [], [], [], []
+        self.trained, self.recipes, self.counts, self.seeds = [], [], [], []
         self.tested, self.labels, self.logits = [], [], []
         monkeypatch.setattr(trial, "train", self.train)
-        monkeypatch.setattr(trial, "predict", self.predict)
 
-    def train(self, arm, inputs, length, seed, callbacks):
+    def train(self, arm, inputs, recipe, seed, callbacks):
         self.trained.append(collect(inputs.dataset.train)[0])
         self.counts.append(inputs.dataset.class_counts)
-        self.lengths.append(length)
+        self.recipes.append(recipe)
         self.seeds.append(seed)
-        return None, {}, 1
+        return self
 
-    def predict(self, classifier, stream):
+    def predict(self, stream):
         images, labels = collect(stream)
         random = np.random.default_rng(len(self.tested))
         classes = len(self.counts[-1])
@@ -277,13 +276,13 @@ def f1_of(recorder, classes, tau):
 def test_scores_are_those_of_the_proxy_classes_on_images_held_out_of_training(monkeypatch):
     recorder = Recorder(monkeypatch)
     dataset = dataset_without_tests((40, 40, 10, 40, 40))
-    result = selection.proxy_scores(arms.parse("none"), dataset, LENGTH, seed=3)
+    result = selection.proxy_scores(arms.parse("none"), dataset, RECIPE, seed=3)
     (trained,), (tested,) = recorder.trained, recorder.tested
     assert not as_set(trained) & as_set(tested)
     assert as_set(trained) | as_set(tested) < as_set(collect(dataset.train)[0])
     (labels,) = recorder.labels
     assert np.bincount(labels).tolist() == [8, 8, 2, 8, 8]
-    assert recorder.lengths == [Length(5, 8, 1)]
+    assert recorder.recipes == [Recipe(SMALL_CNN, 5, 8, 1)]
     assert recorder.seeds == [3]
     values = [
         sklearn.metrics.average_precision_score(labels == c, recorder.probabilities(c)[0])
@@ -305,7 +304,7 @@ def test_scores_are_those_of_the_proxy_classes_on_images_held_out_of_training(mo
 def test_with_two_classes_inner_folds_choose_by_the_rare_class_itself(monkeypatch):
     recorder = Recorder(monkeypatch)
     dataset = dataset_without_tests((60, 7))
-    result = selection.proxy_scores(arms.parse("balanced"), dataset, LENGTH, seed=3)
+    result = selection.proxy_scores(arms.parse("balanced"), dataset, RECIPE, seed=3)
     everything = as_set(collect(dataset.train)[0])
     first, second = map(as_set, recorder.tested)
     assert not first & second
@@ -314,7 +313,7 @@ def test_with_two_classes_inner_folds_choose_by_the_rare_class_itself(monkeypatc
         assert as_set(trained) == everything - tested
     assert sorted(recorder.counts) == [[30, 3], [30, 4]]
     # Both together take as long as a training on proxy classes.
-    assert recorder.lengths == [Length(2, 8, 1)] * 2
+    assert recorder.recipes == [Recipe(SMALL_CNN, 2, 8, 1)] * 2
     positives = [int((labels == 1).sum()) for labels in recorder.labels]
     values = [
         sklearn.metrics.average_precision_score(labels == 1, probabilities)
@@ -335,7 +334,7 @@ def test_proxy_classes_that_groups_leave_on_one_side_are_none(monkeypatch):
     dataset = dataset_without_tests((40, 40, 10, 40, 40))
     groups = np.where(dataset.train_labels == 0, 10_000, np.arange(len(dataset.train_labels)))
     dataset = dataclasses.replace(dataset, groups=groups)
-    result = selection.proxy_scores(arms.parse("none"), dataset, LENGTH, seed=3)
+    result = selection.proxy_scores(arms.parse("none"), dataset, RECIPE, seed=3)
     (labels,) = recorder.labels
     value = sklearn.metrics.average_precision_score(labels == 3, recorder.probabilities(3)[0])
     assert result["average_precision"] == pytest.approx(value)
@@ -345,5 +344,5 @@ def test_inner_folds_are_other_ones_with_another_seed(monkeypatch):
     recorder = Recorder(monkeypatch)
     dataset = dataset_without_tests((60, 7))
     for seed in (0, 1):
-        selection.proxy_scores(arms.parse("balanced"), dataset, LENGTH, seed)
+        selection.proxy_scores(arms.parse("balanced"), dataset, RECIPE, seed)
     assert as_set(recorder.tested[0]) not in map(as_set, recorder.tested[2:])

@@ -59,8 +59,9 @@ class BrightnessFilter:
 
     def predict(self, images, **options):
         images = np.asarray(images)
-        class_ids = np.rint((images[:, 0, 0, 0] + 1.0) * 127.5).astype(int)
-        return 4.0 * images[:, 1:, 1:].mean(axis=(1, 2, 3))[:, None] * np.eye(3)[class_ids]
+        class_ids = np.rint(images[:, 0, 0, 0]).astype(int)
+        brightness = images[:, 1:, 1:].mean(axis=(1, 2, 3)) / 127.5 - 1.0
+        return 4.0 * brightness[:, None] * np.eye(3)[class_ids]
 
 
 class ConstantFilter:
