@@ -7,7 +7,6 @@ import numpy as np
 
 from kerasaug.models.layers import FusedBatchNormalization
 
-
 GREY_WIDTH, COLOUR_WIDTH = 32, 48
 """Feature maps of the first convolution. Colour takes more: with 32, ten classes of 1,000 CIFAR-10
 images each end two points lower."""
