@@ -104,7 +104,8 @@ def learning_curves(histories: Sequence[Mapping[str, Sequence[float]]], title: s
     """Draws accuracy and loss per epoch on the training and the test split, a line per trial.
 
     Args:
-        histories: One per trial: `train_accuracy`, `test_accuracy`, `train_loss`, `test_loss`.
+        histories: One per trial: `train_accuracy`, `test_accuracy`, `train_loss`, `test_loss`;
+            empty lists where something was not measured.
         title: Heading of the figure.
     """
     figure = Figure(figsize=(5.0, 5.4), layout="constrained")

@@ -24,6 +24,7 @@ from kerasaug.study.config import (
     SMALL_CNN,
     STUDY_PRESETS,
     StudyConfig,
+    choose_steps,
 )
 from kerasaug.wording import label, printable
 
@@ -125,7 +126,10 @@ Examples (installed from a wheel, the command is kerasaug-evaluate):
     "the models and image counts of the student report, and takes hours.",
 )
 @common.training(
-    "--steps", type=click.IntRange(1), show_default="preset's", help="Classifier steps."
+    "--steps",
+    type=click.IntRange(1),
+    show_default="preset's, more for colour",
+    help="Training steps of every classifier.",
 )
 @common.PRECISION
 @common.machine(
@@ -185,7 +189,7 @@ def _evaluate(data, options):
         classifier=options.classifier,
         arms=chosen,
         seeds=options.seeds,
-        steps=options.steps,
+        steps=options.steps or choose_steps(options.preset, loaded.dataset.image_shape),
         loading=loaded.loading,
         generator_folder=options.generator_folder and str(options.generator_folder),
         precision=options.precision,

@@ -6,6 +6,8 @@ _HOMES = {
     "Study": "kerasaug.study.runner",
     "StudyConfig": "kerasaug.study.config",
     "choose_protocol": "kerasaug.study.protocol",
+    "choose_steps": "kerasaug.study.config",
+    "winner": "kerasaug.study.winner",
 }
 __all__ = list(_HOMES)
 

@@ -5,6 +5,7 @@ import hashlib
 import importlib.util
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -202,13 +203,9 @@ def _prepared(model, image_shape, num_classes, steps, loss) -> Classifier:
         compile_classifier(model, steps, _loss(loss, probabilities), LEARNING_RATE)
         return Classifier(model, loss is not None, probabilities)
     takes_one_hot = _takes_one_hot(model.loss)
-    optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
     if loss == "focal" or (loss and not takes_one_hot):
-        model.compile(optimizer, _loss(loss, probabilities), metrics=["accuracy"])
+        model.compile(model.optimizer, _loss(loss, probabilities), metrics=["accuracy"])
         takes_one_hot = True
-    else:
-        # Of a loaded model, the optimizer goes on where its training ended.
-        model.optimizer = optimizer
     return Classifier(model, takes_one_hot, probabilities)
 
 
@@ -239,7 +236,14 @@ def _call(target: str, image_shape, num_classes) -> keras.Model:
 
 def _load(path: Path) -> keras.Model:
     try:
-        return keras.models.load_model(path)
+        with warnings.catch_warnings():
+            # Such as that the optimizer of a model that was never trained has no state.
+            warnings.simplefilter("ignore", UserWarning)
+            model = keras.models.load_model(path)
+        if model.compiled:
+            # With an optimizer that does not go on where the last training ended.
+            model.compile_from_config(model.get_compile_config())
+        return model
     except Exception as error:  # What a damaged file or an unknown layer raises has many types.
         first = str(error).strip().splitlines() or [type(error).__name__]
         raise InputError(f"is no model that Keras can load: {first[0]}") from error

@@ -8,6 +8,8 @@ from kerasaug.study.arms import BASELINE, FULL_DATA, Arm, parse, strongest_contr
 from kerasaug.study.verdict import HELPS, HURTS
 
 SIMPLEST_CONTROL = Arm("oversample")
+STILL_FALLING = 0.05
+"""How far the mean training loss of an epoch may be below that of the one before, at the end."""
 MOST_NAMED = 3
 """Rare classes that a sentence names."""
 UNCHANGED = dict.fromkeys(("mean", "low", "high"), 0.0)
@@ -75,7 +77,7 @@ def headlines(results: dict[str, Any]) -> Headlines:
                 f"Trained on all images of {rare} ({name}), the classifier has an average "
                 f"precision of {value:.3f}."
             )
-    return Headlines([*first, *_selections(results)], further)
+    return Headlines([*first, *_unfinished(results), *_selections(results)], further)
 
 
 def _controls_of(arm: Arm, controls: list[Arm]) -> list[str]:
@@ -100,6 +102,22 @@ def _collect_or_generate(results: dict[str, Any], rare: str) -> list[str]:
             gain = _with_interval(differences["rare_average_precision"])
             sentences.append(f"the generated images of {name} bring {gain}")
     return ["; ".join(sentences) + "."]
+
+
+def _unfinished(results: dict[str, Any]) -> list[str]:
+    """Warns of arms whose training loss was still falling when their trainings ended."""
+    arms = []
+    for name, summary in results["arms"].items():
+        losses = [training["history"]["train_loss"] for training in summary["trainings"]]
+        falls = [curve[-2] - curve[-1] for curve in losses if len(curve) > 1]
+        if falls and sum(falls) / len(falls) > STILL_FALLING:
+            arms.append(name)
+    if not arms:
+        return []
+    return [
+        f"The training loss of {', '.join(arms)} was still falling after "
+        f"{results['config']['steps']} steps: with more of them, the verdict may be another one."
+    ]
 
 
 def _selections(results: dict[str, Any]) -> list[str]:

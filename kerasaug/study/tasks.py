@@ -230,7 +230,7 @@ class Tasks:
     def _run_trial(self, task, progress):
         arm = self.selection.resolve(task.subject, task.split)
         dataset = self._reduced(task.split)
-        synthesizer = None if arm.model is None else self._synthesizer(arm, dataset, task.split)
+        synthesizer = None if arm.model is None else self.synthesizer(arm, dataset, task.split)
         full = self.protocol.full(task.split) if arm.mixture == FULL_DATA else None
         file = self._file(task)
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -245,7 +245,8 @@ class Tasks:
         predictions.save(self._predictions(task))
         self._write(task, result)
 
-    def _synthesizer(self, arm: Arm, dataset: ImageDataset, split: Split) -> Synthesizer:
+    def synthesizer(self, arm: Arm, dataset: ImageDataset, split: Split) -> Synthesizer:
+        """Makes the synthetic images of an arm, by what was trained on a split."""
         if not self.generators.is_ready(arm.model, split):
             raise TrainingFailed("its generator was not trained")
         filter_task = Task(LABEL_FILTER, _filter_arm(arm), split)

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from kerasaug.data import augment, mixture
 from kerasaug.data.dataset import ImageDataset
+from kerasaug.data.sampling import Part
 from kerasaug.files import atomic
 from kerasaug.images import as_float
 from kerasaug.runtime import make_reproducible, released_graphs
@@ -94,6 +95,33 @@ def train(
     return Trained(members, curves, epochs[0])
 
 
+def stream(
+    arm: Arm, dataset: ImageDataset, mixed: Sequence[Part], recipe: Recipe, seed: int
+) -> tf.data.Dataset:
+    """Draws the endless training batches of an arm.
+
+    Args:
+        arm: See `train`.
+        dataset: The imbalanced data.
+        mixed: What `mixing.parts` returned.
+        recipe: See `train`.
+        seed: See `mixture.batches`.
+
+    Returns:
+        A stream of `(images, labels)`: float32 images in [0, 255] and int32 classes; of an arm that
+        blends, float32 probabilities (batch_size, num_classes). Of an arm that weights classes, of
+        `(images, labels, weights)`.
+    """
+    change = augment.build(arm.augmentation) if arm.augmentation else None
+    batches = mixture.batches(mixed, recipe.batch_size, seed=seed, augment=change, convert=as_float)
+    if arm.blending:
+        return mixture.blended(batches, arm.blending, dataset.num_classes, seed)
+    if arm.mixture in WEIGHTED:
+        begin = round(DEFERRED_SHARE * recipe.steps) if arm.mixture == DEFERRED else 0
+        return mixture.weighted(batches, class_weights(arm, dataset), begin)
+    return batches
+
+
 def run_trial(
     arm: Arm,
     inputs: TrialInputs,
@@ -144,7 +172,9 @@ def _train_one(arm, dataset, mixed, recipe, seed, callbacks, validation):
     loss = "focal" if arm.mixture == FOCAL else "soft" if arm.blending else None
     shape, num_classes = dataset.image_shape, dataset.num_classes
     classifier = classifiers.build(recipe.classifier, shape, num_classes, recipe.steps, loss)
-    stream = _stream(arm, dataset, mixed, recipe, seed, classifier.takes_one_hot)
+    batches = stream(arm, dataset, mixed, recipe, seed)
+    if classifier.takes_one_hot and not arm.blending:
+        batches = mixture.one_hot(batches, num_classes)
     if validation is not None:
         validation = mixture.to_model_input(validation.batch(TEST_BATCH), as_float)
         if classifier.takes_one_hot:
@@ -155,7 +185,7 @@ def _train_one(arm, dataset, mixed, recipe, seed, callbacks, validation):
     )
     with released_graphs():
         history = classifier.model.fit(
-            stream,
+            batches,
             epochs=recipe.epochs,
             steps_per_epoch=recipe.steps // recipe.epochs,
             validation_data=validation,
@@ -165,18 +195,6 @@ def _train_one(arm, dataset, mixed, recipe, seed, callbacks, validation):
         ).history
     epoch = recipe.epochs if arm.mixture == DEFERRED else best_weights.best_epoch + 1
     return classifier, history, epoch
-
-
-def _stream(arm, dataset: ImageDataset, mixed, recipe: Recipe, seed, takes_one_hot):
-    """The training batches of an arm: images, labels, and how much each counts if not all alike."""
-    change = augment.build(arm.augmentation) if arm.augmentation else None
-    batches = mixture.batches(mixed, recipe.batch_size, seed=seed, augment=change, convert=as_float)
-    if arm.blending:
-        return mixture.blended(batches, arm.blending, dataset.num_classes, seed)
-    if arm.mixture in WEIGHTED:
-        begin = round(DEFERRED_SHARE * recipe.steps) if arm.mixture == DEFERRED else 0
-        batches = mixture.weighted(batches, class_weights(arm, dataset), begin)
-    return mixture.one_hot(batches, dataset.num_classes) if takes_one_hot else batches
 
 
 def _mean_logits(logits: list[np.ndarray]) -> np.ndarray:

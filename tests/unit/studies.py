@@ -13,7 +13,7 @@ DATA = {
 }
 
 
-def repetitions(skill, seeds=(0, 1, 2), folds=None):
+def repetitions(skill, seeds=(0, 1, 2), folds=None, losses=(0.9, 0.1, 0.1)):
     """Repetitions of an arm that ranks rare images the better the nearer `skill` is to 1."""
     count = sum(DATA["test_counts"])
     labels = np.repeat([0, 1], DATA["test_counts"]).astype(np.int32)
@@ -31,6 +31,7 @@ def repetitions(skill, seeds=(0, 1, 2), folds=None):
                 **({} if folds is None else {"fold": number}),
                 "thresholds": {0: 0.5, 1: 0.5},
                 "tau": 0.5,
+                "history": {"train_loss": list(losses)},
             }
             for number in range(folds or 1)
         ]
@@ -47,4 +48,4 @@ def study(arms, data=DATA, **options):
     arms = {
         name: repetitions(part) if isinstance(part, float) else part for name, part in arms.items()
     }
-    return summarise(arms, config={"seeds": 3}, data=data, **options)
+    return summarise(arms, config={"seeds": 3, "steps": 400}, data=data, **options)

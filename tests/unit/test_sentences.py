@@ -148,3 +148,14 @@ def test_a_sentence_names_the_difference_that_decides(rare, mean, expected):
     }
     assert sentences._comparison("x", {"versus": {"none": versus}}, "none") == expected
     assert set(versus) <= set(NAMES)
+
+
+def test_arms_whose_trainings_were_not_at_their_end_are_named():
+    arms = {
+        "none": repetitions(0.3, losses=(0.9, 0.2, 0.1)),
+        "balanced": repetitions(0.5, losses=(0.9, 0.2, 0.19)),
+        "gan": repetitions(0.7, losses=(0.2,)),
+    }
+    result = headlines(results_of(arms))
+    (warning,) = [text for text in result.first if "still falling" in text]
+    assert warning.startswith("The training loss of none was still falling after 400 steps: ")

@@ -1,0 +1,140 @@
+"""Studies of a classifier of the user's own, and what is taken home from them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_study import changed, run, small  # noqa: F401
+
+from kerasaug import data
+from kerasaug.data.streams import collect
+from kerasaug.errors import InputError
+from kerasaug.study import classifiers, winner
+from kerasaug.study.arms import parse
+from kerasaug.study.runner import Study
+
+pytestmark = pytest.mark.usefixtures("small")
+ROOT = Path(__file__).parents[2]
+MODEL = """
+import keras
+
+def build(image_shape, num_classes):
+    layers = [keras.layers.Rescaling(1 / 255), keras.layers.Flatten()]
+    model = keras.Sequential([*layers, keras.layers.Dense(num_classes, activation="softmax")])
+    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+    return model
+"""
+ARMS = (
+    "none,class-weight,deferred,focal,ensemble,balanced+cutmix,conditional-vae:latent-perturbation"
+)
+
+
+@pytest.fixture(scope="module")
+def studied(tiny, tmp_path_factory):
+    """A folder with a data set, a user's classifier, and a study of it; and its results."""
+    folder = tmp_path_factory.mktemp("user")
+    (folder / "my_model.py").write_text(MODEL)
+    (images, labels), (test_images, test_labels) = map(collect, (tiny.train, tiny.test))
+    arrays = {"x_train": images, "y_train": labels, "x_test": test_images, "y_test": test_labels}
+    np.savez(folder / "tiny.npz", **arrays)
+    options = {
+        "dataset": str(folder / "tiny.npz"),
+        "keep": {"2": 3},
+        "arms": ARMS,
+        "seeds": 1,
+        "classifier": f"{folder / 'my_model.py'}:build",
+    }
+    study = Study(changed(**options), data.load(folder / "tiny.npz"), folder / "study")
+    return folder, options, study.run()
+
+
+def test_every_arm_trains_it(studied):
+    _, _, results = studied
+    assert results["failures"] == []
+    assert list(results["arms"]) == ARMS.split(",")
+    for name, arm in results["arms"].items():
+        history = arm["trainings"][0]["history"]
+        assert len(history["train_loss"]) == len(history["test_loss"]) == 2
+        # The user's model measures none; where its loss is replaced, ours does.
+        measured = 2 if name in ("focal", "balanced+cutmix") else 0
+        assert len(history["train_accuracy"]) == len(history["test_accuracy"]) == measured
+
+
+def test_another_source_needs_another_folder(studied, tmp_path):
+    folder, options, _ = studied
+    dataset = data.load(folder / "tiny.npz")
+    (tmp_path / "my_model.py").write_text(MODEL)
+    moved = {**options, "classifier": f"{tmp_path / 'my_model.py'}:build"}
+    assert Study(changed(**moved), dataset, folder / "study").tasks.count_finished() == 7
+    (tmp_path / "my_model.py").write_text(MODEL.replace("0.01", "0.02"))
+    with pytest.raises(InputError, match="holds a study with classifier_digest="):
+        Study(changed(**moved), dataset, folder / "study")
+    with pytest.raises(InputError, match="with classifier=my_model.py:build, not small-cnn"):
+        Study(changed(**{**options, "classifier": "small-cnn"}), dataset, folder / "study")
+
+
+def test_a_bad_classifier_is_refused_before_anything_is_written(tiny, tmp_path):
+    with pytest.raises(InputError, match="`classifier` nowhere.py:build: there is no file"):
+        run(tiny, tmp_path / "out", classifier="nowhere.py:build")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_saved_model_is_warned_of(tiny, tmp_path, studied):
+    _, options, _ = studied
+    model = classifiers.build(options["classifier"], (8, 8, 1), 3, steps=1).model
+    model.save(tmp_path / "model.keras")
+    study = Study(changed(classifier=str(tmp_path / "model.keras")), tiny, tmp_path / "out")
+    assert any("all scores are too good" in note.text for note in study.notes)
+
+
+@pytest.mark.parametrize("name", ["balanced+cutmix", "conditional-vae:latent-perturbation", "none"])
+def test_the_winner_is_taken_home(studied, name, monkeypatch):
+    folder, options, results = studied
+    monkeypatch.setattr(winner, "choose", lambda arms: parse(name))
+    best = winner.winner(folder / "study")
+    assert str(best.arm) == name
+    assert best.dataset.class_counts == [40, 40, 3]
+    images, labels = next(iter(best.batches(32)))
+    assert images.shape == (32, 8, 8, 1)
+    assert 1.0 < images.numpy().max() <= 255.0
+    assert labels.shape == ((32, 3) if "cutmix" in name else (32,))
+    again, _ = next(iter(best.batches(32)))
+    np.testing.assert_array_equal(images, again)
+
+
+def test_a_winner_needs_the_study_and_its_images(studied, tmp_path):
+    folder, _, _ = studied
+    with pytest.raises(InputError, match="holds no finished study"):
+        winner.winner(tmp_path)
+    for name, message in (("schema", "another release"), ("data", "have changed since")):
+        results = json.loads((folder / "study" / "results.json").read_text())
+        results |= {"schema": 1} if name == "schema" else {"data": {"fingerprint": "another"}}
+        (tmp_path / "results.json").write_text(json.dumps(results))
+        with pytest.raises(InputError, match=message):
+            winner.winner(tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["my_model:build", "keras.applications:MobileNetV3Small:random"])
+def test_processes_and_clusters_find_it_wherever_they_work(target, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    (tmp_path / "my_model.py").write_text(MODEL)
+    options = ["--dataset", str(ROOT / "tests" / "digits"), "--preset", "smoke", "--steps", "2"]
+    options += ["--arms", "none", "--folds", "2", "--classifier", target]
+
+    def evaluate(output, *more):
+        command = [sys.executable, str(ROOT / "bin" / "evaluate"), *options, "--output", output]
+        process = subprocess.run([*command, *more], cwd=tmp_path, capture_output=True, text=True)
+        assert process.returncode == 0, process.stderr
+        return json.loads((tmp_path / output / "results.json").read_text())["arms"]["none"]
+
+    alone = evaluate("alone", "--jobs", "1")
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, dashboard_address=None
+    ) as cluster:
+        on_cluster = evaluate("cluster", "--scheduler", cluster.scheduler_address)
+    for other in (evaluate("two", "--jobs", "2"), on_cluster):
+        assert other["repetitions"] == alone["repetitions"]
