@@ -7,13 +7,13 @@
 
 # %% The images
 import sys
+from pathlib import Path
 
 import kerasaug as ka
 
 ka.quiet_tensorflow()
 
-import keras
-import numpy as np
+from my_classifier import build
 
 if len(sys.argv) < 2:
     sys.exit(__doc__)
@@ -21,13 +21,20 @@ folder, preset = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "quick"
 images = ka.data.load(folder)
 for note in images.notes:
     print(note.text, *note.items[:3], sep="; ")
-rare = images.rare_classes[0]
 print("Images per class:", dict(zip(images.class_names, images.class_counts, strict=True)))
 
-# %% Would generated images help, and does anything simpler?
+# %% Would generated images help this classifier, and does anything simpler?
 arms = "none,balanced+auto,balanced+auto+half,conditional-vae:latent-perturbation+auto"
-options = {"arms": arms, "protocol": ka.study.choose_protocol("auto", images)}
-config = ka.study.StudyConfig.from_preset(preset, folder, {}, **options)
+steps = ka.study.choose_steps(preset, images.image_shape)
+config = ka.study.StudyConfig.from_preset(
+    preset,
+    folder,
+    {},
+    arms=arms,
+    steps=steps,
+    classifier=f"{Path(__file__).with_name('my_classifier.py')}:build",
+    protocol=ka.study.choose_protocol("auto", images),
+)
 study = ka.study.Study(config, images, f"runs/engineer-{images.name}-{preset}")
 with ka.ProgressBar(study.units()) as progress:
     results = study.run(progress)
@@ -35,23 +42,10 @@ for name, arm in results["arms"].items():
     print(f"{name:48} {arm['verdict'] or 'the baseline'}")
 print("Why:", study.output / "report.html")
 
-# %% A classifier of your own, on batches with every class drawn equally often
-classifier = keras.Sequential(
-    [
-        keras.layers.Conv2D(16, 3, strides=2, activation="relu"),
-        keras.layers.Conv2D(32, 3, strides=2, activation="relu"),
-        keras.layers.GlobalAveragePooling2D(),
-        keras.layers.Dense(images.num_classes),
-    ]
-)
-loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-classifier.compile("adam", loss, metrics=["accuracy"])
-batches = images.cache().batches(32, balanced=True, augment=ka.data.affine)
-steps = 20 if preset == "smoke" else 500
-classifier.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=2)
-
-# %% How many test images of the rare class it finds
-pixels, labels = next(iter(images.test_batches(10_000)))
-predictions = np.argmax(classifier.predict(pixels, verbose=0), axis=1)[labels == rare]
-correct, name = (predictions == rare).sum(), images.class_names[rare]
-print(f"It finds {correct} of {len(predictions)} test images of {name}.")
+# %% The winner, taken home: its batches, of all images, for a training of your own
+winner = ka.study.winner(study.output)
+classifier = build(images.image_shape, images.num_classes)
+classifier.fit(winner.batches(64), steps_per_epoch=steps, shuffle=False, verbose=2)
+classifier.save("classifier.keras")
+counts = dict(zip(images.class_names, winner.dataset.class_counts, strict=True))
+print(f"classifier.keras was trained on {winner.arm}, from {counts}.")

@@ -7,6 +7,8 @@ import numpy as np
 
 from kerasaug.models.layers import FusedBatchNormalization
 
+LEARNING_RATE, PRETRAINED_LEARNING_RATE = 8e-3, 1e-3
+"""The highest ones, of the built-in classifier and of networks that others have made."""
 GREY_WIDTH, COLOUR_WIDTH = 32, 48
 """Feature maps of the first convolution. Colour takes more: with 32, ten classes of 1,000 CIFAR-10
 images each end two points lower."""
@@ -62,7 +64,7 @@ def compile_classifier(
     classifier: keras.Model,
     steps: int,
     loss: keras.losses.Loss,
-    learning_rate: float = 8e-3,
+    learning_rate: float = LEARNING_RATE,
 ) -> None:
     """Compiles a classifier for a training of fixed length, by Adam.
 

@@ -1,6 +1,6 @@
 """The evaluation classifier: it measures generated images, and never helps to make them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -11,14 +11,18 @@ from kerasaug.data import mixture
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.data.streams import first_of_each
 from kerasaug.images import as_float, in_chunks
-from kerasaug.models.classifier import build_classifier, compile_classifier
+from kerasaug.models.classifier import (
+    LEARNING_RATE,
+    PRETRAINED_LEARNING_RATE,
+    build_classifier,
+    compile_classifier,
+)
 from kerasaug.progress import Progress
 from kerasaug.quality import fidelity
 from kerasaug.quality.fidelity import Sample
 from kerasaug.runtime import make_reproducible, released_graphs
 
 BATCH_SIZE = 256
-WIDTH = 32
 MOST_IMAGES = 1000
 
 
@@ -34,6 +38,9 @@ class Evaluator:
         steps: Training steps of the classifier.
         progress: What to report to.
         units_per_step: Work per training step; see `Progress.callback`.
+        build: From an image shape and a number of classes to a classifier that is not compiled, of
+            float32 images in [0, 255], whose last layer makes logits of its features; None for the
+            built-in one.
     """
 
     def __init__(
@@ -42,11 +49,13 @@ class Evaluator:
         steps: int,
         progress: Progress | None = None,
         units_per_step: float = 0.0,
+        build: Callable[[tuple[int, int, int], int], keras.Model] | None = None,
     ):
         self.full = full
         self.steps = steps
         self.progress = progress or Progress()
         self.units_per_step = units_per_step
+        self.build = build
         self._network: tf.types.experimental.GenericFunction | None = None
 
     def predict(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -106,9 +115,11 @@ class Evaluator:
         # Results must not depend on which number format trains fastest here.
         keras.config.set_dtype_policy("float32")
         try:
-            classifier = build_classifier(full.image_shape, full.num_classes, WIDTH)
+            build = self.build or build_classifier
+            classifier = build(full.image_shape, full.num_classes)
+            rate = LEARNING_RATE if self.build is None else PRETRAINED_LEARNING_RATE
             loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-            compile_classifier(classifier, self.steps, loss)
+            compile_classifier(classifier, self.steps, loss, rate)
         finally:
             keras.config.set_dtype_policy(policy)
         description = "training the evaluation classifier"
@@ -121,7 +132,7 @@ class Evaluator:
                 shuffle=False,
                 verbose=0,
             )
-        outputs = [classifier.get_layer("features").output, classifier.output]
+        outputs = [classifier.layers[-1].input, classifier.output]
         network = keras.Model(classifier.input, outputs)
         # `predict` of Keras would take as long again to hand the images over.
         self._network = tf.function(network, (tf.TensorSpec((None, *full.image_shape)),))

@@ -16,7 +16,11 @@ import numpy as np
 
 from kerasaug.data.dataset import Note
 from kerasaug.errors import InputError, UserCodeError, naming
-from kerasaug.models.classifier import build_classifier, compile_classifier
+from kerasaug.models.classifier import (
+    PRETRAINED_LEARNING_RATE,
+    build_classifier,
+    compile_classifier,
+)
 from kerasaug.study import applications
 from kerasaug.study.config import SMALL_CNN
 
@@ -26,8 +30,6 @@ FORMS = (
 )
 TRIED = 4
 """Images of the batch that a classifier is tried with before the study begins."""
-LEARNING_RATE = 1e-3
-"""The highest one for a model that the user did not compile."""
 TOLERANCE = 1e-3
 """Of the sum of the probabilities of an image."""
 
@@ -200,7 +202,7 @@ def _prepared(model, image_shape, num_classes, steps, loss) -> Classifier:
     values = np.asarray(outputs, np.float32)
     probabilities = bool((values >= 0).all() and np.allclose(values.sum(axis=1), 1, atol=TOLERANCE))
     if not model.compiled:
-        compile_classifier(model, steps, _loss(loss, probabilities), LEARNING_RATE)
+        compile_classifier(model, steps, _loss(loss, probabilities), PRETRAINED_LEARNING_RATE)
         return Classifier(model, loss is not None, probabilities)
     takes_one_hot = _takes_one_hot(model.loss)
     if loss == "focal" or (loss and not takes_one_hot):

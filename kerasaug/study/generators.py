@@ -10,6 +10,7 @@ from kerasaug.errors import InputError, naming
 from kerasaug.progress import Progress
 from kerasaug.quality.evaluator import Evaluator
 from kerasaug.saved.folder import ModelFolder
+from kerasaug.study import applications
 from kerasaug.study.config import CROSS_VALIDATION, StudyConfig
 from kerasaug.study.protocol import Protocol, Split
 from kerasaug.training import provenance
@@ -130,7 +131,11 @@ class Generators:
     def _get_evaluator(self, progress: Progress) -> Evaluator:
         if self._evaluator is None:
             full = self.protocol.full(self.protocol.splits[0])
-            self._evaluator = Evaluator(full, self.config.generator.evaluator_steps)
+            target, build = self.config.classifier, None
+            if target.startswith(applications.PREFIX):
+                build = functools.partial(applications.build, target)
+            steps = self.config.generator.evaluator_steps
+            self._evaluator = Evaluator(full, steps, build=build)
         self._evaluator.progress = progress
         return self._evaluator
 

@@ -9,13 +9,19 @@ import pytest
 ROOT = Path(__file__).parents[2]
 EXAMPLES = {
     "student.py": (["smoke"], "student-smoke", "gan:4500"),
-    "engineer.py": ([str(ROOT / "tests" / "digits"), "smoke"], "engineer-digits-smoke", "It finds"),
+    "engineer.py": (
+        [str(ROOT / "tests" / "digits"), "smoke"],
+        "engineer-digits-smoke",
+        "classifier.keras was trained",
+    ),
     "researcher.py": (["smoke"], "researcher-smoke", "my-gan"),
 }
 
 
 def test_every_example_has_a_test():
-    assert {path.name for path in (ROOT / "examples").glob("*.py")} == set(EXAMPLES)
+    programs = {path.name for path in (ROOT / "examples").glob("*.py")}
+    # What engineer.py trains is none.
+    assert programs - {"my_classifier.py"} == set(EXAMPLES)
 
 
 def test_a_model_of_ones_own_takes_less_than_40_lines():
