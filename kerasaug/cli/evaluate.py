@@ -168,9 +168,11 @@ def _evaluate(data, options):
     data.check()
     common.check_output(options.output)
     quiet_tensorflow()
+    from kerasaug.study import classifiers
     from kerasaug.study.runner import Study
 
     limit_threads()
+    classifier = classifiers.resolve(options.classifier)
     loaded = data.load(complete=not options.describe)
     if options.describe:
         describe(loaded)
@@ -186,7 +188,7 @@ def _evaluate(data, options):
         loaded.keep,
         protocol=used,
         folds=options.folds,
-        classifier=options.classifier,
+        classifier=classifier,
         arms=chosen,
         seeds=options.seeds,
         steps=options.steps or choose_steps(options.preset, loaded.dataset.image_shape),

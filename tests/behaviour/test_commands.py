@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 FIVES, DIGITS = ROOT / "saved_models" / "fives", ROOT / "tests" / "digits"
 COMMANDS = {"evaluate": evaluate.evaluate, "generate": generate.generate}
 COMMANDS["train-gan"] = train_gan.train_gan
+MINE = ROOT / "examples" / "my_classifier.py"
 MISTAKES = {
     "evaluate --arms=": "--arms: there is no arm ''; its first word must be one of none, ",
     "train-gan --keep 5=0": "--keep 5=0: a count to keep must be from 1 to 5421",
@@ -96,6 +97,13 @@ MISTAKES = {
     "evaluate --protocol cross-validation --folds 70001": "--folds must be from 2 to 7",
     "evaluate --protocol cross-validation --test-split 0.3": "--test-split 0.3: does not go togeth",
     f"evaluate --protocol cross-validation --generator {FIVES}": "does not go together with --pro",
+    "evaluate --classifier resnet": "--classifier resnet: must be small-cnn, module:function, path",
+    "evaluate --classifier no.py:build": "--classifier no.py:build: there is no file no.py",
+    "evaluate --classifier no:build": "--classifier no:build: there is no module no, here or among",
+    "evaluate --classifier no.keras": "--classifier no.keras: there is no file no.keras",
+    f"evaluate --classifier {MINE}": "must be small-cnn, module:function, path",
+    f"evaluate --classifier {MINE}:compile": "there is no function compile in",
+    "evaluate --classifier keras.applications:Mobilenet": "there is no Mobilenet in keras.applica",
     "evaluate --group (.)": "--group (.): goes with a folder of images",
     f"evaluate --dataset {DIGITS} --group five": "--group five: must have parentheses around",
     f"evaluate --dataset {DIGITS} --group (": "--group (: is not a regular expression",
@@ -115,6 +123,25 @@ def test_a_mistake_gives_one_line_and_leaves_nothing(line, call, monkeypatch, ca
         assert words in err
     assert err.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_an_error_in_the_users_function_is_shown_as_theirs(call, monkeypatch, capfd, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(
+        "def build(image_shape, num_classes):\n    return undefined\n"
+    )
+    assert call("evaluate --output new --classifier mine.py:build --dataset", DIGITS) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    first, *trace, last = err.splitlines()
+    assert first == "Traceback (most recent call last):"
+    assert f'  File "{tmp_path}/mine.py", line 2, in build' in trace
+    assert last == (
+        f"Error: --classifier {tmp_path}/mine.py:build: build raised NameError: "
+        "name 'undefined' is not defined"
+    )
+    assert "kerasaug/" not in err
+    assert not (tmp_path / "new").exists()
 
 
 TRAINING = ("train-gan", "evaluate")
