@@ -263,6 +263,7 @@ def _run(study, options):
     common.warn_of_smoke_test(options.preset, options.steps)
     click.echo(f"\nReport:  {study.output / 'report.html'}")
     click.echo(f"Results: {study.output / 'results.json'}")
+    click.echo(f"Winner:  kerasaug.study.winner({str(study.output)!r}) has its training batches")
     if results["failures"]:
         raise TrainingFailed(
             f"{len(results['failures'])} tasks failed, see {study.output / 'failures.txt'}; "
