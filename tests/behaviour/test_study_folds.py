@@ -29,6 +29,7 @@ OPTIONS = {
     "folds": 2,
     "seeds": 1,
     "keep": {"bottom": 6},
+    "steps": 2,
 }
 FIRST = Split(0, 0)
 

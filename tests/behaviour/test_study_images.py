@@ -41,7 +41,7 @@ def test_nothing_that_trains_or_chooses_sees_the_test_split(tiny, tmp_path, monk
     poisoned = dataclasses.replace(tiny, test_records=poisoned, test_labels=labels)
     model = "conditional-vae"
     names = ["none+logit-adjusted", f"{model}:class-balanced+auto", f"{model}:4", f"{model}:9"]
-    options = {"arms": ",".join(names), "seeds": 1, "keep": {"bottom": 6}}
+    options = {"arms": ",".join(names), "seeds": 1, "keep": {"bottom": 6}, "steps": 2}
     clean = run(tiny, tmp_path / "clean", **options)
     monkeypatch.setattr(plots, "save_figure", lambda figure, path: None)
     other = run(poisoned, tmp_path / "poisoned", **options)

@@ -29,7 +29,9 @@ def test_everything_public_is_there():
 
 
 @pytest.mark.parametrize("name", OBJECTS)
-def test_a_public_object_is_documented_by_an_example_that_runs(name, tmp_path, monkeypatch):
+def test_a_public_object_is_documented_by_an_example_that_runs(
+    name, tmp_path, monkeypatch, eagerly
+):
     documented = OBJECTS[name]
     assert documented.__doc__
     monkeypatch.chdir(tmp_path)
