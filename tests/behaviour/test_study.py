@@ -11,7 +11,7 @@ import shutil
 import numpy as np
 import pytest
 import sklearn.metrics
-from small_study import CONFIG, changed, run, small  # noqa: F401
+from small_study import CONFIG, changed, run, small, undrawn  # noqa: F401
 
 from kerasaug.cli import evaluate, train_gan
 from kerasaug.errors import InputError, TrainingFailed
@@ -28,6 +28,9 @@ from kerasaug.study.verdict import verdict
 from kerasaug.training import latent_map
 
 pytestmark = pytest.mark.usefixtures("small")
+undrawn_too = pytest.mark.usefixtures("undrawn")
+SHORT = {"steps": 2, "epochs": 1}
+"""Of studies whose scores do not matter."""
 
 
 def without_seconds(results):
@@ -73,7 +76,7 @@ def test_results_hold_every_trial(finished):
             )
         assert (arm["verdict"] is None) == (name == BASELINE)
     generative = results["arms"]["conditional-wgan:10+affine"]
-    assert list(generative["versus"]) == ["none", "crop-rotate", "balanced+affine"]
+    assert list(generative["versus"]) == ["none", "balanced+affine"]
 
 
 def test_pictures_and_a_page_that_needs_no_other_file(finished):
@@ -114,6 +117,7 @@ def test_the_report_says_how_good_the_images_are(finished):
     assert "The other classes" in page
 
 
+@undrawn_too
 def test_a_study_without_its_generators_is_still_put_together(finished, tiny, tmp_path):
     output, results = finished
     shutil.copytree(output, tmp_path / "copy")
@@ -124,7 +128,7 @@ def test_a_study_without_its_generators_is_still_put_together(finished, tiny, tm
 
 
 def test_the_page_has_fidelity_and_a_map_of_the_data(tiny, tmp_path):
-    options = {"keep": {"bottom": 7}, "arms": "none,vae:5", "seeds": 1, "latent_map": True}
+    options = {"keep": {"bottom": 7}, "arms": "none,vae:5", "seeds": 1, "latent_map": True, **SHORT}
     results = run(tiny, tmp_path, **options)
     coverage = results["fidelity"]["vae"][0]["classes"]["bottom"]["generated"]["coverage"]
     page = (tmp_path / "report.html").read_text()
@@ -141,6 +145,7 @@ def test_the_page_has_fidelity_and_a_map_of_the_data(tiny, tmp_path):
     assert Study(changed(**options), tiny, tmp_path).units() == 0
 
 
+@undrawn_too
 def test_a_finished_trial_is_not_run_again(finished, tiny, monkeypatch):
     output, results = finished
     monkeypatch.setattr(trial, "run_trial", None)
@@ -161,6 +166,7 @@ def test_a_finished_trial_is_not_run_again(finished, tiny, monkeypatch):
     assert Study(CONFIG, tiny, output).units() > 0
 
 
+@undrawn_too
 def test_a_trial_that_fails_does_not_stop_the_others(tiny, tmp_path, monkeypatch):
     run_trial = trial.run_trial
 
@@ -169,9 +175,10 @@ def test_a_trial_that_fails_does_not_stop_the_others(tiny, tmp_path, monkeypatch
             raise ValueError("out of luck\nin two lines")
         return run_trial(arm, *arguments, seed=seed, **options)
 
-    monkeypatch.setattr(trial, "run_trial", fails)
-    arms = "none,oversample,balanced"
-    results = run(tiny, tmp_path, arms=arms)
+    options = {"arms": "none,oversample,balanced", **SHORT}
+    with monkeypatch.context() as patch:
+        patch.setattr(trial, "run_trial", fails)
+        results = run(tiny, tmp_path, **options)
     failure = {"task": "oversample, seed 1", "error": "ValueError: out of luck in two lines"}
     assert results["failures"] == [failure]
     assert [len(arm["repetitions"]) for arm in results["arms"].values()] == [2, 1, 2]
@@ -184,8 +191,7 @@ def test_a_trial_that_fails_does_not_stop_the_others(tiny, tmp_path, monkeypatch
     assert lows["balanced"] is not None
     assert "oversample, seed 1" in (tmp_path / "report.html").read_text()
     assert "Traceback" in (tmp_path / "failures.txt").read_text()
-    monkeypatch.undo()
-    assert run(tiny, tmp_path, arms=arms)["failures"] == []
+    assert run(tiny, tmp_path, **options)["failures"] == []
     assert not (tmp_path / "failures.txt").exists()
 
 
@@ -214,12 +220,13 @@ def test_a_study_without_any_result_says_why(tiny, tmp_path, monkeypatch):
         run(tiny, tmp_path, arms="none")
 
 
+@undrawn_too
 def test_arms_that_need_a_generator_that_failed_are_named(tiny, tmp_path, monkeypatch):
     def fails(*arguments, **options):
         raise TrainingFailed("critic_loss is nan")
 
     monkeypatch.setattr(generators, "train_generator", fails)
-    results = run(tiny, tmp_path, arms="none,wgan:5", seeds=1)
+    results = run(tiny, tmp_path, arms="none,wgan:5", seeds=1, **SHORT)
     assert [failure["task"] for failure in results["failures"]] == [
         "training wgan, seed 0",
         "wgan:5, seed 0",
@@ -231,9 +238,9 @@ def test_arms_that_need_a_generator_that_failed_are_named(tiny, tmp_path, monkey
 def test_the_work_left_is_what_is_not_finished(finished, tiny, tmp_path):
     output, _ = finished
     assert Study(CONFIG, tiny, output).units() == 0
-    one = 4 * CONFIG.steps + 2 * generators.STEP_COST
+    one = 3 * CONFIG.steps + 2 * generators.STEP_COST
     # Thresholds of every arm are chosen once.
-    thresholds = 4 * CONFIG.steps * selection.LENGTH
+    thresholds = 3 * CONFIG.steps * selection.LENGTH
     assert Study(CONFIG, tiny, tmp_path / "new").units() == pytest.approx(2 * one + thresholds)
     assert Study(changed(seeds=3), tiny, output).units() == one
 
@@ -248,24 +255,33 @@ def test_a_damaged_run_file_is_refused(tiny, tmp_path):
         run(tiny, tmp_path)
 
 
+@undrawn_too
 def test_same_command_same_numbers_and_a_stopped_study_goes_on(
     finished, tiny, tmp_path, monkeypatch
 ):
+    """Its first repetition; what is put together from several is a function of them."""
     _, results = finished
     trials = []
     run_trial = trial.run_trial
 
     def dies(arm, *arguments, **options):
         trials.append(arm)
-        if len(trials) == 7:
+        if len(trials) == 3:
             raise KeyboardInterrupt
         return run_trial(arm, *arguments, **options)
 
     monkeypatch.setattr(trial, "run_trial", dies)
     with pytest.raises(KeyboardInterrupt):
-        run(tiny, tmp_path)
+        run(tiny, tmp_path, seeds=1)
     assert not (tmp_path / "results.json").exists()
-    assert without_seconds(run(tiny, tmp_path)) == without_seconds(results)
+    again, results = without_seconds(run(tiny, tmp_path, seeds=1)), without_seconds(results)
+    assert len(trials) == 4
+    assert list(again["arms"]) == list(results["arms"])
+    for name, arm in again["arms"].items():
+        for part in ("trainings", "repetitions"):
+            assert arm[part] == results["arms"][name][part][:1]
+    for model, repetitions in again["fidelity"].items():
+        assert repetitions == results["fidelity"][model][:1] != [None]
 
 
 def test_another_study_in_the_folder_is_refused(finished, tiny):
@@ -274,9 +290,10 @@ def test_another_study_in_the_folder_is_refused(finished, tiny):
         run(tiny, output, steps=5)
 
 
+@undrawn_too
 def test_more_arms_and_seeds_add_to_a_study(tiny, tmp_path):
-    first = run(tiny, tmp_path, arms="none", seeds=1)
-    more = run(tiny, tmp_path, arms="none,oversample", seeds=2)
+    first = run(tiny, tmp_path, arms="none", seeds=1, **SHORT)
+    more = run(tiny, tmp_path, arms="none,oversample", seeds=2, **SHORT)
     for part in ("repetitions", "trainings"):
         assert more["arms"]["none"][part][0] == first["arms"]["none"][part][0]
     summaries = [results["arms"]["none"]["summary"] for results in (first, more)]

@@ -7,7 +7,7 @@ import json
 import keras
 import numpy as np
 import pytest
-from small_study import changed, run, small  # noqa: F401
+from small_study import changed, run, small, undrawn  # noqa: F401
 
 from kerasaug import data
 from kerasaug.data.streams import collect
@@ -19,6 +19,7 @@ from kerasaug.study.runner import Study
 from kerasaug.study.tasks import PROXY, TRIAL, Task
 
 pytestmark = pytest.mark.usefixtures("small")
+undrawn_too = pytest.mark.usefixtures("undrawn")
 
 MODEL = "conditional-vae"
 ARMS = ("none+logit-adjusted", "none+half", "full", f"{MODEL}:class-balanced+auto")
@@ -28,6 +29,7 @@ OPTIONS = {
     "folds": 2,
     "seeds": 1,
     "keep": {"bottom": 6},
+    "steps": 2,
 }
 FIRST = Split(0, 0)
 
@@ -175,6 +177,7 @@ def results_of(study, folder, split):
     return contents
 
 
+@undrawn_too
 def test_nothing_that_trains_or_chooses_sees_the_images_of_its_fold(
     folded, tiny, tmp_path, monkeypatch
 ):
@@ -220,6 +223,7 @@ def test_nothing_that_trains_or_chooses_sees_the_images_of_its_fold(
     assert first != second
 
 
+@undrawn_too
 def test_a_stopped_study_goes_on_with_the_same_results(folded, tiny, tmp_path, monkeypatch):
     _, results, _ = folded
     arms = ARMS[:2]
@@ -258,6 +262,7 @@ def two_classes(dataset):
     return data.from_arrays(*parts, dataset.class_names[1:], dataset.name)
 
 
+@undrawn_too
 def test_with_two_classes_inner_folds_choose_and_test_images_do_not_matter(
     tiny, tmp_path, monkeypatch
 ):
@@ -305,6 +310,7 @@ def test_near_duplicates_are_told_where_they_may_be_in_two_folds(tiny, tmp_path)
     assert notes(grouped) == []
 
 
+@undrawn_too
 def test_a_task_of_one_fold_needs_no_other(tiny, tmp_path):
     """As on a cluster, where another machine has the others."""
     study = Study(changed(**{**OPTIONS, "arms": "none"}), tiny, tmp_path)

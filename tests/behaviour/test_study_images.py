@@ -7,8 +7,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from small_study import CONFIG, changed, run, small  # noqa: F401
+from small_study import CONFIG, changed, run, small, undrawn  # noqa: F401
 
+from kerasaug import plots
 from kerasaug.data.streams import collect
 from kerasaug.errors import InputError
 from kerasaug.progress import Progress
@@ -20,6 +21,7 @@ from kerasaug.training.config import GeneratorConfig
 from kerasaug.training.run import train_generator
 
 pytestmark = pytest.mark.usefixtures("small")
+undrawn_too = pytest.mark.usefixtures("undrawn")
 
 
 def test_nothing_that_trains_or_chooses_sees_the_test_split(tiny, tmp_path, monkeypatch):
@@ -39,8 +41,9 @@ def test_nothing_that_trains_or_chooses_sees_the_test_split(tiny, tmp_path, monk
     poisoned = dataclasses.replace(tiny, test_records=poisoned, test_labels=labels)
     model = "conditional-vae"
     names = ["none+logit-adjusted", f"{model}:class-balanced+auto", f"{model}:4", f"{model}:9"]
-    options = {"arms": ",".join(names), "seeds": 1, "keep": {"bottom": 6}}
+    options = {"arms": ",".join(names), "seeds": 1, "keep": {"bottom": 6}, "steps": 2}
     clean = run(tiny, tmp_path / "clean", **options)
+    monkeypatch.setattr(plots, "save_figure", lambda figure, path: None)
     other = run(poisoned, tmp_path / "poisoned", **options)
     (label_filter,) = (tmp_path / "clean" / "label-filters").glob("*.keras")
     for path in (f"generators/{model}-seed0/model.keras", f"label-filters/{label_filter.name}"):
@@ -86,6 +89,7 @@ def test_every_repetition_has_a_split_of_its_own_that_all_arms_share(tiny, tmp_p
     assert len(set.union(*fingerprints.values())) == 3
 
 
+@undrawn_too
 def test_arms_of_one_training_are_trained_once(tiny, tmp_path, monkeypatch):
     trainings = []
     run_trial = trial.run_trial
@@ -110,6 +114,7 @@ def test_arms_of_one_training_are_trained_once(tiny, tmp_path, monkeypatch):
         assert trials[first]["history"] == trials[second]["history"]
 
 
+@undrawn_too
 def test_logits_are_adjusted_by_the_chosen_tau_and_the_class_sizes_of_the_training(
     tiny, tmp_path, monkeypatch
 ):
@@ -152,12 +157,14 @@ def train(tiny, output, seed=5, **changes):
     return train_generator(config, tiny.reduce({"bottom": 3}, seed), output)
 
 
+@undrawn_too
 def test_the_folder_of_a_generator_is_no_study(tiny, tmp_path):
     folder = train(tiny, tmp_path)
     with pytest.raises(InputError, match="holds no study"):
         run(tiny, folder.path)
 
 
+@undrawn_too
 def test_a_trained_generator_is_used_on_the_split_that_it_saw(tiny, tmp_path):
     folder = train(tiny, tmp_path / "generator")
     options = {"arms": "none,conditional-wgan:10", "generator_folder": str(folder.path)}
@@ -179,6 +186,7 @@ def test_a_trained_generator_is_used_on_the_split_that_it_saw(tiny, tmp_path):
     assert "split of seed 5" in (tmp_path / "out" / "report.html").read_text()
 
 
+@undrawn_too
 def test_a_generator_that_saw_other_images_is_refused(tiny, tmp_path):
     folder = train(tiny, tmp_path / "generator")
     options = {"generator_folder": str(folder.path), "arms": "conditional-wgan:5"}
@@ -205,6 +213,7 @@ def test_too_few_images_are_refused_before_anything_is_trained(tiny, tmp_path, c
     assert not (tmp_path / "out").exists()
 
 
+@undrawn_too
 def test_choices_are_made_also_where_a_single_image_is_left(tiny, tmp_path):
     arms = "balanced+auto,none+logit-adjusted"
     results = run(tiny, tmp_path, keep={"bottom": 1}, arms=arms, seeds=1)

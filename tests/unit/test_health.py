@@ -17,6 +17,8 @@ from kerasaug.training import health
 from kerasaug.training.config import GeneratorConfig
 from kerasaug.training.run import train_generator
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 SMALL = {"batch_size": 4, "width": 4, "learning_rate": 1e-3, "precision": "float32"}
 CONFIG = GeneratorConfig(model="gan", dataset="tiny", steps=10, **SMALL)
 

@@ -7,6 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils._param_validation import InvalidParameterError
 
 import kerasaug as ka
+from kerasaug.data import augment
 from kerasaug.training.config import GENERATOR_PRESETS, GeneratorPreset
 
 SHAPE = (8, 8, 1)
@@ -26,11 +27,15 @@ def sampler(model="conditional-vae", **options):
     return ka.GenerativeOverSampler(model, preset="smoke", random_state=0, **options)
 
 
-@pytest.fixture(autouse=True)
-def short_training(monkeypatch):
+@pytest.fixture(autouse=True, scope="module")
+def short_training(eagerly):
     """Two steps: nothing here depends on how good the images are."""
     preset = GeneratorPreset(steps=2, batch_size=8, width=4, learning_rate=1e-3)
-    monkeypatch.setitem(GENERATOR_PRESETS, "smoke", preset)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(GENERATOR_PRESETS, "smoke", preset)
+        # Nor on what is augmented, which takes longer to prepare than the steps.
+        patch.setattr(augment, "affine", lambda images, seed: images)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +45,16 @@ def images():
     y = np.repeat(["left", "right"], [20, 8])
     x[y == "left", :, :4] += 150
     x[y == "right", :, 4:] += 150
+    # The whole range.
+    x[0, 0, 0] = 0
+    x[0, 0, 1] = 255
     return x, y
+
+
+@pytest.fixture(scope="module")
+def balanced(images, short_training):
+    """What the sampler makes of them."""
+    return sampler().fit_resample(*images)[0]
 
 
 CHECKS = list(
@@ -67,32 +81,29 @@ def test_it_fills_every_class_up(images, model):
     assert len(np.unique(balanced[28:].reshape(12, -1), axis=0)) == 12
 
 
-def test_same_random_state_same_images_and_the_global_one_is_left_alone(images):
+def test_same_random_state_same_images_and_the_global_one_is_left_alone(images, balanced):
     np.random.seed(3)
     expected = np.random.random()
     np.random.seed(3)
-    first, second = (sampler().fit_resample(*images)[0] for _ in range(2))
+    again, _ = sampler().fit_resample(*images)
     assert np.random.random() == expected
-    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(again, balanced)
     other, _ = sampler().set_params(random_state=1).fit_resample(*images)
-    assert (other != first).any()
+    assert (other != balanced).any()
 
 
-def test_flat_rows_are_the_same_images(images):
+def test_flat_rows_are_the_same_images(images, balanced):
     x, y = images
-    balanced, _ = sampler(image_shape=SHAPE).fit_resample(x.reshape(28, -1), y)
-    np.testing.assert_array_equal(balanced.reshape(-1, *SHAPE), sampler().fit_resample(x, y)[0])
+    rows, _ = sampler(image_shape=SHAPE).fit_resample(x.reshape(28, -1), y)
+    np.testing.assert_array_equal(rows.reshape(-1, *SHAPE), balanced)
 
 
 @pytest.mark.parametrize("scale", [1 / 255, 257.0])
-def test_other_ranges_come_back_as_they_were(images, scale):
+def test_other_ranges_come_back_as_they_were(images, balanced, scale):
     x, y = images
-    x = x.copy()
-    x[0, 0, 0] = 0
-    x[0, 0, 1] = 255
     scaled, _ = sampler().fit_resample(x * scale, y)
     assert scaled.dtype == np.float64
-    np.testing.assert_allclose(scaled, sampler().fit_resample(x, y)[0] * scale, atol=1e-9)
+    np.testing.assert_allclose(scaled, balanced * scale, atol=1e-9)
 
 
 def test_boolean_pixels_stay_boolean(images):

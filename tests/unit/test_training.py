@@ -22,7 +22,8 @@ from kerasaug.training.config import GeneratorConfig
 from kerasaug.training.run import train_generator
 
 SMALL = {"batch_size": 4, "width": 4, "learning_rate": 1e-3, "precision": "float32"}
-CONFIG = GeneratorConfig(model="conditional-wgan", dataset="tiny", steps=20, **SMALL)
+# Its graph is traced, and its checkpoints are written, faster than those of the others.
+CONFIG = GeneratorConfig(model="conditional-vae", dataset="tiny", steps=20, **SMALL)
 
 
 class Kill(keras.callbacks.Callback):
@@ -73,7 +74,7 @@ def assert_equal(folder, expected):
 
 
 def test_a_folder_holds_what_was_promised(tiny, tmp_path):
-    folder = train_generator(CONFIG, tiny, tmp_path / "model")
+    folder = train_generator(replaced(model="conditional-wgan"), tiny, tmp_path / "model")
     content = json.loads(folder.run_file.read_text())
     assert content["status"] == "finished"
     assert content["config"]["steps"] == 20
@@ -128,7 +129,7 @@ def test_a_stopped_training_ends_as_if_it_had_not_been(tiny, whole, killed):
 
 @pytest.mark.parametrize(
     "model",
-    ["conditional-vae"]
+    ["conditional-wgan"]
     + [pytest.param(name, marks=pytest.mark.slow) for name in ("gan", "wgan", "progressive-wgan")],
 )
 def test_ctrl_c_saves_the_step_that_was_taken(model, tiny, tmp_path, monkeypatch):
@@ -246,7 +247,7 @@ def test_a_model_learns_all_classes_or_the_one_rare_class(tiny):
     [("conditional-vae", True, True), ("conditional-vae", False, False), ("vae", True, False)],
 )
 def test_a_conditional_autoencoder_learns_from_augmented_images(
-    tiny, tmp_path, monkeypatch, model, augment, is_augmented
+    tiny, monkeypatch, model, augment, is_augmented
 ):
     shapes = []
 
@@ -256,5 +257,8 @@ def test_a_conditional_autoencoder_learns_from_augmented_images(
 
     monkeypatch.setattr(fit.augment, "affine", record)
     config = replaced(model=model, augment=augment, steps=2)
-    train_generator(config, tiny, tmp_path / "model")
+    trained = fit.new_model(config, tiny)
+    trained.run_eagerly = True
+    fit.fit(trained, config, tiny)
+    assert trained.steps_taken == 2
     assert bool(shapes) == is_augmented

@@ -146,11 +146,12 @@ def test_the_distribution_of_a_class_is_that_of_its_latents():
     generator = np.random.default_rng(0)
     means = np.array([[1.0, -2.0], [0.0, 3.0]])
     roots = np.array([[[1.0, 0.0], [0.5, 0.2]], [[0.1, 0.0], [0.0, 2.0]]])
+    update = tf.function(vae._update_latent_statistics)
     for _ in range(1500):
         labels = generator.integers(0, 2, 16)
         noise = generator.normal(size=(16, 2, 1))
         latents = (means[labels] + (roots[labels] @ noise)[..., 0]).astype(np.float32)
-        vae._update_latent_statistics(tf.constant(latents), tf.constant(labels, tf.int32))
+        update(tf.constant(latents), tf.constant(labels, tf.int32))
     estimated, estimated_roots = map(np.asarray, vae._latent_distribution([0, 1]))
     np.testing.assert_allclose(estimated, means, atol=0.2)
     covariances = estimated_roots @ estimated_roots.swapaxes(1, 2)
