@@ -13,6 +13,7 @@ import kerasaug as ka
 
 ka.quiet_tensorflow()
 
+import keras
 from my_classifier import build
 
 if len(sys.argv) < 2:
@@ -42,10 +43,14 @@ for name, arm in results["arms"].items():
     print(f"{name:48} {arm['verdict'] or 'the baseline'}")
 print("Why:", study.output / "report.html")
 
-# %% The winner, taken home: its batches, of all images, for a training of your own
+# %% The winner's batches, of all images, for a training of your own
 winner = ka.study.winner(study.output)
 classifier = build(images.image_shape, images.num_classes)
-classifier.fit(winner.batches(64), steps_per_epoch=steps, shuffle=False, verbose=2)
+# An arm with CutMix blends labels, so they are probabilities.
+loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+classifier.compile(classifier.optimizer, loss, metrics=["accuracy"])
+batches = winner.batches(one_hot=True)
+classifier.fit(batches, steps_per_epoch=winner.steps, shuffle=False, verbose=2)
 classifier.save("classifier.keras")
 counts = dict(zip(images.class_names, winner.dataset.class_counts, strict=True))
 print(f"classifier.keras was trained on {winner.arm}, from {counts}.")

@@ -131,7 +131,7 @@ class ProgressBar(Progress):
 
     def step(self, description, losses, units):
         """Shows the losses and counts a step of a training."""
-        shown = "  ".join(f"{name} {value:.3g}" for name, value in losses.items())
+        shown = "  ".join(f"{name} {value:.3g}" for name, value in _numbers(losses).items())
         self.bar.update(self.task, description=description, losses=shown)
         self.advance(units)
 
@@ -157,7 +157,7 @@ class WorkerProgress(Progress):
     def step(self, description, losses, units):
         """Sends the first step of a training at once; see `Progress.step`."""
         is_first = description != self.latest[0]
-        self.latest = description, {name: float(loss) for name, loss in losses.items()}
+        self.latest = description, _numbers(losses)
         self.advance(units)
         if is_first:
             self._send()
@@ -173,6 +173,11 @@ class WorkerProgress(Progress):
         with contextlib.suppress(OSError):
             self.connection.send_bytes(json.dumps([*self.latest, float(self.unsent)]).encode())
         self.unsent = 0.0
+
+
+def _numbers(losses: Mapping[str, Any]) -> dict[str, float]:
+    """Without what is no single number, such as an F1 score for every class."""
+    return {name: float(value) for name, value in losses.items() if getattr(value, "ndim", 0) == 0}
 
 
 @contextlib.contextmanager

@@ -142,7 +142,7 @@ Examples (installed from a wheel, the command is kerasaug-evaluate):
     "--scheduler",
     metavar="ADDRESS",
     help="Run on a Dask cluster instead, such as tcp://host:8786, whose workers see --output (and "
-    "--generator) under the same path.",
+    "the files of --generator and --classifier) under the same path.",
 )
 @common.output(
     "--output",

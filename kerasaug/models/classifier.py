@@ -7,8 +7,8 @@ import numpy as np
 
 from kerasaug.models.layers import FusedBatchNormalization
 
-LEARNING_RATE, PRETRAINED_LEARNING_RATE = 8e-3, 1e-3
-"""The highest ones, of the built-in classifier and of networks that others have made."""
+LEARNING_RATE, CAREFUL_LEARNING_RATE = 8e-3, 1e-3
+"""The highest ones, of the built-in classifier and of all others, which may be pretrained."""
 GREY_WIDTH, COLOUR_WIDTH = 32, 48
 """Feature maps of the first convolution. Colour takes more: with 32, ten classes of 1,000 CIFAR-10
 images each end two points lower."""
@@ -23,9 +23,9 @@ def build_classifier(
 ) -> keras.Model:
     """Makes a small convolutional classifier, which is not compiled.
 
-    A strided convolution and two or more others, each batch-normalised and with twice the maps of
-    the one before, with pooling between them and over all positions at the end. There is no
-    dropout: it harms a rare class most.
+    A strided convolution and two others, each with twice the maps of the one before, for larger
+    images more; all are batch-normalised, with pooling between them and over all positions at the
+    end. There is no dropout: it harms a rare class most.
 
     Args:
         image_shape: `(height, width, channels)`; sides from 8.

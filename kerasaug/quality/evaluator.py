@@ -12,8 +12,8 @@ from kerasaug.data.dataset import ImageDataset
 from kerasaug.data.streams import first_of_each
 from kerasaug.images import as_float, in_chunks
 from kerasaug.models.classifier import (
+    CAREFUL_LEARNING_RATE,
     LEARNING_RATE,
-    PRETRAINED_LEARNING_RATE,
     build_classifier,
     compile_classifier,
 )
@@ -117,7 +117,7 @@ class Evaluator:
         try:
             build = self.build or build_classifier
             classifier = build(full.image_shape, full.num_classes)
-            rate = LEARNING_RATE if self.build is None else PRETRAINED_LEARNING_RATE
+            rate = LEARNING_RATE if self.build is None else CAREFUL_LEARNING_RATE
             loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
             compile_classifier(classifier, self.steps, loss, rate)
         finally:

@@ -7,7 +7,7 @@ _HOMES = {
     "StudyConfig": "kerasaug.study.config",
     "choose_protocol": "kerasaug.study.protocol",
     "choose_steps": "kerasaug.study.config",
-    "winner": "kerasaug.study.winner",
+    "winner": "kerasaug.study.recommended",
 }
 __all__ = list(_HOMES)
 

@@ -11,14 +11,13 @@ from collections.abc import Callable
 import keras
 
 from kerasaug.errors import InputError
+from kerasaug.models.classifier import MOMENTUM
 
 PREFIX = "keras.applications:"
 RANDOM = ":random"
 SMALLEST = 96
 """Sides to which smaller images are enlarged. Features of 32 pixels are too coarse for weights that
 were trained on 224, and some networks refuse fewer than 75."""
-MOMENTUM = 0.9
-"""Of the batch statistics of random weights; those of the networks take thousands of steps."""
 
 
 def find(target: str) -> tuple[Callable[..., keras.Model], str | None]:

@@ -17,15 +17,16 @@ MIXTURES = {
     BASELINE: "the imbalanced data as they are",
     FULL_DATA: "the data before any class was reduced: the upper bound",
     CLASS_WEIGHT: "the imbalanced data, rare classes weighted more in the loss",
-    DEFERRED: "the same in the last fifth of the training alone",
+    DEFERRED: "the imbalanced data, rare classes weighted more in the last fifth of the training",
     FOCAL: "the imbalanced data, with the focal loss",
     "oversample": "copies of the rare class's images added",
     "crop-rotate": "copies of the rare class's images added, each cropped and rotated",
     "smote": "interpolations between neighbouring images of the rare class added",
     "balanced": "every class drawn equally often",
-    ENSEMBLE: "the same, for two classifiers with half of the training each, averaged",
+    ENSEMBLE: "every class drawn equally often, for two classifiers with half of the steps each, "
+    "averaged",
 }
-UNCHANGED = {BASELINE, CLASS_WEIGHT, DEFERRED, FOCAL}
+AS_THEY_ARE = {BASELINE, CLASS_WEIGHT, DEFERRED, FOCAL}
 """Mixtures of the imbalanced images as they are."""
 DRAWN_BALANCED = {"balanced", ENSEMBLE}
 WEIGHTED = {CLASS_WEIGHT, DEFERRED}

@@ -6,7 +6,7 @@ import importlib.util
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,14 +17,16 @@ import numpy as np
 from kerasaug.data.dataset import Note
 from kerasaug.errors import InputError, UserCodeError, naming
 from kerasaug.models.classifier import (
-    PRETRAINED_LEARNING_RATE,
+    CAREFUL_LEARNING_RATE,
     build_classifier,
     compile_classifier,
 )
+from kerasaug.runtime import make_reproducible
 from kerasaug.study import applications
+from kerasaug.study.arms import AUTO, FOCAL, Arm
 from kerasaug.study.config import SMALL_CNN
 
-FORMS = (
+TARGETS = (
     f"{SMALL_CNN}, module:function, path/file.py:function, {applications.PREFIX}NAME or "
     "path/model.keras"
 )
@@ -32,6 +34,13 @@ TRIED = 4
 """Images of the batch that a classifier is tried with before the study begins."""
 TOLERANCE = 1e-3
 """Of the sum of the probabilities of an image."""
+SOFT = "soft"
+LOSSES: dict[str, Callable[..., keras.losses.Loss]] = {
+    SOFT: keras.losses.CategoricalCrossentropy,
+    # Keras' own factor of a quarter would take as much off the learning rate.
+    FOCAL: functools.partial(keras.losses.CategoricalFocalCrossentropy, alpha=1.0),
+}
+"""Losses that an arm asks for; their labels are probabilities."""
 
 
 class Classifier(NamedTuple):
@@ -55,11 +64,16 @@ class Classifier(NamedTuple):
         return np.log(np.maximum(outputs, 1e-12)) if self.returns_probabilities else outputs
 
 
+def loss_of(arm: Arm) -> str | None:
+    """The loss that an arm asks for, a key of `LOSSES`; None if any will do."""
+    return FOCAL if arm.mixture == FOCAL else SOFT if arm.blending else None
+
+
 def resolve(target: str) -> str:
     """Names a classifier so that every process finds it, whatever its working directory.
 
     Args:
-        target: One of `FORMS`.
+        target: One of `TARGETS`.
 
     Returns:
         The same with an absolute path, and with the file in the place of a module.
@@ -81,7 +95,7 @@ def resolve(target: str) -> str:
             return str(_existing(Path(target)))
         place, colon, function = target.rpartition(":")
         if not (colon and place and function.isidentifier()):
-            raise InputError(f"must be {FORMS}")
+            raise InputError(f"must be {TARGETS}")
         path = _existing(Path(place)) if place.endswith(".py") else _module_file(place)
         return f"{path}:{function}"
 
@@ -89,12 +103,12 @@ def resolve(target: str) -> str:
 def digest(target: str) -> str | None:
     """Tells classifiers of one name apart, by the content of the file.
 
-    What else the file imports does not count.
+    What else the file imports does not count. The weights of `keras.applications` are those of the
+    installed version.
 
     Args:
         target: What `resolve` returned.
     """
-    # Keras itself checks the weights of its applications by a hash.
     if target == SMALL_CNN or target.startswith(applications.PREFIX):
         return None
     file = Path(target if target.endswith(".keras") else target.rpartition(":")[0])
@@ -116,8 +130,7 @@ def build(
         num_classes: How many classes there are.
         steps: Length of the training, in batches. A model that the user did not compile gets Adam
             with a learning rate that falls to 0 by then.
-        loss: A key of `LOSSES`, for labels that are probabilities; None for the user's own loss, or
-            cross entropy.
+        loss: A key of `LOSSES`; None for the user's own loss, or cross entropy.
 
     Raises:
         InputError: If it is no classifier of such images.
@@ -130,20 +143,30 @@ def build(
     with naming(f"`classifier` {target}"):
         if target.startswith(applications.PREFIX):
             model = applications.build(target, image_shape, num_classes)
-        elif target.endswith(".keras"):
-            model = _load(Path(target))
-        else:
-            model = _call(target, image_shape, num_classes)
-        return _prepared(model, image_shape, num_classes, steps, loss)
+            return _prepared(model, image_shape, num_classes, steps, loss)
+        policy = keras.config.dtype_policy()
+        # Probabilities in bfloat16 are too coarse to rank by, and do not sum to 1.
+        keras.config.set_dtype_policy("float32")
+        try:
+            if target.endswith(".keras"):
+                model = _load(Path(target))
+            else:
+                model = _call(target, image_shape, num_classes)
+            return _prepared(model, image_shape, num_classes, steps, loss)
+        finally:
+            keras.config.set_dtype_policy(policy)
 
 
-def check(target: str, image_shape: tuple[int, int, int], num_classes: int) -> None:
-    """Tries a classifier on a batch, as a training does.
+def check(
+    target: str, image_shape: tuple[int, int, int], num_classes: int, arms: Collection[Arm] = ()
+) -> None:
+    """Tries a classifier on a batch, as trainings do.
 
     Args:
         target: What `resolve` returned.
         image_shape: See `build`.
         num_classes: See `build`.
+        arms: Those that will train it.
 
     Raises:
         InputError: If it cannot be trained.
@@ -151,17 +174,19 @@ def check(target: str, image_shape: tuple[int, int, int], num_classes: int) -> N
     """
     if target == SMALL_CNN:
         return
-    classifier = build(target, image_shape, num_classes, steps=1)
-    labels: np.ndarray = np.arange(TRIED) % num_classes
-    if classifier.takes_one_hot:
-        labels = np.eye(num_classes, dtype=np.float32)[labels]
-    classifier.model.run_eagerly = True
-    with naming(f"`classifier` {target}"), _users_errors("its training step"):
-        logs = classifier.model.train_on_batch(_images(image_shape), labels, return_dict=True)
-    if not np.isfinite(float(logs.get("loss", np.nan))):
-        raise InputError(
-            f"`classifier` {target}: a training step must return a finite 'loss'. Received: {logs}"
-        )
+    losses = {loss_of(arm) for arm in arms} | {SOFT for arm in arms if arm.augmentation == AUTO}
+    make_reproducible(0)
+    first = build(target, image_shape, num_classes, steps=1)
+    variables = set(map(id, first.model.variables))
+    for loss in [None, *(losses - {None})]:
+        classifier = build(target, image_shape, num_classes, steps=1, loss=loss)
+        with naming(f"`classifier` {target}"):
+            if variables & set(map(id, classifier.model.variables)):
+                raise InputError(
+                    "must make new layers whenever it is called, so that no trial begins with what "
+                    "another one learned"
+                )
+            _try(classifier, image_shape, num_classes)
 
 
 def notes(target: str) -> tuple[Note, ...]:
@@ -175,11 +200,19 @@ def notes(target: str) -> tuple[Note, ...]:
     return (Note(text),)
 
 
-LOSSES: dict[str, Callable[..., keras.losses.Loss]] = {
-    "soft": keras.losses.CategoricalCrossentropy,
-    "focal": keras.losses.CategoricalFocalCrossentropy,
-}
-"""Losses for labels that are probabilities."""
+def _try(classifier: Classifier, image_shape, num_classes) -> None:
+    """Trains and tests on a batch."""
+    labels: np.ndarray = np.arange(TRIED) % num_classes
+    if classifier.takes_one_hot:
+        labels = np.eye(num_classes, dtype=np.float32)[labels]
+    model, images = classifier.model, _images(image_shape)
+    model.run_eagerly = True
+    with _users_errors("its training step"):
+        logs = model.train_on_batch(images, labels, return_dict=True)
+        tests = model.test_on_batch(images, labels, return_dict=True)
+    for step, values in (("training", logs), ("test", tests)):
+        if not np.isfinite(float(values.get("loss", np.nan))):
+            raise InputError(f"a {step} step must return a finite 'loss'. Received: {values}")
 
 
 def _loss(name: str | None, probabilities: bool) -> keras.losses.Loss:
@@ -202,32 +235,47 @@ def _prepared(model, image_shape, num_classes, steps, loss) -> Classifier:
     values = np.asarray(outputs, np.float32)
     probabilities = bool((values >= 0).all() and np.allclose(values.sum(axis=1), 1, atol=TOLERANCE))
     if not model.compiled:
-        compile_classifier(model, steps, _loss(loss, probabilities), PRETRAINED_LEARNING_RATE)
+        compile_classifier(model, steps, _loss(loss, probabilities), CAREFUL_LEARNING_RATE)
         return Classifier(model, loss is not None, probabilities)
     takes_one_hot = _takes_one_hot(model.loss)
-    if loss == "focal" or (loss and not takes_one_hot):
-        model.compile(model.optimizer, _loss(loss, probabilities), metrics=["accuracy"])
+    if loss == FOCAL or (loss and not takes_one_hot):
+        with _users_errors("its compile"):
+            model.compile(
+                model.optimizer,
+                _loss(loss, probabilities),
+                metrics=["accuracy"],
+                run_eagerly=model.run_eagerly,
+                steps_per_execution=model.steps_per_execution,
+                jit_compile=model.jit_compile,
+            )
         takes_one_hot = True
     return Classifier(model, takes_one_hot, probabilities)
 
 
 def _takes_one_hot(loss: Any) -> bool:
-    """Keras' losses of classes are called sparse; a function of the user's own gets classes."""
-    name = loss if isinstance(loss, str) else getattr(loss, "name", None)
-    if not isinstance(name, str) or not isinstance(loss, str | keras.losses.Loss):
-        return False
+    """Those of Keras' losses do that are not sparse; a loss of the user's own gets classes."""
+    if isinstance(loss, list | tuple) and len(loss) == 1:
+        (loss,) = loss
+    if isinstance(loss, str):
+        name = loss
+    else:
+        kind = loss if callable(loss) and not isinstance(loss, keras.losses.Loss) else type(loss)
+        if not getattr(kind, "__module__", "").startswith("keras."):
+            return False
+        name = kind.__name__
     return "sparse" not in name.lower()
 
 
 def _call(target: str, image_shape, num_classes) -> keras.Model:
     place, _, name = target.rpartition(":")
-    with _users_errors("the file"):
-        module = _import(Path(place), digest(target))
-    function = getattr(module, name, None)
-    if not callable(function):
-        raise InputError(f"there is no function {name} in {place}")
-    with _users_errors(name):
-        model = function(image_shape, num_classes)
+    with _importable(Path(place)) as (root, module_name):
+        with _users_errors("the file"):
+            module = _execute(Path(place), root, module_name)
+        function = getattr(module, name, None)
+        if not callable(function):
+            raise InputError(f"there is no function {name} in {place}")
+        with _users_errors(name):
+            model = function(image_shape, num_classes)
     if not isinstance(model, keras.Model):
         raise InputError(
             f"{name}({image_shape}, {num_classes}) must return a Keras model. "
@@ -260,44 +308,45 @@ def _existing(path: Path) -> Path:
 
 def _module_file(name: str) -> Path:
     """The file of a module, which may be in the working directory."""
-    with _on_path(Path.cwd()):
-        try:
-            found = importlib.util.find_spec(name)
-        except (ImportError, ValueError) as error:
-            raise InputError(f"there is no module {name}: {error}") from error
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = importlib.util.find_spec(name)
+    except Exception as error:  # The packages that it is in are imported.
+        raise InputError(f"there is no module {name}: {error}") from error
+    finally:
+        sys.path.remove(str(Path.cwd()))
     if found is None or found.origin is None or not found.origin.endswith(".py"):
         raise InputError(f"there is no module {name}, here or among those that are installed")
     return Path(found.origin).resolve()
 
 
-@functools.lru_cache
-def _import(path: Path, content: str) -> Any:
-    """Imports a file, of a package as the module that it is, with what stands beside it.
-
-    Once for each content: in a notebook, it may be edited between two studies.
-    """
+@contextmanager
+def _importable(path: Path) -> Iterator[tuple[Path, str]]:
+    """Lets what stands beside a file be imported; gives the root of its package, and its name."""
     root, names = path.parent, [path.stem]
     while (root / "__init__.py").exists():
         root, names = root.parent, [root.name, *names]
-    with _on_path(root):
-        if len(names) > 1:
-            return importlib.import_module(".".join(names))
+    sys.path.insert(0, str(root))
+    try:
+        yield root, ".".join(names)
+    finally:
+        sys.path.remove(str(root))
+
+
+def _execute(path: Path, root: Path, name: str) -> Any:
+    """Executes a file anew, so that no two trials share what it made."""
+    if path.parent == root:
         # Under a name of its own, so that a file test.py is not taken for Python's.
-        name = f"_classifier_{content}"
+        name = f"_classifier_{path.stem}"
         specification = importlib.util.spec_from_file_location(name, path)
-        module = importlib.util.module_from_spec(specification)
-        sys.modules[name] = module
+        module = sys.modules[name] = importlib.util.module_from_spec(specification)
         specification.loader.exec_module(module)
         return module
-
-
-@contextmanager
-def _on_path(folder: Path) -> Iterator[None]:
-    sys.path.insert(0, str(folder))
-    try:
-        yield
-    finally:
-        sys.path.remove(str(folder))
+    was_there = name in sys.modules
+    module = importlib.import_module(name)
+    if Path(module.__file__ or "").resolve() != path:
+        raise ImportError(f"{name} is another module here, of {module.__file__}")
+    return importlib.reload(module) if was_there else module
 
 
 @contextmanager
@@ -305,7 +354,7 @@ def _users_errors(what: str) -> Iterator[None]:
     """Shows an error of the user's code as theirs, with its traceback and without ours."""
     try:
         yield
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         last = " ".join(str(error).split()) or "no message"
         frame = error.__traceback__
         while frame is not None and frame.tb_frame.f_code.co_filename == __file__:

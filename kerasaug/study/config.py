@@ -123,6 +123,12 @@ class Recipe(NamedTuple):
         """A training of a share of the steps, at least one, in one epoch."""
         return self._replace(steps=max(1, round(self.steps * share)), epochs=1)
 
+    def shared_by(self, count: int) -> "Recipe":
+        """The part of a training for each of `count` members, in epochs of equal length."""
+        steps = max(1, self.steps // count)
+        epochs = min(self.epochs, steps)
+        return self._replace(steps=steps // epochs * epochs, epochs=epochs)
+
 
 @dataclasses.dataclass(frozen=True)
 class StudyConfig:

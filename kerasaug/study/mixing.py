@@ -9,12 +9,12 @@ from kerasaug.data.dataset import ImageDataset
 from kerasaug.data.sampling import Part
 from kerasaug.errors import InputError
 from kerasaug.study.arms import (
+    AS_THEY_ARE,
     DEFERRED,
     DRAWN_BALANCED,
     FULL_DATA,
     LATENT_PERTURBATION,
     SHARES,
-    UNCHANGED,
     Arm,
 )
 from kerasaug.study.synthesis import Synthesizer
@@ -60,7 +60,7 @@ def parts(arm: Arm, inputs: TrialInputs, seed: int = 0) -> list[Part]:
         images = source.latent_perturbation() if perturbs else source.class_balanced()
         return mixture.with_synthetic_share(dataset.balanced_parts(), images, SHARES[arm.form])
     natural = dataset.natural_parts()
-    if arm.mixture in UNCHANGED:
+    if arm.mixture in AS_THEY_ARE:
         return natural
     counts = dataset.class_counts
     missing = {c: arm.count or max(counts) - counts[c] for c in dataset.rare_classes}

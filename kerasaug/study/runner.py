@@ -64,7 +64,8 @@ class Study:
         self.generators, self.protocol = self.tasks.generators, self.tasks.protocol
         self.protocol.check()
         self._check_arms()
-        classifiers.check(target, dataset.image_shape, dataset.num_classes)
+        arms = self.config.arms
+        classifiers.check(target, dataset.image_shape, dataset.num_classes, arms)
         self.notes = dataset.notes + self._near_duplicates() + classifiers.notes(target)
         self._refuse_another(earlier)
 

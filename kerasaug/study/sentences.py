@@ -4,7 +4,7 @@ import collections
 from typing import Any, NamedTuple
 
 from kerasaug.study import verdict
-from kerasaug.study.arms import BASELINE, FULL_DATA, Arm, parse, strongest_control
+from kerasaug.study.arms import BASELINE, DEFERRED, FULL_DATA, Arm, parse, strongest_control
 from kerasaug.study.verdict import HELPS, HURTS
 
 SIMPLEST_CONTROL = Arm("oversample")
@@ -46,7 +46,7 @@ def headlines(results: dict[str, Any]) -> Headlines:
     for name, summary in summaries.items():
         if arms[name].model is None:
             continue
-        references = [c for c in _controls_of(arms[name], controls) if c in summary["versus"]]
+        references = [c for c in controls_of(arms[name], controls) if c in summary["versus"]]
         comparisons = [_comparison(name, summary, reference) for reference in references]
         first += comparisons[:1]
         further += comparisons[1:]
@@ -80,7 +80,7 @@ def headlines(results: dict[str, Any]) -> Headlines:
     return Headlines([*first, *_unfinished(results), *_selections(results)], further)
 
 
-def _controls_of(arm: Arm, controls: list[Arm]) -> list[str]:
+def controls_of(arm: Arm, controls: list[Arm]) -> list[str]:
     """The controls that an arm with a generator is compared with, the first of which decides."""
     alike = [control for control in controls if control.adjusts_logits == arm.adjusts_logits]
     others = [control for control in controls if control not in alike]
@@ -108,6 +108,9 @@ def _unfinished(results: dict[str, Any]) -> list[str]:
     """Warns of arms whose training loss was still falling when their trainings ended."""
     arms = []
     for name, summary in results["arms"].items():
+        if parse(name).mixture == DEFERRED:
+            # Its last losses are weighted, those before are not.
+            continue
         losses = [training["history"]["train_loss"] for training in summary["trainings"]]
         falls = [curve[-2] - curve[-1] for curve in losses if len(curve) > 1]
         if falls and sum(falls) / len(falls) > STILL_FALLING:

@@ -131,6 +131,9 @@ class Tasks:
 
     def perform(self, task: Task, progress: Progress) -> None:
         """Does a task, and writes its result."""
+        classifier = self.config.classifier
+        if classifiers.digest(classifier) != self.base_config["classifier_digest"]:
+            raise InputError(f"`classifier` {classifier} was changed since the study began")
         keras.config.set_dtype_policy(self.config.precision)
         self.protocol.load_into_memory()
         perform = {

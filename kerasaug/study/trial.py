@@ -17,7 +17,7 @@ from kerasaug.files import atomic
 from kerasaug.images import as_float
 from kerasaug.runtime import make_reproducible, released_graphs
 from kerasaug.study import classifiers
-from kerasaug.study.arms import DEFERRED, ENSEMBLE, FOCAL, FULL_DATA, WEIGHTED, Arm
+from kerasaug.study.arms import DEFERRED, ENSEMBLE, FULL_DATA, WEIGHTED, Arm
 from kerasaug.study.classifiers import Classifier
 from kerasaug.study.config import Recipe
 from kerasaug.study.mixing import TrialInputs, class_weights, halved, parts
@@ -85,7 +85,7 @@ def train(
     """
     mixed = parts(arm, inputs, seed)
     count = MEMBERS if arm.mixture == ENSEMBLE else 1
-    part = recipe._replace(steps=max(recipe.epochs, recipe.steps // count))
+    part = recipe if count == 1 else recipe.shared_by(count)
     results = [
         _train_one(arm, inputs.dataset, mixed, part, seed + n * MEMBER_SEEDS, callbacks, validation)
         for n in range(count)
@@ -169,8 +169,8 @@ def _train_one(arm, dataset, mixed, recipe, seed, callbacks, validation):
     """Trains one classifier; returns it, its curves, and the epoch that was restored."""
     # After the parts: what makes them may use up random numbers.
     make_reproducible(seed)
-    loss = "focal" if arm.mixture == FOCAL else "soft" if arm.blending else None
     shape, num_classes = dataset.image_shape, dataset.num_classes
+    loss = classifiers.loss_of(arm)
     classifier = classifiers.build(recipe.classifier, shape, num_classes, recipe.steps, loss)
     batches = stream(arm, dataset, mixed, recipe, seed)
     if classifier.takes_one_hot and not arm.blending:

@@ -11,8 +11,8 @@ from small_study import changed, run, small  # noqa: F401
 
 from kerasaug import data
 from kerasaug.data.streams import collect
-from kerasaug.errors import InputError
-from kerasaug.study import classifiers, winner
+from kerasaug.errors import InputError, TrainingFailed
+from kerasaug.study import classifiers, recommended
 from kerasaug.study.arms import parse
 from kerasaug.study.runner import Study
 
@@ -93,28 +93,34 @@ def test_a_saved_model_is_warned_of(tiny, tmp_path, studied):
 @pytest.mark.parametrize("name", ["balanced+cutmix", "conditional-vae:latent-perturbation", "none"])
 def test_the_winner_is_taken_home(studied, name, monkeypatch):
     folder, options, results = studied
-    monkeypatch.setattr(winner, "choose", lambda arms: parse(name))
-    best = winner.winner(folder / "study")
+    monkeypatch.setattr(recommended, "choose", lambda arms: parse(name))
+    best = recommended.winner(folder / "study")
     assert str(best.arm) == name
     assert best.dataset.class_counts == [40, 40, 3]
-    images, labels = next(iter(best.batches(32)))
+    blends = "cutmix" in name
+    images, labels = next(iter(best.batches(32, one_hot=blends)))
     assert images.shape == (32, 8, 8, 1)
     assert 1.0 < images.numpy().max() <= 255.0
-    assert labels.shape == ((32, 3) if "cutmix" in name else (32,))
-    again, _ = next(iter(best.batches(32)))
+    assert labels.shape == ((32, 3) if blends else (32,))
+    again, _ = next(iter(best.batches(32, one_hot=blends)))
     np.testing.assert_array_equal(images, again)
+    model = classifiers.build(options["classifier"], (8, 8, 1), 3, steps=1, loss="soft").model
+    model.fit(best.batches(one_hot=True), steps_per_epoch=best.steps, verbose=0)
+    if blends:
+        with pytest.raises(InputError, match="blends labels; it needs `one_hot` True"):
+            best.batches()
 
 
 def test_a_winner_needs_the_study_and_its_images(studied, tmp_path):
     folder, _, _ = studied
     with pytest.raises(InputError, match="holds no finished study"):
-        winner.winner(tmp_path)
+        recommended.winner(tmp_path)
     for name, message in (("schema", "another release"), ("data", "have changed since")):
         results = json.loads((folder / "study" / "results.json").read_text())
         results |= {"schema": 1} if name == "schema" else {"data": {"fingerprint": "another"}}
         (tmp_path / "results.json").write_text(json.dumps(results))
         with pytest.raises(InputError, match=message):
-            winner.winner(tmp_path)
+            recommended.winner(tmp_path)
 
 
 @pytest.mark.slow
@@ -123,13 +129,13 @@ def test_processes_and_clusters_find_it_wherever_they_work(target, tmp_path):
     distributed = pytest.importorskip("distributed")
     (tmp_path / "my_model.py").write_text(MODEL)
     options = ["--dataset", str(ROOT / "tests" / "digits"), "--preset", "smoke", "--steps", "2"]
-    options += ["--arms", "none", "--folds", "2", "--classifier", target]
+    options += ["--arms", "none,focal", "--folds", "2", "--classifier", target]
 
     def evaluate(output, *more):
         command = [sys.executable, str(ROOT / "bin" / "evaluate"), *options, "--output", output]
         process = subprocess.run([*command, *more], cwd=tmp_path, capture_output=True, text=True)
         assert process.returncode == 0, process.stderr
-        return json.loads((tmp_path / output / "results.json").read_text())["arms"]["none"]
+        return json.loads((tmp_path / output / "results.json").read_text())["arms"]
 
     alone = evaluate("alone", "--jobs", "1")
     with distributed.LocalCluster(
@@ -137,4 +143,15 @@ def test_processes_and_clusters_find_it_wherever_they_work(target, tmp_path):
     ) as cluster:
         on_cluster = evaluate("cluster", "--scheduler", cluster.scheduler_address)
     for other in (evaluate("two", "--jobs", "2"), on_cluster):
-        assert other["repetitions"] == alone["repetitions"]
+        for name in ("none", "focal"):
+            assert other[name]["repetitions"] == alone[name]["repetitions"]
+
+
+def test_a_source_that_changes_while_a_study_runs_ends_it(studied, tmp_path):
+    _, options, _ = studied
+    (tmp_path / "my_model.py").write_text(MODEL)
+    changing = {**options, "arms": "none", "classifier": f"{tmp_path / 'my_model.py'}:build"}
+    study = Study(changed(**changing), data.load(options["dataset"]), tmp_path / "out")
+    (tmp_path / "my_model.py").write_text(MODEL.replace("0.01", "0.02"))
+    with pytest.raises(TrainingFailed, match="was changed since the study began"):
+        study.run()

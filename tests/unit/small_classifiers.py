@@ -72,4 +72,56 @@ def wrong_loss(image_shape, num_classes):
     model = network(num_classes)
     model.compile("adam", lambda labels, logits: keras.ops.reshape(logits, (7, 7)))
     return model
+
+
+def keras_function(image_shape, num_classes):
+    model = network(num_classes, "softmax")
+    model.compile("adam", keras.losses.categorical_crossentropy)
+    return model
+
+
+def renamed(image_shape, num_classes):
+    model = network(num_classes)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, name="ce")
+    model.compile("adam", loss)
+    return model
+
+
+SHARED = keras.layers.Dense(4)
+
+
+def of_the_file(image_shape, num_classes):
+    layers = [keras.layers.Flatten(), SHARED, keras.layers.Dense(num_classes)]
+    return keras.Sequential(layers)
+
+
+def shared(image_shape, num_classes):
+    # Beside the module, as what an imported one has.
+    dense = keras.__dict__.setdefault("_dense_of_a_test", keras.layers.Dense(num_classes))
+    return keras.Sequential([keras.layers.Flatten(), dense])
+
+
+def exits(image_shape, num_classes):
+    raise SystemExit(3)
+
+
+class Trained(keras.Model):
+    def __init__(self, num_classes):
+        super().__init__()
+        self.network = network(num_classes)
+
+    def call(self, images):
+        return self.network(images)
+
+    def train_step(self, data):
+        if len(data[1].shape) > 1:
+            raise ValueError("no classes")
+        return super().train_step(data)
+
+
+def own_training(image_shape, num_classes):
+    model = Trained(num_classes)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss)
+    return model
 """

@@ -13,7 +13,7 @@ DATA = {
 }
 
 
-def repetitions(skill, seeds=(0, 1, 2), folds=None, losses=(0.9, 0.1, 0.1)):
+def repetitions(skill, seeds=(0, 1, 2), folds=None, losses=(0.9, 0.1, 0.1), name="none"):
     """Repetitions of an arm that ranks rare images the better the nearer `skill` is to 1."""
     count = sum(DATA["test_counts"])
     labels = np.repeat([0, 1], DATA["test_counts"]).astype(np.int32)
@@ -28,6 +28,7 @@ def repetitions(skill, seeds=(0, 1, 2), folds=None, losses=(0.9, 0.1, 0.1)):
         trainings = [
             {
                 "seed": seed,
+                "trained": name,
                 **({} if folds is None else {"fold": number}),
                 "thresholds": {0: 0.5, 1: 0.5},
                 "tau": 0.5,
@@ -46,6 +47,7 @@ def repetitions(skill, seeds=(0, 1, 2), folds=None, losses=(0.9, 0.1, 0.1)):
 def study(arms, data=DATA, **options):
     """The results of a study, from the repetitions, or the skill, of each arm."""
     arms = {
-        name: repetitions(part) if isinstance(part, float) else part for name, part in arms.items()
+        name: repetitions(part, name=name) if isinstance(part, float) else part
+        for name, part in arms.items()
     }
     return summarise(arms, config={"seeds": 3, "steps": 400}, data=data, **options)

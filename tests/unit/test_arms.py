@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -204,6 +206,12 @@ def test_the_weight_of_a_class_makes_up_for_its_size(tiny):
         np.full(3, sum(weights * reduced.class_counts) / 3)
     )
     assert np.average(weights, weights=reduced.class_counts) == pytest.approx(1.0)
-    # Of few images, the effective number is their number.
-    effective = mixing.class_weights(arms.parse("deferred"), reduced)
-    assert effective == pytest.approx(weights, rel=0.01)
+
+
+def test_effective_numbers_of_many_images_grow_more_slowly(tiny):
+    many = dataclasses.replace(tiny, train_labels=np.repeat([0, 1, 2], [20_000, 5_000, 50]))
+    weights = mixing.class_weights(arms.parse("deferred"), many)
+    numbers = [(1 - 0.9999**n) / (1 - 0.9999) for n in (20_000, 5_000, 50)]
+    assert weights[2] / weights[:2] == pytest.approx(np.array(numbers[:2]) / numbers[2], rel=1e-4)
+    assert weights[2] / weights[0] < 20_000 / 50 / 2
+    assert np.average(weights, weights=many.class_counts) == pytest.approx(1.0)

@@ -9,6 +9,7 @@ from small_classifiers import SOURCE
 
 from kerasaug.errors import InputError, UserCodeError
 from kerasaug.study import applications, classifiers
+from kerasaug.study.arms import parse
 
 SHAPE, CLASSES = (8, 8, 1), 3
 
@@ -73,6 +74,7 @@ def test_a_target_that_is_none_is_refused(source, target, message):
         ("two_outputs", r"one output for each of the 3 classes"),
         ("no_model", r"no_model\(\(8, 8, 1\), 3\) must return a Keras model. Received: str"),
         ("not_finite", "must return a finite 'loss'"),
+        ("shared", "must make new layers whenever it is called"),
     ],
 )
 def test_a_model_that_does_not_fit_is_refused_before_a_study(source, function, message):
@@ -86,6 +88,7 @@ def test_a_model_that_does_not_fit_is_refused_before_a_study(source, function, m
         ("raises", "raises raised KeyError: 'lost'"),
         ("raises_in_call", "its call raised ValueError"),
         ("wrong_loss", "its training step raised"),
+        ("exits", "exits raised SystemExit: 3"),
     ],
 )
 def test_an_error_in_the_users_code_is_shown_with_its_traceback_alone(source, function, message):
@@ -112,6 +115,8 @@ def test_a_file_that_cannot_be_imported_is_the_users_error(tmp_path):
         ("uncompiled", None, False, False, "sparse_categorical_crossentropy"),
         ("uncompiled", "focal", True, False, "categorical_focal_crossentropy"),
         ("own_loss", None, False, False, None),
+        ("keras_function", None, True, True, None),
+        ("renamed", None, False, False, None),
     ],
 )
 def test_labels_and_outputs_are_those_of_the_users_model(
@@ -180,6 +185,40 @@ def test_another_source_is_another_classifier(source):
     assert float(changed.optimizer.learning_rate) == pytest.approx(0.01)
     assert float(model.optimizer.learning_rate) == pytest.approx(0.05)
     assert classifiers.digest("small-cnn") is None
+
+
+def test_layers_are_float32_whatever_the_study_computes_with(source):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    classifier = build("compiled", source)
+    assert classifier.returns_probabilities
+    assert keras.config.dtype_policy().name == "mixed_bfloat16"
+    outputs = np.asarray(classifier.model(np.zeros((2, *SHAPE), np.float32)))
+    assert outputs.dtype == np.float32
+    np.testing.assert_allclose(outputs.sum(axis=1), 1.0, atol=1e-5)
+
+
+def test_what_a_file_makes_when_it_is_read_is_not_shared_by_trials(source):
+    keras.utils.set_random_seed(0)
+    first = build("of_the_file", source).model
+    keras.utils.set_random_seed(0)
+    second = build("of_the_file", source).model
+    assert not {id(v) for v in first.variables} & {id(v) for v in second.variables}
+    for a, b in zip(first.weights, second.weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_focal_loss_of_a_hard_image_is_its_cross_entropy():
+    loss = classifiers.LOSSES["focal"](from_logits=True)
+    hard = float(loss(np.array([[1.0, 0.0]]), np.array([[-9.0, 0.0]])))
+    assert hard == pytest.approx(9.0, rel=0.01)
+
+
+def test_a_study_tries_the_losses_of_its_arms(source):
+    target = f"{source}:own_training"
+    classifiers.check(target, SHAPE, CLASSES, [parse("none"), parse("balanced+affine")])
+    for arm in ("focal", "none+cutmix", "balanced+auto"):
+        with pytest.raises(UserCodeError, match="its training step raised ValueError: no classes"):
+            classifiers.check(target, SHAPE, CLASSES, [parse(arm)])
 
 
 def test_an_application_takes_grey_and_small_images():

@@ -197,3 +197,14 @@ def test_images_leave_the_memory_with_the_last_stream_that_draws_from_them():
     del dataset, part, batches, batch
     gc.collect()
     assert [tensor() for tensor in tensors] == [None, None]
+
+
+def test_images_are_weighted_by_class_from_a_batch_on(tiny):
+    batches = mixture.batches(tiny.cache().balanced_parts(), 8, seed=0)
+    weights = np.array([1.0, 2.0, 5.0], np.float32)
+    for number, (images, labels, own) in enumerate(mixture.weighted(batches, weights, 2).take(4)):
+        assert images.shape == (8, 8, 8, 1)
+        np.testing.assert_array_equal(own, weights[labels] if number >= 2 else np.ones(8))
+    images, labels, own = next(iter(mixture.one_hot(mixture.weighted(batches, weights), 3)))
+    np.testing.assert_array_equal(own, weights[np.argmax(labels, axis=1)])
+    np.testing.assert_array_equal(np.sum(labels, axis=1), np.ones(8))

@@ -3,7 +3,22 @@
 import pytest
 from studies import study
 
-from kerasaug.study.winner import choose
+from kerasaug.study.recommended import choose
+
+
+def test_it_is_the_arm_that_was_trained():
+    results = study({"none": 0.3, "balanced+auto": 0.8})
+    results["arms"]["balanced+auto"]["trainings"][0]["trained"] = "balanced+affine"
+    assert str(choose(results["arms"])) == "balanced+affine"
+
+
+def test_a_function_and_no_module_is_found_however_often():
+    import kerasaug as ka
+
+    for _ in range(2):
+        assert callable(ka.study.winner)
+    choose({})
+    assert callable(ka.study.winner)
 
 
 @pytest.mark.parametrize(
@@ -14,8 +29,9 @@ from kerasaug.study.winner import choose
         # Better than the baseline alone is too little for a generator.
         ({"none": 0.3, "balanced+affine": 0.7, "gan": 0.7001}, "balanced+affine"),
         ({"none": 0.6, "oversample": 0.3, "gan": 0.2}, "none"),
-        # Neither can be taken home.
+        # Batches alone do not make these.
         ({"none": 0.3, "full": 0.9, "balanced+half": 0.9, "balanced": 0.6}, "balanced"),
+        ({"none": 0.3, "ensemble": 0.9, "balanced+logit-adjusted": 0.9, "smote": 0.6}, "smote"),
     ],
 )
 def test_the_best_arm_that_helps_is_chosen(skills, best):

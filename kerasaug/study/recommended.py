@@ -5,61 +5,79 @@ from typing import Any
 
 import tensorflow as tf
 
+from kerasaug.data import mixture
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.data.load import load
 from kerasaug.errors import InputError, TrainingFailed, naming
 from kerasaug.files import read_json
 from kerasaug.study import results, trial, verdict
-from kerasaug.study.arms import BASELINE, FULL_DATA, Arm, parse, strongest_control
+from kerasaug.study.arms import BASELINE, ENSEMBLE, FOCAL, FULL_DATA, Arm, parse
 from kerasaug.study.config import StudyConfig
 from kerasaug.study.mixing import TrialInputs, parts
+from kerasaug.study.sentences import controls_of
 from kerasaug.study.tasks import Tasks
 from kerasaug.study.verdict import HELPS
+
+LEFT_OUT = {FULL_DATA, FOCAL, ENSEMBLE}
+"""Mixtures that batches alone do not make."""
 
 
 class Winner:
     """What `winner` returns.
 
     Attributes:
-        arm: The arm, with the augmentation that `+auto` chose.
+        arm: The arm, with the augmentation that `+auto` chose (for the first fold).
         dataset: All images of the study, but those of a test split.
         steps: How many batches a classifier of the study was trained on.
     """
 
     def __init__(self, arm: Arm, tasks: Tasks):
         split = tasks.protocol.splits[0]
-        self.arm = tasks.selection.resolve(arm, split)
+        self.arm = arm
         self.dataset: ImageDataset = tasks.protocol.data.cache()
         self.steps = tasks.config.steps
         self._recipe = tasks.config.recipe
         synthesizer = None if arm.model is None else tasks.synthesizer(arm, self.dataset, split)
-        self._inputs = TrialInputs(self.dataset, tasks.protocol.whole, synthesizer)
+        self._inputs = TrialInputs(self.dataset, synthesizer=synthesizer)
 
-    def batches(self, batch_size: int = 256, seed: int = 0) -> tf.data.Dataset:
+    def batches(
+        self, batch_size: int | None = None, *, one_hot: bool = False, seed: int = 0
+    ) -> tf.data.Dataset:
         """Endless training batches of the arm, for the `fit` of your own classifier.
 
         Args:
-            batch_size: Images per batch.
+            batch_size: Images per batch; None for as many as in the study.
+            one_hot: Whether labels are probabilities.
             seed: Same seed, and same `tf.random.set_seed` if that was called: same batches.
 
         Returns:
             A stream of `(images, labels)` as `keras.utils.image_dataset_from_directory` gives them:
-            float32 images (batch_size, height, width, channels) in [0, 255] and int32 classes
-            (batch_size,); see `trial.stream` for arms that blend or weight.
+            float32 images (batch_size, height, width, channels) in [0, 255], and int32 classes
+            (batch_size,) or float32 probabilities (batch_size, num_classes). Of `class-weight` and
+            `deferred`, of `(images, labels, weights)`.
+
+        Raises:
+            InputError: If the arm blends images, whose labels must be probabilities.
         """
-        recipe = self._recipe._replace(batch_size=batch_size)
-        return trial.stream(
-            self.arm, self.dataset, parts(self.arm, self._inputs, seed), recipe, seed
-        )
+        blends = self.arm.blending is not None
+        if blends and not one_hot:
+            raise InputError(f"the arm {self.arm} blends labels; it needs `one_hot` True")
+        recipe = self._recipe._replace(batch_size=batch_size or self._recipe.batch_size)
+        mixed = parts(self.arm, self._inputs, seed)
+        batches = trial.stream(self.arm, self.dataset, mixed, recipe, seed)
+        if blends or not one_hot:
+            return batches
+        return mixture.one_hot(batches, self.dataset.num_classes)
 
 
 def winner(folder: str | Path) -> Winner:
     """Makes the training batches of the arm that a study recommends.
 
     That is the arm with the highest average precision among those that help. One with synthetic
-    images must also beat the strongest control. If no arm helps, it is the baseline. Images are
-    drawn by the generator of the first repetition; of cross-validation, by that of the first fold,
-    which saw the images of the others.
+    images must also beat its control. If no arm helps, it is the baseline. Synthetic images are
+    those of the generator of the first repetition; of cross-validation, of the first fold, which
+    saw the images of the others. An arm is left out if its batches do not make it: `full`, `focal`,
+    `ensemble`, and those with `+half` or `+logit-adjusted`.
 
     Args:
         folder: A finished study, whose data are where they were.
@@ -68,7 +86,7 @@ def winner(folder: str | Path) -> Winner:
         InputError: If it holds no finished study, or the data have changed.
 
     Example:
-        >>> batches = winner("parts-study").batches(32)  # doctest: +SKIP
+        >>> batches = winner("parts-study").batches()  # doctest: +SKIP
     """
     folder = Path(folder)
     with naming(f"`folder` {folder}"):
@@ -91,16 +109,19 @@ def winner(folder: str | Path) -> Winner:
 
 
 def choose(summaries: dict[str, Any]) -> Arm:
-    """Chooses the arm that `winner` takes, by `arms` of `results.json`."""
+    """Chooses the arm that `winner` takes, by `arms` of `results.json`; as it was trained."""
     arms = {name: parse(name) for name in summaries}
-    control = strongest_control([arm for arm in arms.values() if arm.is_control])
-    good = [name for name, arm in arms.items() if _helps(arm, summaries[name], control)]
+    controls = [arm for arm in arms.values() if arm.is_control]
+    good = [name for name, arm in arms.items() if _helps(arm, summaries[name], controls)]
     good.sort(key=lambda name: -summaries[name]["summary"]["rare_average_precision"]["mean"])
-    return arms[good[0]] if good else Arm(BASELINE)
+    return parse(summaries[good[0]]["trainings"][0]["trained"]) if good else Arm(BASELINE)
 
 
-def _helps(arm: Arm, summary: dict[str, Any], control: Arm | None) -> bool:
-    if arm.mixture == FULL_DATA or arm.is_halved or summary["verdict"] != HELPS:
+def _helps(arm: Arm, summary: dict[str, Any], controls: list[Arm]) -> bool:
+    if arm.mixture in LEFT_OUT or arm.is_halved or arm.adjusts_logits:
         return False
-    reference = summary["versus"].get(str(control))
-    return arm.is_control or (reference is not None and verdict.verdict(reference) == HELPS)
+    if summary["verdict"] != HELPS or arm.is_control:
+        return summary["verdict"] == HELPS
+    control = next(iter(controls_of(arm, controls)), None)
+    differences = summary["versus"].get(control)
+    return differences is not None and verdict.verdict(differences) == HELPS
