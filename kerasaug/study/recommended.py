@@ -86,7 +86,14 @@ def winner(folder: str | Path) -> Winner:
         InputError: If it holds no finished study, or the data have changed.
 
     Example:
-        >>> batches = winner("parts-study").batches()  # doctest: +SKIP
+        >>> from kerasaug import data
+        >>> from kerasaug.study import Study
+        >>> short = {"arms": "none", "seeds": 1, "steps": 2, "latent_map": False}
+        >>> config = StudyConfig.from_preset("smoke", "mnist", {"5": 54}, **short)
+        >>> results = Study(config, data.load("mnist"), "study").run()
+        >>> images, labels = next(iter(winner("study").batches(32)))
+        >>> images.shape
+        TensorShape([32, 28, 28, 1])
     """
     folder = Path(folder)
     with naming(f"`folder` {folder}"):
