@@ -3,8 +3,10 @@ import struct
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from kerasaug import data
+from kerasaug.data.readers import pixel_ranges
 from kerasaug.data.streams import collect
 from kerasaug.errors import InputError
 
@@ -54,6 +56,71 @@ def test_other_numbers_are_scaled_to_bytes(tmp_path, pixels, expected):
     dataset = data.load(save(tmp_path, x=images, y=LABELS))
     np.testing.assert_array_equal(collect(dataset.train)[0][0, 0, : len(pixels), 0], expected)
     assert any("were brought to 0 to 255" in note.text for note in dataset.notes)
+
+
+def sharp():
+    """Black and white squares as floats in 0 to 1, which a sharp resizing shoots beyond."""
+    blocks = np.random.default_rng(1).integers(0, 2, (20, 4, 4, 1)).astype(np.float32)
+    return blocks.repeat(6, axis=1).repeat(6, axis=2)
+
+
+@pytest.mark.parametrize("scale", [1, 255])
+@pytest.mark.parametrize("method", ["bilinear", "area", "bicubic", "lanczos3", "mitchellcubic"])
+@pytest.mark.parametrize("antialias", [False, True])
+def test_what_a_resizing_makes_keeps_its_brightness(tmp_path, scale, method, antialias):
+    images = tf.image.resize(sharp() * scale, (17, 17), method, antialias=antialias).numpy()
+    read, _ = collect(data.load(save(tmp_path, x=images, y=LABELS), test_split=0.1).train)
+    assert abs(read.mean() - sharp().mean() * 255) < 5
+    assert (read.min(), read.max()) == (0, 255)
+
+
+@pytest.mark.parametrize(
+    ("lowest", "highest", "expected"),
+    [
+        (0, np.float32(1.0000002), (0, 1)),
+        (-1e-7, 1, (0, 1)),
+        (-1.000001, 1.000001, (-1, 1)),
+        (0, np.float32(255.00006), (0, 255)),
+        (-1e-5, 255, (0, 255)),
+        (0, 16.00001, (0, 16)),
+        (-0.2, 1.2, (0, 1)),
+        (-40, 290, (0, 255)),
+        (-2.8, 0.42, None),
+        (-0.42, 2.8, None),
+        (-1.3, 1.3, None),
+        (0, 400, (0, 1023)),
+    ],
+)
+def test_the_range_of_floats_has_tolerance(lowest, highest, expected):
+    pixels = np.full(100, (lowest + highest) / 2)
+    pixels[:10] = lowest
+    pixels[-10:] = highest
+    assert pixel_ranges.find([pixels]) == expected
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float32])
+def test_pixels_fill_as_many_bits_as_they_need(bits, dtype):
+    pixels = np.array([0, 2**bits - 1]).astype(dtype)
+    assert pixel_ranges.find([pixels]) == (0, 2**bits - 1)
+    assert pixel_ranges.find([pixels]).to_uint8(pixels).tolist() == [0, 255]
+    if dtype != np.float32:
+        # Whole numbers have no rounding errors.
+        assert pixel_ranges.find([pixels + dtype(1)]) != (0, 2**bits - 1)
+
+
+def test_images_in_which_many_pixels_lie_beyond_are_not_cut():
+    pixels = np.linspace(0, 300, 1000)
+    assert pixel_ranges.find([pixels]) == (0, 255)
+    assert pixel_ranges.find([300 - pixels**4 / 300**3]) == (0, 1023)
+
+
+def test_pixels_that_are_cut_are_told(tmp_path):
+    images = np.zeros((20, 8, 8))
+    images[:, 0, 0], images[:, 0, 1] = 1.1, 1
+    (note,) = data.load(save(tmp_path, x=images, y=LABELS)).notes[:1]
+    assert "from 0 to 1 were" in note.text
+    assert "% that lie beyond" in note.text
 
 
 def test_labels_may_be_texts_or_indices_of_names(tmp_path):

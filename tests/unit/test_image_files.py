@@ -4,6 +4,7 @@ import tensorflow as tf
 from PIL import Image
 
 from kerasaug.data.readers import image_files
+from kerasaug.data.readers.pixel_ranges import PixelRange
 
 
 def save(tmp_path, image, name="image.png", **options):
@@ -53,6 +54,17 @@ def test_sixteen_bits_become_eight(tmp_path):
     deep = np.linspace(0, 65535, 64).astype(np.uint16).reshape(8, 8)
     shown = image_files.read(save(tmp_path, Image.fromarray(deep))).pixels
     np.testing.assert_array_equal(shown[:, :, 0], np.rint(deep / 257).astype(np.uint8))
+
+
+@pytest.mark.parametrize("transparent", [False, True])
+def test_sixteen_bits_of_colour_become_eight(tmp_path, transparent):
+    deep = np.linspace(0, 4095, 8 * 9 * 3).astype(np.uint16).reshape(8, 9, 3)
+    opaque = np.full((8, 9, 1), 65535, np.uint16)
+    content = np.concatenate([deep, opaque], axis=2) if transparent else deep
+    (tmp_path / "deep.png").write_bytes(tf.io.encode_png(content).numpy())
+    picture = image_files.read(tmp_path / "deep.png", PixelRange(0, 4095))
+    np.testing.assert_array_equal(picture.pixels, np.rint(deep / (4095 / 255)).astype(np.uint8))
+    assert picture.extremes.tolist() == [0, 4095]
 
 
 def test_a_palette_of_greys_is_grey(tmp_path):

@@ -15,8 +15,6 @@ from kerasaug.limits import MOST_CLASSES
 from kerasaug.wording import whole
 
 TEST_SHARE = 0.2
-RANGES = ((0, 1), (-1, 1), (0, 16), (0, 255), (0, 65535))
-"""Pixels that are not uint8 are taken to fill the first range that holds all of them."""
 CONTAINER_MEMORY = Path("/sys/fs/cgroup/memory.max")
 MEMORY_SHARE = 0.5
 """Of the machine's memory, that the content of one file may take."""
@@ -120,11 +118,6 @@ def from_splits(
         test_labels=labels,
         in_memory=in_memory,
     )
-
-
-def pixel_range(lowest: float, highest: float) -> tuple[int, int] | None:
-    """The first of `RANGES` that holds all pixels from `lowest` to `highest`; None if none does."""
-    return next((ends for ends in RANGES if ends[0] <= lowest and highest <= ends[1]), None)
 
 
 def check_memory(path: Path, size: int) -> None:

@@ -16,8 +16,10 @@ import tensorflow as tf
 from PIL import Image
 
 from kerasaug.data.dataset import NO_LABELS, SPLITS, ImageDataset, Note
-from kerasaug.data.readers import duplicates, image_files
+from kerasaug.data.readers import duplicates, image_files, pixel_ranges
 from kerasaug.data.readers.duplicates import HashedImage
+from kerasaug.data.readers.image_files import WHOLE
+from kerasaug.data.readers.pixel_ranges import PixelRange
 from kerasaug.errors import InputError
 from kerasaug.limits import LARGEST_SIDE
 
@@ -35,6 +37,7 @@ class File(NamedTuple):
         shape: `(height, width, channels)`.
         mode: The file's own pixel format, as Pillow names it.
         animated: Whether it holds further images.
+        extremes: Of deep pixels; see `image_files.Picture`.
     """
 
     path: str
@@ -42,6 +45,7 @@ class File(NamedTuple):
     shape: tuple[int, int, int]
     mode: str
     animated: bool
+    extremes: np.ndarray | None
 
 
 class FolderScan(NamedTuple):
@@ -52,12 +56,14 @@ class FolderScan(NamedTuple):
             order of their names.
         class_names: The classes that have images, sorted.
         class_folders: By split and class.
+        filled: What the deep pixels of all files fill.
         notes: What was left out, and what else a user should know.
     """
 
     files: dict[str, list[File]]
     class_names: tuple[str, ...]
     class_folders: dict[str, dict[str, Path]]
+    filled: PixelRange
     notes: tuple[Note, ...]
 
 
@@ -84,11 +90,11 @@ def read(
     Raises:
         InputError: See `scan`; and if `group` is no such expression, or matches no file.
     """
-    files, class_names, _, notes = scan(root)
+    files, class_names, _, filled, notes = scan(root)
     names = [file.image.name for split in SPLITS for file in files.get(split, ())]
     groups, group_notes = _groups(names, group)
     shape = _common_shape([file for split in files.values() for file in split], image_size)
-    decode = functools.partial(image_files.read_tensor, shape=shape, aspect=aspect)
+    decode = functools.partial(image_files.read_tensor, shape=shape, aspect=aspect, filled=filled)
     class_ids = {name: class_id for class_id, name in enumerate(class_names)}
     labels, records = {}, {}
     for split, split_files in files.items():
@@ -159,10 +165,11 @@ def scan(root: Path) -> FolderScan:
     names = sorted(set().union(*class_folders.values()))
     _check_names(root, names)
     ancestors = frozenset(map(_identity, (root, *roots.values())))
-    files = {
-        split: _scan_split(root, folders, ancestors, notes)
-        for split, folders in class_folders.items()
+    results = {
+        split: _read_split(root, folders, ancestors) for split, folders in class_folders.items()
     }
+    filled = _read_deep_again(root, results, notes)
+    files = {split: _usable(split_results, notes) for split, split_results in results.items()}
     all_files = [file for split_files in files.values() for file in split_files]
     if not all_files:
         causes = "".join("; " + ": ".join([note.text, *note.items[:1]]) for note in notes)
@@ -181,7 +188,7 @@ def scan(root: Path) -> FolderScan:
         text = "some of these were generated, as listed here; real ones belong in a folder test"
         notes.append(Note(text, (MANIFEST,)))
     class_names = tuple(name for name in names if name in used)
-    return FolderScan(files, class_names, class_folders, tuple(notes))
+    return FolderScan(files, class_names, class_folders, filled, tuple(notes))
 
 
 def _split_folders(root: Path, notes: list[Note]) -> dict[str, Path]:
@@ -250,18 +257,58 @@ def _walk(folder: str, ancestors: frozenset[tuple[int, int]]) -> Iterator[str]:
             yield path
 
 
-def _scan_split(
-    root: Path, class_folders: dict[str, Path], ancestors: frozenset, notes: list[Note]
-) -> list[File]:
-    """Reads every file of a split, and leaves out what cannot be used."""
-    pairs = [
-        (path, name)
-        for name, folder in class_folders.items()
-        for path in _walk(str(folder), ancestors)
-    ]
+def _read_split(
+    root: Path, class_folders: dict[str, Path], ancestors: frozenset
+) -> list[File | str]:
+    """Reads every file of a split."""
+    return _read_files(
+        root,
+        [
+            (path, name)
+            for name, folder in class_folders.items()
+            for path in _walk(str(folder), ancestors)
+        ],
+    )
+
+
+def _read_files(
+    root: Path, pairs: list[tuple[str, str]], filled: PixelRange = WHOLE
+) -> list[File | str]:
     with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        results = list(pool.map(lambda pair: _scan_file(root, *pair), pairs))
+        return list(pool.map(lambda pair: _read_file(root, pair[0], pair[1], filled), pairs))
+
+
+def _read_deep_again(
+    root: Path, results: dict[str, list[File | str]], notes: list[Note]
+) -> PixelRange:
+    """Reads deep files by the range that all of them fill together, which this returns."""
+    deep = [
+        (split, place, file)
+        for split, split_results in results.items()
+        for place, file in enumerate(split_results)
+        if isinstance(file, File) and file.extremes is not None
+    ]
+    if not deep:
+        return WHOLE
+    extremes = np.concatenate([file.extremes for _, _, file in deep])
+    filled = pixel_ranges.find([extremes])
+    if filled is None:
+        reason = f"pixels from {extremes.min():g} to {extremes.max():g} are of no known range"
+        again: list[File | str] = [f"{file.image.name} ({reason})" for _, _, file in deep]
+    elif filled == WHOLE:
+        return WHOLE
+    else:
+        text = f"pixels of more than 8 bits, from {filled}, were brought to 0 to 255"
+        notes.append(Note(f"{len(deep)} file{'s' * (len(deep) > 1)} with {text}"))
+        again = _read_files(root, [(file.path, file.image.label) for _, _, file in deep], filled)
+    for (split, place, _), result in zip(deep, again, strict=True):
+        results[split][place] = result
+    return filled or WHOLE
+
+
+def _usable(results: list[File | str], notes: list[Note]) -> list[File]:
+    """Leaves out what cannot be used."""
     files = [result for result in results if isinstance(result, File)]
     unique, copies, ambiguous = duplicates.split_duplicates([file.image for file in files])
     unreadable = [result for result in results if isinstance(result, str)]
@@ -278,18 +325,18 @@ def _scan_split(
     return [file for file in files if id(file.image) in unique_ids]
 
 
-def _scan_file(root: Path, path: str, class_name: str) -> File | str:
+def _read_file(root: Path, path: str, class_name: str, filled: PixelRange) -> File | str:
     """The file, or its name and why it cannot be used."""
     # A name that is not UTF-8 can be read, but not shown.
     name = os.fsencode(os.path.relpath(path, root)).decode(errors="replace")
     if os.path.isdir(path):
         return f"{name} (a link to a folder that holds it)"
     try:
-        pixels, mode, animated = image_files.read(path)
+        pixels, extremes, mode, animated = image_files.read(path, filled)
     except image_files.UnreadableImage as error:
         return f"{name} ({error})"
     image = HashedImage(name, class_name, duplicates.digest(pixels))
-    return File(path, image, pixels.shape, mode, animated)
+    return File(path, image, pixels.shape, mode, animated, extremes)
 
 
 def _summary(files: list[File]) -> Note:

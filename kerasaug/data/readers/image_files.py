@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageOps
 
+from kerasaug.data.readers.pixel_ranges import PixelRange
 from kerasaug.data.streams import call_numpy
 from kerasaug.limits import SMALLEST_SIDE
 
@@ -19,6 +20,8 @@ MOST_PIXELS = 64_000_000
 """Of one file; more would take too much memory to decode."""
 ASPECTS = ("pad", "crop")
 GREY_MODES = ("1", "L", "LA")
+WHOLE = PixelRange(0, 65535)
+"""What deep pixels are taken to fill where nothing else is known."""
 MODE_NAMES = {
     "1": "black and white",
     "L": "grey",
@@ -40,23 +43,27 @@ class Picture(NamedTuple):
 
     Attributes:
         pixels: uint8 array (height, width, 1 or 3).
+        extremes: The lowest and the highest value of deep pixels, which have more than 8 bits, in a
+            float or an integer array (2,); None of others.
         mode: The file's own pixel format, as Pillow names it.
         animated: Whether the file holds further images.
     """
 
     pixels: np.ndarray
+    extremes: np.ndarray | None
     mode: str
     animated: bool
 
 
-def read(path: str | Path) -> Picture:
+def read(path: str | Path, filled: PixelRange = WHOLE) -> Picture:
     """Decodes an image file.
 
-    The image is turned upright by its Exif data, transparent pixels are shown on white, 16 bits per
-    pixel are scaled to 8, and of an animation the first image is taken.
+    The image is turned upright by its Exif data, transparent pixels are shown on white, deep pixels
+    are scaled to 8 bits, and of an animation the first image is taken.
 
     Args:
         path: A PNG, JPEG, BMP, GIF or WebP file, by content and not by name.
+        filled: What deep pixels fill. A file does not tell: 12 bits are stored in 16.
 
     Returns:
         The image, with one channel if it is grey and three if it is not.
@@ -72,7 +79,10 @@ def read(path: str | Path) -> Picture:
             if width * height > MOST_PIXELS:
                 raise UnreadableImage(f"{width}x{height}: more than {MOST_PIXELS:,} pixels")
             animated = getattr(image, "n_frames", 1) > 1
-            return Picture(_pixels(ImageOps.exif_transpose(image)), image.mode, animated)
+            mode, deep = image.mode, _deep_pixels(image)
+            if deep is None:
+                return Picture(_pixels(ImageOps.exif_transpose(image)), None, mode, animated)
+            return Picture(*_shallow(deep, filled), mode, animated)
     except UnreadableImage:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -112,11 +122,13 @@ def fit(pixels: np.ndarray, shape: tuple[int, int, int], aspect: str) -> np.ndar
     return np.repeat(pixels, channels, axis=2) if pixels.shape[2] < channels else pixels
 
 
-def read_tensor(path: tf.Tensor, shape: tuple[int, int, int], aspect: str) -> tf.Tensor:
+def read_tensor(
+    path: tf.Tensor, shape: tuple[int, int, int], aspect: str, filled: PixelRange = WHOLE
+) -> tf.Tensor:
     """Reads an image file, of a string scalar, in a `tf.data` pipeline; see `read` and `fit`."""
 
     def decode(name):
-        return fit(read(os.fsdecode(name)).pixels, shape, aspect)
+        return fit(read(os.fsdecode(name), filled).pixels, shape, aspect)
 
     return call_numpy(decode, path, shape=shape, dtype=tf.uint8)
 
@@ -133,10 +145,33 @@ def on_background(pixels: np.ndarray) -> np.ndarray:
     return np.rint(colour * opacity + BACKGROUND * (1 - opacity)).astype(np.uint8)
 
 
+def _deep_pixels(image: Image.Image) -> np.ndarray | None:
+    """Pixels (height, width, 1 to 4) of more than 8 bits; None if the file has none."""
+    if image.mode[0] in "IF":
+        return np.atleast_3d(np.asarray(ImageOps.exif_transpose(image)))
+    # Of colours, Pillow drops the lower 8 bits, which is all there is to see of a dark image.
+    if image.format == "PNG" and str(image.tile[0].args).endswith(";16B"):
+        image.load()
+        return tf.io.decode_png(Path(image.filename).read_bytes(), dtype=tf.uint16).numpy()
+    return None
+
+
+def _shallow(deep: np.ndarray, filled: PixelRange) -> tuple[np.ndarray, np.ndarray]:
+    """Deep pixels of a range as those of `Picture`, and their extremes."""
+    channels = deep.shape[2] - (deep.shape[2] in (2, 4))
+    colours = deep[:, :, :channels]
+    extremes = np.array([colours.min(), colours.max()])
+    if not np.isfinite(extremes).all():
+        raise UnreadableImage("NaN or infinity in it")
+    pixels = filled.to_uint8(colours)
+    if channels < deep.shape[2]:
+        # Opacity fills all bits, whatever colours do.
+        opacity = WHOLE.to_uint8(deep[:, :, channels:])
+        pixels = on_background(np.concatenate([pixels, opacity], axis=2))
+    return pixels, extremes
+
+
 def _pixels(image: Image.Image) -> np.ndarray:
-    if image.mode.startswith("I"):
-        deep = np.asarray(image).astype(np.int64)
-        return np.rint(np.clip(deep, 0, 65535) / 257).astype(np.uint8)[:, :, None]
     transparent = image.has_transparency_data
     mode = "L" if image.mode in GREY_MODES else "RGB"
     pixels = np.atleast_3d(np.asarray(image.convert(mode + "A" if transparent else mode)))

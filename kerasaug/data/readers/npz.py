@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from kerasaug.data.dataset import SPLITS, ImageDataset, Note
-from kerasaug.data.readers import arrays, image_files
+from kerasaug.data.readers import arrays, image_files, pixel_ranges
+from kerasaug.data.readers.pixel_ranges import PixelRange
 from kerasaug.errors import InputError
 
 BATCH = 64
@@ -23,8 +24,8 @@ def read(path: Path) -> ImageDataset:
     Args:
         path: Holds `x` and `y`, or `x_train`, `y_train`, `x_test` and `y_test`, and perhaps
             `class_names`. Images are arrays (n, height, width) or (n, height, width, 1, 3 or 4),
-            uint8 or numbers that fill one of `arrays.RANGES`. Labels are whole numbers or texts
-            (n,); with `class_names` they are indices of those.
+            uint8 or numbers of a range that `pixel_ranges.find` knows. Labels are whole numbers or
+            texts (n,); with `class_names` they are indices of those.
 
     Returns:
         The data set; without `test` if the file has one split.
@@ -59,7 +60,7 @@ def _read(path: Path, file: BinaryIO) -> ImageDataset:
         _labels(path, f"y{end}", content[f"y{end}"], part.shape[0])
         for end, part in zip(ends.values(), images, strict=True)
     ]
-    images, scaled = _as_uint8(path, images)
+    images, notes = _as_uint8(path, images)
     if "class_names" in content:
         names = [
             name.decode(errors="replace") if isinstance(name, bytes) else str(name)
@@ -71,7 +72,6 @@ def _read(path: Path, file: BinaryIO) -> ImageDataset:
     else:
         names, labels = arrays.names_and_indices(labels)
     splits = dict(zip(ends, zip(images, labels, strict=True), strict=True))
-    notes = (Note(f"pixels from {scaled} were brought to 0 to 255"),) if scaled else ()
     try:
         return dataclasses.replace(arrays.from_splits(splits, names, path.stem), notes=notes)
     except InputError as error:
@@ -147,37 +147,37 @@ def _labels(path: Path, name: str, labels: np.ndarray, count: int) -> np.ndarray
     return labels.astype(np.int64)
 
 
-def _as_uint8(path: Path, images: list[np.ndarray]) -> tuple[list[np.ndarray], str | None]:
-    """The images as uint8 without transparency, and the range that was scaled, if one was."""
+def _as_uint8(path: Path, images: list[np.ndarray]) -> tuple[list[np.ndarray], tuple[Note, ...]]:
+    """The images as uint8 without transparency, and a note if they were something else."""
     if len({part.dtype for part in images}) > 1:
         kinds = " and ".join(str(part.dtype) for part in images)
         raise InputError(f"{path}: both splits must hold numbers of one kind, not {kinds}")
     if images[0].dtype == np.uint8:
-        return [_pixels(part, 0, 255) for part in images], None
-    lowest, highest = min(part.min() for part in images), max(part.max() for part in images)
-    filled = arrays.pixel_range(lowest, highest)
+        return [_pixels(part, PixelRange(0, 255)) for part in images], ()
+    filled = pixel_ranges.find(images)
     if filled is None:
-        ranges = ", ".join(f"{low} to {high}" for low, high in arrays.RANGES)
+        lowest, highest = min(part.min() for part in images), max(part.max() for part in images)
+        ranges = ", ".join(f"{low} to {high}" for low, high in pixel_ranges.ENDS)
         raise InputError(
             f"{path}: pixels must be uint8, or other numbers from {ranges}. "
             f"Received: pixels from {lowest:g} to {highest:g}"
         )
-    low, high = filled
-    return [_pixels(part, low, high) for part in images], f"{low} to {high}"
+    text = f"pixels from {filled} were brought to 0 to 255"
+    if beyond := sum(map(filled.count_beyond, images)):
+        share = beyond / sum(part.size for part in images)
+        text += f"; {share:.1%} that lie beyond, as after bicubic resizing, were cut to this range"
+    return [_pixels(part, filled) for part in images], (Note(text),)
 
 
-def _pixels(images: np.ndarray, low: int, high: int) -> np.ndarray:
-    """Pixels from `low` to `high` as uint8 without transparency."""
+def _pixels(images: np.ndarray, filled: PixelRange) -> np.ndarray:
+    """Pixels of a range as uint8 without transparency."""
     transparent = images.shape[3] == 4
     if images.dtype == np.uint8 and not transparent:
         return images
     pixels = np.empty((*images.shape[:3], images.shape[3] - transparent), np.uint8)
-    for start in range(
-        0, len(images), BATCH
-    ):  # Floats of all images would take four times as much.
+    # Floats of all images would take four times as much.
+    for start in range(0, len(images), BATCH):
         block = images[start : start + BATCH]
-        if block.dtype != np.uint8:
-            block = np.rint((block.astype(np.float32) - low) * (255 / (high - low)))
-            block = block.astype(np.uint8)
+        block = block if block.dtype == np.uint8 else filled.to_uint8(block)
         pixels[start : start + BATCH] = image_files.on_background(block) if transparent else block
     return pixels
