@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kerasaug.data.dataset import Note
 from kerasaug.data.readers import folders
-from kerasaug.data.readers.folders import MANIFEST
+from kerasaug.data.readers.written import MANIFEST
 from kerasaug.errors import InputError
 from kerasaug.files import atomic
 from kerasaug.saved.generator import SavedGenerator

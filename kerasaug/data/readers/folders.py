@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +16,7 @@ import tensorflow as tf
 from PIL import Image
 
 from kerasaug.data.dataset import NO_LABELS, SPLITS, ImageDataset, Note
-from kerasaug.data.readers import duplicates, image_files, pixel_ranges
+from kerasaug.data.readers import duplicates, image_files, pixel_ranges, tree, written
 from kerasaug.data.readers.duplicates import HashedImage
 from kerasaug.data.readers.image_files import WHOLE
 from kerasaug.data.readers.pixel_ranges import PixelRange
@@ -24,8 +24,6 @@ from kerasaug.errors import InputError
 from kerasaug.limits import LARGEST_SIDE
 
 USUAL_SIDE = 64
-MANIFEST, MANIFEST_COLUMNS = "manifest.csv", ("file", "label", "seed", "number")
-"""Lists which images of a folder were generated."""
 
 
 class File(NamedTuple):
@@ -159,15 +157,8 @@ def scan(root: Path) -> FolderScan:
         InputError: If there are no class folders with images, two names differ only in case, or
             one is not UTF-8.
     """
-    notes: list[Note] = []
-    roots = _split_folders(root, notes)
-    class_folders = {split: _class_folders(folder, notes) for split, folder in roots.items()}
-    names = sorted(set().union(*class_folders.values()))
-    _check_names(root, names)
-    ancestors = frozenset(map(_identity, (root, *roots.values())))
-    results = {
-        split: _read_split(root, folders, ancestors) for split, folders in class_folders.items()
-    }
+    paths, class_folders, notes = tree.find(root)
+    results = {split: _read_files(root, pairs) for split, pairs in paths.items()}
     filled = _read_deep_again(root, results, notes)
     files = {split: _usable(split_results, notes) for split, split_results in results.items()}
     all_files = [file for split_files in files.values() for file in split_files]
@@ -176,99 +167,19 @@ def scan(root: Path) -> FolderScan:
         raise InputError(f"{root} holds no images in class folders, as {root}/CLASS/*.png{causes}")
     notes.insert(0, _summary(all_files))
     used = {file.image.label for file in all_files}
+    names = sorted(set().union(*class_folders.values()))
     if empty := [name for name in names if name not in used]:
         text = f"class folder{'s' * (len(empty) > 1)} without images left out"
         notes.append(Note(text, tuple(empty)))
-    manifest, head = root / MANIFEST, ",".join(MANIFEST_COLUMNS).encode()
     if "test" in files:
         notes += duplicates.notes_of_shared(
             *([file.image for file in files[split]] for split in SPLITS)
         )
-    elif manifest.is_file() and manifest.read_bytes().startswith(head):
+    elif written.has_manifest(root):
         text = "some of these were generated, as listed here; real ones belong in a folder test"
-        notes.append(Note(text, (MANIFEST,)))
+        notes.append(Note(text, (written.MANIFEST,)))
     class_names = tuple(name for name in names if name in used)
     return FolderScan(files, class_names, class_folders, filled, tuple(notes))
-
-
-def _split_folders(root: Path, notes: list[Note]) -> dict[str, Path]:
-    visible = _visible_folders(root)
-    _check_names(root, [folder.name for folder in visible])
-    folders = {folder.name.lower(): folder for folder in visible}
-    others = sorted(folder.name for name, folder in folders.items() if name not in SPLITS)
-    if "train" not in folders:
-        return {"train": root}
-    # A class may be called train: others are beside it, and no class folders in it.
-    if others and "test" not in folders and not _visible_folders(folders["train"]):
-        notes.append(Note("the folder train holds no folders, so it is taken for a class"))
-        return {"train": root}
-    if others:
-        notes.append(Note("folders beside train and test are not read", tuple(others)))
-    return {split: folders[split] for split in SPLITS if split in folders}
-
-
-def _class_folders(root: Path, notes: list[Note]) -> dict[str, Path]:
-    if stray := sum(_is_image_name(entry.name) for entry in root.iterdir()):
-        notes.append(Note(f"{stray} images beside the class folders are not read"))
-    return {folder.name: folder for folder in _visible_folders(root)}
-
-
-def _visible_folders(root: Path) -> list[Path]:
-    return sorted(
-        entry for entry in root.iterdir() if not entry.name.startswith(".") and os.path.isdir(entry)
-    )
-
-
-def _check_names(root: Path, names: Sequence[str]) -> None:
-    spellings: dict[str, str] = {}
-    for name in names:
-        other = spellings.setdefault(name.casefold(), name)
-        if other != name:
-            raise InputError(
-                f"{root}: the folders {other!r} and {name!r} differ only in case; "
-                "rename one, or put them together"
-            )
-        if name != os.fsencode(name).decode(errors="replace"):
-            raise InputError(f"{root}: the name of the folder {name!r} is not UTF-8")
-
-
-def _is_image_name(name: str) -> bool:
-    return not name.startswith(".") and name.lower().endswith(image_files.SUFFIXES)
-
-
-def _identity(folder: str | Path) -> tuple[int, int]:
-    status = os.stat(folder)
-    return status.st_dev, status.st_ino
-
-
-def _walk(folder: str, ancestors: frozenset[tuple[int, int]]) -> Iterator[str]:
-    """All image files in a folder, by name; of a link to a folder around it, the link."""
-    chain = ancestors | {_identity(folder)}
-    if len(chain) == len(ancestors):
-        yield folder
-        return
-    for name in sorted(os.listdir(folder)):
-        path = os.path.join(folder, name)
-        if name.startswith("."):
-            continue
-        if os.path.isdir(path):
-            yield from _walk(path, chain)
-        elif _is_image_name(name):
-            yield path
-
-
-def _read_split(
-    root: Path, class_folders: dict[str, Path], ancestors: frozenset
-) -> list[File | str]:
-    """Reads every file of a split."""
-    return _read_files(
-        root,
-        [
-            (path, name)
-            for name, folder in class_folders.items()
-            for path in _walk(str(folder), ancestors)
-        ],
-    )
 
 
 def _read_files(

@@ -1,0 +1,172 @@
+"""What is found in a folder of class folders, before any image is read."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from kerasaug.data.dataset import SPLITS, Note
+from kerasaug.data.readers import image_files, written
+from kerasaug.errors import InputError
+
+SYSTEM_FOLDERS = ("__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information")
+"""Folders that systems make unasked, such as the one beside what a Mac has zipped."""
+
+
+class Tree(NamedTuple):
+    """The class folders of a data set.
+
+    Attributes:
+        files: By split (`train`, and `test` if there is one), path and class of every file that may
+            be an image, in the order of their names.
+        class_folders: By split and class.
+        notes: What is not read, and what else a user should know.
+    """
+
+    files: dict[str, list[tuple[str, str]]]
+    class_folders: dict[str, dict[str, Path]]
+    notes: list[Note]
+
+
+def find(root: Path) -> Tree:
+    """Looks for class folders, and for files in them, at any depth.
+
+    What this package wrote is not read: folders of trainings and studies, and images that a
+    manifest below `root` lists.
+
+    Args:
+        root: See `folders.scan`.
+
+    Raises:
+        InputError: If two names differ only in case, or one is not UTF-8.
+    """
+    notes: list[Note] = []
+    roots = _split_folders(root, notes)
+    class_folders = {split: _class_folders(folder, notes) for split, folder in roots.items()}
+    _check_names(root, sorted(set().union(*class_folders.values())))
+    search = _Search(root)
+    ancestors = frozenset(map(_identity, (root, *roots.values())))
+    files = {
+        split: [
+            (path, name)
+            for name, folder in folders.items()
+            for path in search.files(str(folder), ancestors)
+        ]
+        for split, folders in class_folders.items()
+    }
+    for split, folders in class_folders.items():
+        used = {name for _, name in files[split]}
+        for name, folder in list(folders.items()):
+            if name not in used and any(folder in _with_parents(run) for run in search.written):
+                del folders[name]
+    return Tree(files, class_folders, [*notes, *search.notes()])
+
+
+class _Search:
+    """Walks through class folders and remembers what it passes over."""
+
+    def __init__(self, root: Path):
+        self._root = root
+        self.written: list[str] = []
+        self._generated: set[str] = set()
+        self._passed_over: list[str] = []
+
+    def files(self, folder: str, ancestors: frozenset[tuple[int, int]]) -> Iterator[str]:
+        """All files in a folder, by name; of a link to a folder around it, the link."""
+        chain = ancestors | {_identity(folder)}
+        if len(chain) == len(ancestors):
+            yield folder
+            return
+        names = [name for name in sorted(os.listdir(folder)) if not name.startswith(".")]
+        if self._is_written(folder, names):
+            self.written.append(folder)
+            return
+        if written.has_manifest(Path(folder)):
+            listed = written.generated_files(Path(folder))
+            self._generated |= {os.path.join(folder, name) for name in listed}
+        for name in names:
+            path = os.path.join(folder, name)
+            if os.path.isdir(path):
+                if name not in SYSTEM_FOLDERS:
+                    yield from self.files(path, chain)
+            elif path in self._generated:
+                self._passed_over.append(self._shown(path))
+            elif _is_image_name(name):
+                yield path
+
+    def notes(self) -> Iterator[Note]:
+        """What was passed over."""
+        if self.written:
+            shown = tuple(map(self._shown, self.written))
+            yield Note("folders that kerasaug wrote are not read", shown)
+        if count := len(self._passed_over):
+            text = f"{count} generated image{'s' * (count > 1)}, listed in a {written.MANIFEST}"
+            yield Note(f"{text} of a class folder, left out", tuple(self._passed_over))
+
+    def _is_written(self, folder: str, names: list[str]) -> bool:
+        # Generated images are in folders below their manifest. Where others are beside it, somebody
+        # drew into a class folder of real ones.
+        holds_images = any(map(_is_image_name, names))
+        is_drawn = not holds_images and written.has_manifest(Path(folder))
+        return is_drawn or written.is_run(Path(folder), names)
+
+    def _shown(self, path: str) -> str:
+        return os.fsencode(os.path.relpath(path, self._root)).decode(errors="replace")
+
+
+def _with_parents(folder: str) -> tuple[Path, ...]:
+    return Path(folder), *Path(folder).parents
+
+
+def _split_folders(root: Path, notes: list[Note]) -> dict[str, Path]:
+    visible = _visible_folders(root)
+    _check_names(root, [folder.name for folder in visible])
+    folders = {folder.name.lower(): folder for folder in visible}
+    others = sorted(folder.name for name, folder in folders.items() if name not in SPLITS)
+    if "train" not in folders:
+        return {"train": root}
+    # A class may be called train: others are beside it, and no class folders in it.
+    if others and "test" not in folders and not _visible_folders(folders["train"]):
+        notes.append(Note("the folder train holds no folders, so it is taken for a class"))
+        return {"train": root}
+    if others:
+        notes.append(Note("folders beside train and test are not read", tuple(others)))
+    return {split: folders[split] for split in SPLITS if split in folders}
+
+
+def _class_folders(root: Path, notes: list[Note]) -> dict[str, Path]:
+    if stray := sum(_is_image_name(entry.name) for entry in root.iterdir()):
+        notes.append(Note(f"{stray} images beside the class folders are not read"))
+    return {folder.name: folder for folder in _visible_folders(root)}
+
+
+def _visible_folders(root: Path) -> list[Path]:
+    return sorted(
+        entry
+        for entry in root.iterdir()
+        if not entry.name.startswith(".")
+        and entry.name not in SYSTEM_FOLDERS
+        and os.path.isdir(entry)
+    )
+
+
+def _check_names(root: Path, names: Sequence[str]) -> None:
+    spellings: dict[str, str] = {}
+    for name in names:
+        other = spellings.setdefault(name.casefold(), name)
+        if other != name:
+            raise InputError(
+                f"{root}: the folders {other!r} and {name!r} differ only in case; "
+                "rename one, or put them together"
+            )
+        if name != os.fsencode(name).decode(errors="replace"):
+            raise InputError(f"{root}: the name of the folder {name!r} is not UTF-8")
+
+
+def _is_image_name(name: str) -> bool:
+    return not name.startswith(".") and name.lower().endswith(image_files.SUFFIXES)
+
+
+def _identity(folder: str | Path) -> tuple[int, int]:
+    status = os.stat(folder)
+    return status.st_dev, status.st_ino
