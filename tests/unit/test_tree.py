@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from kerasaug import data
+from kerasaug.errors import InputError
 from kerasaug.saved.images import MANIFEST, DrawnImages, write
 
 
@@ -85,6 +86,88 @@ def test_folders_of_systems_are_no_classes(parts):
     fill(parts / ".ipynb_checkpoints", 3)
     fill(parts / "ok" / ".ipynb_checkpoints", 3)
     assert sizes(data.load(parts)) == {"ok": 10, "scratched": 5}
+
+
+def both(folder, count, seed=0):
+    for name in ("glioma", "notumor"):
+        fill(folder / name, count, seed)
+
+
+def counts(dataset):
+    assert dataset.class_names == ("glioma", "notumor")
+    return dataset.class_counts, dataset.test_counts
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("train", "test"),
+        ("Train", "Test"),
+        ("TRAIN", "TEST"),
+        ("Training", "Testing"),
+        ("training_set", "test_set"),
+        ("train_images", "test_images"),
+        ("trainset", "testset"),
+        ("Training Data", "Test Data"),
+        ("seg_train", "seg_test"),
+        ("seg_train/seg_train", "seg_test/seg_test"),
+        ("chest_xray/train", "chest_xray/test"),
+    ],
+)
+def test_splits_are_known_by_many_names(tmp_path, train, test):
+    both(tmp_path / train, 6)
+    both(tmp_path / test, 3)
+    fill(tmp_path / "__MACOSX" / "chest_xray", 1)
+    assert counts(data.load(tmp_path)) == ([6, 6], [3, 3])
+
+
+@pytest.mark.parametrize("name", ["val", "valid", "Validation", "val_images", "dev"])
+def test_a_validation_split_takes_the_place_of_one_that_is_not_there(tmp_path, name):
+    both(tmp_path / name, 4)
+    both(tmp_path / "train", 6)
+    dataset = data.load(tmp_path)
+    assert counts(dataset) == ([6, 6], [4, 4])
+    assert items(dataset, f"the folder {name} is read as the test split") == ()
+    both(tmp_path / "test", 3)
+    dataset = data.load(tmp_path)
+    assert counts(dataset) == ([6, 6], [3, 3])
+    assert items(dataset, "beside train and test are not read") == (name,)
+    (tmp_path / "train").rename(tmp_path / ".train")
+    dataset = data.load(tmp_path)
+    assert counts(dataset) == ([4, 4], [3, 3])
+    assert items(dataset, f"the folder {name} is read as the training split") == ()
+
+
+def test_a_test_split_without_labels_is_not_read(tmp_path):
+    both(tmp_path / "train", 10)
+    fill(tmp_path / "test", 5)
+    dataset = data.load(tmp_path)
+    assert counts(dataset) == ([8, 8], [2, 2])
+    assert items(dataset, "no class folders, so it is not read") == ("test",)
+
+
+@pytest.mark.parametrize(
+    ("folders", "words"),
+    [
+        (("Training/a/x", "train/a/x"), "'Training' and 'train' both look like the train split"),
+        (("test/a/x", "test/b/x"), "the folder 'test' looks like a split, but no folder train"),
+        (("a/x", "b/x", "val/a/x"), "the folder 'val' looks like a split, .* read .*/val as the"),
+        (("a/train", "a/test", "b/train", "b/test"), "splits must be outermost, as train/a and"),
+        (("a/train/x", "a/test/x", "b/x"), "the folder 'a' is no class, .* read .*/a$"),
+    ],
+)
+def test_what_may_be_splits_is_refused_with_what_to_do(tmp_path, folders, words):
+    for folder in folders:
+        fill(tmp_path / folder, 2)
+    with pytest.raises(InputError, match=words) as raised:
+        data.load(tmp_path)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["train", "test", "steam_train", "trainer", "contest", "valve"])
+def test_a_class_may_have_such_a_name(parts, name):
+    fill(parts / name, 5)
+    assert sizes(data.load(parts)) == {"ok": 10, "scratched": 5, name: 5}
 
 
 @pytest.mark.parametrize("command", ["train-gan", "evaluate"])

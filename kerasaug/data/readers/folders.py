@@ -150,12 +150,13 @@ def scan(root: Path) -> FolderScan:
     split, and images that are in two classes.
 
     Args:
-        root: Holds one folder per class; or a folder `train`, and perhaps `test`, that does. A
-            folder `train` without folders in it is a class if others than `test` are beside it.
+        root: Holds one folder per class; or folders that do and look like splits by their names
+            (see `splits.find`), as `train` and `test`. A single one without folders in it is a
+            class if others are beside it.
 
     Raises:
-        InputError: If there are no class folders with images, two names differ only in case, or
-            one is not UTF-8.
+        InputError: If there are no class folders with images, it is not clear which folders are
+            splits, two names differ only in case, or one is not UTF-8.
     """
     paths, class_folders, notes = tree.find(root)
     results = {split: _read_files(root, pairs) for split, pairs in paths.items()}

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from kerasaug.data.dataset import SPLITS, Note
-from kerasaug.data.readers import image_files, written
+from kerasaug.data.dataset import Note
+from kerasaug.data.readers import image_files, splits, written
 from kerasaug.errors import InputError
 
 SYSTEM_FOLDERS = ("__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information")
@@ -41,8 +41,9 @@ def find(root: Path) -> Tree:
         InputError: If two names differ only in case, or one is not UTF-8.
     """
     notes: list[Note] = []
-    roots = _split_folders(root, notes)
+    roots = splits.find(root, _visible_folders, notes)
     class_folders = {split: _class_folders(folder, notes) for split, folder in roots.items()}
+    _leave_out_unlabelled(class_folders, roots, notes)
     _check_names(root, sorted(set().union(*class_folders.values())))
     search = _Search(root)
     ancestors = frozenset(map(_identity, (root, *roots.values())))
@@ -118,36 +119,33 @@ def _with_parents(folder: str) -> tuple[Path, ...]:
     return Path(folder), *Path(folder).parents
 
 
-def _split_folders(root: Path, notes: list[Note]) -> dict[str, Path]:
-    visible = _visible_folders(root)
-    _check_names(root, [folder.name for folder in visible])
-    folders = {folder.name.lower(): folder for folder in visible}
-    others = sorted(folder.name for name, folder in folders.items() if name not in SPLITS)
-    if "train" not in folders:
-        return {"train": root}
-    # A class may be called train: others are beside it, and no class folders in it.
-    if others and "test" not in folders and not _visible_folders(folders["train"]):
-        notes.append(Note("the folder train holds no folders, so it is taken for a class"))
-        return {"train": root}
-    if others:
-        notes.append(Note("folders beside train and test are not read", tuple(others)))
-    return {split: folders[split] for split in SPLITS if split in folders}
-
-
 def _class_folders(root: Path, notes: list[Note]) -> dict[str, Path]:
     if stray := sum(_is_image_name(entry.name) for entry in root.iterdir()):
         notes.append(Note(f"{stray} images beside the class folders are not read"))
     return {folder.name: folder for folder in _visible_folders(root)}
 
 
+def _leave_out_unlabelled(
+    class_folders: dict[str, dict[str, Path]], roots: dict[str, Path], notes: list[Note]
+) -> None:
+    """Takes a test split without class folders for what contests publish, without labels."""
+    if class_folders["train"] and "test" in class_folders and not class_folders["test"]:
+        del class_folders["test"]
+        notes.append(
+            Note("the test split has no class folders, so it is not read", (roots["test"].name,))
+        )
+
+
 def _visible_folders(root: Path) -> list[Path]:
-    return sorted(
+    folders = sorted(
         entry
         for entry in root.iterdir()
         if not entry.name.startswith(".")
         and entry.name not in SYSTEM_FOLDERS
         and os.path.isdir(entry)
     )
+    _check_names(root, [folder.name for folder in folders])
+    return folders
 
 
 def _check_names(root: Path, names: Sequence[str]) -> None:
