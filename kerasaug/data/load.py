@@ -23,6 +23,7 @@ def load(
     test_split: float | None = None,
     rare: Sequence[int | str] | None = None,
     group: str | None = None,
+    pattern: str | None = None,
     complete: bool = True,
 ) -> ImageDataset:
     """Loads labelled images.
@@ -40,6 +41,7 @@ def load(
         rare: Names or indices of the rare classes; None decides by their size, see
             `imbalance.rare_classes`.
         group: Which files of a folder show the same thing, and are never split; see `folders.read`.
+        pattern: Which files of a folder are read; see `folders.scan`.
         complete: Whether too few classes, or a class without training or test images, is an error.
 
     Raises:
@@ -57,7 +59,7 @@ def load(
     path, kind = Path(name), _kind(name)
     try:
         if kind == "folder":
-            dataset = folders.read(path, image_size, aspect, group)
+            dataset = folders.read(path, image_size, aspect, group, pattern)
         elif kind == "arrays":
             dataset = npz.read(path) if path.is_file() else idx.read(path)
         else:
@@ -67,8 +69,9 @@ def load(
                 dataset = dataclasses.replace(dataset, notes=(*dataset.notes, note))
     except OSError as error:
         raise InputError(f"{name} cannot be read: {error.strerror or error}") from error
-    if group is not None and kind != "folder":
-        raise InputError(f"`group` {group}: goes with a folder of images, which have paths")
+    for option, value in (("group", group), ("pattern", pattern)):
+        if value is not None and kind != "folder":
+            raise InputError(f"`{option}` {value}: goes with a folder of images, which have paths")
     if image_size is not None:
         dataset = _resize(dataset, (*image_size, dataset.image_shape[2]), aspect)
     height, width, _ = dataset.image_shape

@@ -170,6 +170,114 @@ def test_a_class_may_have_such_a_name(parts, name):
     assert sizes(data.load(parts)) == {"ok": 10, "scratched": 5, name: 5}
 
 
+def mask(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.zeros((9, 9), np.uint8)
+    generator = np.random.default_rng(list(path.as_posix().encode()))
+    row, column = generator.integers(0, 6, 2)
+    pixels[row : row + 3, column : column + 3] = 255
+    # No two are the same.
+    pixels[0, :2] = generator.integers(1, 255, 2)
+    Image.fromarray(pixels).save(path)
+
+
+def with_masks(parts, name):
+    """Puts a mask beside every image, under a name that is made of its folder and its own."""
+    for path in sorted(parts.rglob("*.png")):
+        mask(path.parent / name.format(path.stem))
+
+
+@pytest.mark.parametrize(
+    "name", ["{}_mask.png", "{}_mask_1.png", "{}-seg.png", "{} GT.bmp", "mask_{}.png", "{}.bmp"]
+)
+def test_masks_beside_images_are_left_out(parts, name):
+    with_masks(parts, name)
+    dataset = data.load(parts)
+    assert sizes(dataset) == {"ok": 10, "scratched": 5}
+    assert len(items(dataset, "15 masks beside images are left out")) == 15
+
+
+@pytest.mark.parametrize("folder", ["masks", "Mask", "ground_truth", "segmentations", "labels"])
+@pytest.mark.parametrize("images", [None, "images", "Imgs"])
+def test_folders_of_masks_beside_images_are_left_out(parts, folder, images):
+    with_masks(parts, folder + "/{}.png")
+    if images:
+        for name in ("ok", "scratched"):
+            (parts / name / images).mkdir()
+            for path in (parts / name).glob("*.png"):
+                path.rename(path.parent / images / path.name)
+    dataset = data.load(parts)
+    assert sizes(dataset) == {"ok": 10, "scratched": 5}
+    assert items(dataset, "folders of masks") == (f"ok/{folder}", f"scratched/{folder}")
+
+
+def test_a_class_may_be_called_mask(parts):
+    fill(parts / "mask", 5)
+    fill(parts / "no_mask", 5)
+    (parts / "000.png").write_bytes(b"")
+    assert sizes(data.load(parts)) == {"mask": 5, "no_mask": 5, "ok": 10, "scratched": 5}
+
+
+def test_images_and_masks_are_no_classes(tmp_path):
+    fill(tmp_path / "images", 5)
+    fill(tmp_path / "masks", 5)
+    with pytest.raises(InputError, match=r"has 1 class \(images\); .*masks beside images"):
+        data.load(tmp_path)
+
+
+def test_a_name_that_ends_like_that_of_a_mask_is_no_mask(parts):
+    for path in sorted((parts / "ok").iterdir()):
+        path.rename(path.with_name(f"face{path.stem}_mask.png"))
+    assert sizes(data.load(parts)) == {"ok": 10, "scratched": 5}
+
+
+def test_images_of_one_name_are_read_and_asked_about(parts):
+    for path in sorted(parts.rglob("*.png")):
+        pixels = np.asarray(Image.open(path))
+        Image.fromarray(255 - pixels).save(path.with_suffix(".bmp"))
+    dataset = data.load(parts)
+    assert sizes(dataset) == {"ok": 20, "scratched": 10}
+    assert len(items(dataset, "30 files have the name of another but for the ending")) == 30
+
+
+def test_a_text_of_the_name_of_an_image_is_no_twin(parts):
+    for path in sorted(parts.rglob("*.png")):
+        path.with_suffix(".xml").write_text("<annotation/>")
+    dataset = data.load(parts)
+    assert sizes(dataset) == {"ok": 10, "scratched": 5}
+    assert not any("of another but" in note.text for note in dataset.notes)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("*.png", {"ok": 10, "scratched": 5}),
+        ("*.bmp", {"ok": 10, "scratched": 5}),
+        ("*", {"ok": 20, "scratched": 10}),
+        ("0*.png", {"ok": 10, "scratched": 5}),
+        ("ok/*", {"ok": 20}),
+        ("masks/*", {"ok": 10, "scratched": 5}),
+    ],
+)
+def test_a_pattern_says_outright_what_is_read(parts, pattern, expected):
+    with_masks(parts, "masks/{}.bmp" if "masks" in pattern else "{}.bmp")
+    dataset = data.load(parts, pattern=pattern, complete=False)
+    assert sizes(dataset) == expected
+    if left_out := 30 - sum(expected.values()):
+        assert len(items(dataset, f"{left_out} files do not match `pattern`")) == left_out
+
+
+def test_a_pattern_that_matches_nothing_is_refused(parts, tmp_path, call, capfd):
+    with pytest.raises(InputError, match=r"`pattern` \*.tif: matches no file, such as ok/000.png"):
+        data.load(parts, pattern="*.tif")
+    np.savez(tmp_path / "a.npz", x=np.zeros((8, 8, 8), np.uint8), y=np.arange(8) % 2)
+    with pytest.raises(InputError, match="`pattern` x: goes with a folder"):
+        data.load(tmp_path / "a.npz", pattern="x")
+    assert call("evaluate --describe --pattern x --dataset", parts) == 2
+    assert "--pattern x: matches no file, such as ok/000.png" in capfd.readouterr().err
+    assert call("evaluate --describe --pattern 00* --dataset", parts) == 0
+
+
 @pytest.mark.parametrize("command", ["train-gan", "evaluate"])
 @pytest.mark.parametrize("output", [None, ".", "ok", "runs/new"])
 def test_no_command_takes_an_output_inside_its_data(

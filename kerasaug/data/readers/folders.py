@@ -70,6 +70,7 @@ def read(
     image_size: tuple[int, int] | None = None,
     aspect: str = "pad",
     group: str | None = None,
+    pattern: str | None = None,
 ) -> ImageDataset:
     """Reads a folder in which every class has a folder of its own.
 
@@ -80,6 +81,7 @@ def read(
         aspect: How images of other proportions are resized; see `image_files.fit`.
         group: A regular expression. Files whose paths below `root` have the same text in its first
             parentheses are one group; a file that it does not match is a group of its own.
+        pattern: See `scan`.
 
     Returns:
         The data set, streaming; without `test` if there is no such folder. It is grey if all images
@@ -88,7 +90,7 @@ def read(
     Raises:
         InputError: See `scan`; and if `group` is no such expression, or matches no file.
     """
-    files, class_names, _, filled, notes = scan(root)
+    files, class_names, _, filled, notes = scan(root, pattern)
     names = [file.image.name for split in SPLITS for file in files.get(split, ())]
     groups, group_notes = _groups(names, group)
     shape = _common_shape([file for split in files.values() for file in split], image_size)
@@ -142,7 +144,7 @@ def _groups(names: Sequence[str], pattern: str | None) -> tuple[np.ndarray | Non
     return np.array(groups, np.int64), notes
 
 
-def scan(root: Path) -> FolderScan:
+def scan(root: Path, pattern: str | None = None) -> FolderScan:
     """Reads every image of a folder in which every class has a folder of its own.
 
     Files are taken in the order of their names, at any depth. Left out, with a note, are files
@@ -153,12 +155,14 @@ def scan(root: Path) -> FolderScan:
         root: Holds one folder per class; or folders that do and look like splits by their names
             (see `splits.find`), as `train` and `test`. A single one without folders in it is a
             class if others are beside it.
+        pattern: Such as `*.jpg` or `images/*`: files whose names, or paths below `root` or below
+            any folder in it, do not match are not read. None leaves masks of a segmentation out.
 
     Raises:
-        InputError: If there are no class folders with images, it is not clear which folders are
-            splits, two names differ only in case, or one is not UTF-8.
+        InputError: If there are no class folders with images, the pattern matches no file, it is
+            not clear which folders are splits, two names differ only in case, or one is not UTF-8.
     """
-    paths, class_folders, notes = tree.find(root)
+    paths, class_folders, notes = tree.find(root, pattern)
     results = {split: _read_files(root, pairs) for split, pairs in paths.items()}
     filled = _read_deep_again(root, results, notes)
     files = {split: _usable(split_results, notes) for split, split_results in results.items()}

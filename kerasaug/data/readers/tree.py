@@ -1,12 +1,13 @@
 """What is found in a folder of class folders, before any image is read."""
 
+import fnmatch
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from kerasaug.data.dataset import Note
-from kerasaug.data.readers import image_files, splits, written
+from kerasaug.data.readers import image_files, masks, splits, written
 from kerasaug.errors import InputError
 
 SYSTEM_FOLDERS = ("__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information")
@@ -28,24 +29,28 @@ class Tree(NamedTuple):
     notes: list[Note]
 
 
-def find(root: Path) -> Tree:
+def find(root: Path, pattern: str | None = None) -> Tree:
     """Looks for class folders, and for files in them, at any depth.
 
     What this package wrote is not read: folders of trainings and studies, and images that a
-    manifest below `root` lists.
+    manifest below `root` lists. Masks of a segmentation are left out (`masks.find`).
 
     Args:
         root: See `folders.scan`.
+        pattern: See `folders.scan`.
 
     Raises:
-        InputError: If two names differ only in case, or one is not UTF-8.
+        InputError: If two names differ only in case, one is not UTF-8, or the pattern matches no
+            file.
     """
     notes: list[Note] = []
     roots = splits.find(root, _visible_folders, notes)
-    class_folders = {split: _class_folders(folder, notes) for split, folder in roots.items()}
+    class_folders = {
+        split: _class_folders(folder, pattern, notes) for split, folder in roots.items()
+    }
     _leave_out_unlabelled(class_folders, roots, notes)
     _check_names(root, sorted(set().union(*class_folders.values())))
-    search = _Search(root)
+    search = _Search(root, pattern)
     ancestors = frozenset(map(_identity, (root, *roots.values())))
     files = {
         split: [
@@ -55,6 +60,7 @@ def find(root: Path) -> Tree:
         ]
         for split, folders in class_folders.items()
     }
+    files = search.chosen(files)
     for split, folders in class_folders.items():
         used = {name for _, name in files[split]}
         for name, folder in list(folders.items()):
@@ -66,8 +72,10 @@ def find(root: Path) -> Tree:
 class _Search:
     """Walks through class folders and remembers what it passes over."""
 
-    def __init__(self, root: Path):
-        self._root = root
+    def __init__(self, root: Path, pattern: str | None):
+        self._root, self._pattern = root, pattern
+        self._notes: list[Note] = []
+        self._masks: list[str] = []
         self.written: list[str] = []
         self._generated: set[str] = set()
         self._passed_over: list[str] = []
@@ -88,15 +96,39 @@ class _Search:
         for name in names:
             path = os.path.join(folder, name)
             if os.path.isdir(path):
-                if name not in SYSTEM_FOLDERS:
+                if self._pattern is None and self._is_of_masks(name, names):
+                    self._masks.append(self._shown(path))
+                elif name not in SYSTEM_FOLDERS:
                     yield from self.files(path, chain)
             elif path in self._generated:
                 self._passed_over.append(self._shown(path))
             elif _is_image_name(name):
                 yield path
 
+    def chosen(self, files: dict[str, list[tuple[str, str]]]) -> dict[str, list[tuple[str, str]]]:
+        """The files that the pattern matches; without one, all but masks."""
+        paths = [path for pairs in files.values() for path, _ in pairs]
+        if self._pattern is None:
+            found, unclear = masks.find(paths)
+            self._notes += masks.notes(
+                self._masks, self._all_shown(paths, found), self._all_shown(paths, unclear)
+            )
+        else:
+            found = {path for path in paths if not self._matches(path)}
+            if len(found) == len(paths):
+                such = f", such as {self._shown(paths[0])}" if paths else ""
+                raise InputError(f"`pattern` {self._pattern}: matches no file{such}")
+            if found:
+                text = f"{len(found)} files do not match `pattern`"
+                self._notes.append(Note(text, self._all_shown(paths, found)))
+        return {
+            split: [(path, name) for path, name in pairs if path not in found]
+            for split, pairs in files.items()
+        }
+
     def notes(self) -> Iterator[Note]:
         """What was passed over."""
+        yield from self._notes
         if self.written:
             shown = tuple(map(self._shown, self.written))
             yield Note("folders that kerasaug wrote are not read", shown)
@@ -111,6 +143,18 @@ class _Search:
         is_drawn = not holds_images and written.has_manifest(Path(folder))
         return is_drawn or written.is_run(Path(folder), names)
 
+    def _is_of_masks(self, name: str, names: list[str]) -> bool:
+        # Images are as good as a folder of them.
+        beside = ["images" if _is_image_name(other) else other for other in names]
+        return masks.is_folder(name, beside)
+
+    def _matches(self, path: str) -> bool:
+        name = self._shown(path).replace(os.sep, "/")
+        return any(fnmatch.fnmatchcase(name, f"{start}{self._pattern}") for start in ("", "*/"))
+
+    def _all_shown(self, paths: Sequence[str], chosen: set[str]) -> tuple[str, ...]:
+        return tuple(self._shown(path) for path in paths if path in chosen)
+
     def _shown(self, path: str) -> str:
         return os.fsencode(os.path.relpath(path, self._root)).decode(errors="replace")
 
@@ -119,10 +163,15 @@ def _with_parents(folder: str) -> tuple[Path, ...]:
     return Path(folder), *Path(folder).parents
 
 
-def _class_folders(root: Path, notes: list[Note]) -> dict[str, Path]:
+def _class_folders(root: Path, pattern: str | None, notes: list[Note]) -> dict[str, Path]:
     if stray := sum(_is_image_name(entry.name) for entry in root.iterdir()):
         notes.append(Note(f"{stray} images beside the class folders are not read"))
-    return {folder.name: folder for folder in _visible_folders(root)}
+    folders = {folder.name: folder for folder in _visible_folders(root)}
+    if pattern is None:
+        of_masks = [name for name in folders if masks.is_folder(name, folders)]
+        notes += masks.notes(of_masks, (), ())
+        folders = {name: folder for name, folder in folders.items() if name not in of_masks}
+    return folders
 
 
 def _leave_out_unlabelled(
