@@ -1,12 +1,14 @@
 """What is found in folders as people have them."""
 
 import json
+import os
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from kerasaug import data
+from kerasaug.data.streams import collect
 from kerasaug.errors import InputError
 from kerasaug.saved.images import MANIFEST, DrawnImages, write
 
@@ -276,6 +278,58 @@ def test_a_pattern_that_matches_nothing_is_refused(parts, tmp_path, call, capfd)
     assert call("evaluate --describe --pattern x --dataset", parts) == 2
     assert "--pattern x: matches no file, such as ok/000.png" in capfd.readouterr().err
     assert call("evaluate --describe --pattern 00* --dataset", parts) == 0
+
+
+@pytest.mark.parametrize(
+    ("ending", "kind"),
+    [
+        (".jfif", "JPEG"),
+        (".jpe", "JPEG"),
+        (".tif", "TIFF"),
+        (".TIFF", "TIFF"),
+        (".avif", "AVIF"),
+        (".jp2", "JPEG2000"),
+        (".pgm", "PPM"),
+        (".dat", "BMP"),
+        (".jpg", "AVIF"),
+        ("", "PNG"),
+    ],
+)
+def test_the_content_tells_an_image_and_not_the_ending(parts, ending, kind):
+    fill(parts / "dented", 6)
+    for path in sorted((parts / "dented").iterdir()):
+        with Image.open(path) as image:
+            image.save(path.with_suffix(ending or ".x"), kind)
+        path.unlink()
+        if not ending:
+            path.with_suffix(".x").rename(path.with_suffix(""))
+    dataset = data.load(parts)
+    assert sizes(dataset) == {"dented": 6, "ok": 10, "scratched": 5}
+    assert not any("left out" in note.text for note in dataset.notes)
+
+
+def test_files_without_an_image_are_counted_by_their_endings(parts):
+    for name in ("a.txt", "b.TXT", "c.csv", "README", "d.png"):
+        (parts / "ok" / name).write_text("hello")
+    os.mkfifo(parts / "ok" / "pipe.png")
+    os.mkfifo(parts / "ok" / "pipe")
+    dataset = data.load(parts)
+    assert sizes(dataset) == {"ok": 10, "scratched": 5}
+    counts = items(dataset, "4 files left out: no images")
+    assert counts[0] == "2 .txt"
+    assert set(counts) == {"2 .txt", "1 .csv", "1 without an ending"}
+    assert items(dataset, "unreadable") == ("ok/d.png (not an image)",)
+
+
+def test_floats_in_a_tiff_are_read_by_their_range(parts):
+    for path in sorted(parts.rglob("*.png")):
+        pixels = np.asarray(Image.open(path)).astype(np.float32)
+        Image.fromarray(pixels / 255).save(path.with_suffix(".tif"))
+        path.unlink()
+    dataset = data.load(parts)
+    assert sizes(dataset) == {"ok": 10, "scratched": 5}
+    assert 100 < collect(dataset.train)[0].mean() < 150
+    assert items(dataset, "pixels of more than 8 bits, from 0 to 1,") == ()
 
 
 @pytest.mark.parametrize("command", ["train-gan", "evaluate"])

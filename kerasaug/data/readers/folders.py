@@ -4,9 +4,7 @@ import collections
 import functools
 import hashlib
 import os
-import re
 import warnings
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +14,7 @@ import tensorflow as tf
 from PIL import Image
 
 from kerasaug.data.dataset import NO_LABELS, SPLITS, ImageDataset, Note
-from kerasaug.data.readers import duplicates, image_files, pixel_ranges, tree, written
+from kerasaug.data.readers import duplicates, groups, image_files, pixel_ranges, tree, written
 from kerasaug.data.readers.duplicates import HashedImage
 from kerasaug.data.readers.image_files import WHOLE
 from kerasaug.data.readers.pixel_ranges import PixelRange
@@ -44,6 +42,18 @@ class File(NamedTuple):
     mode: str
     animated: bool
     extremes: np.ndarray | None
+
+
+class Unusable(NamedTuple):
+    """A file that cannot be used.
+
+    Attributes:
+        name: Its path below the folder of the data set.
+        reason: Why it cannot be used; None of a file that neither is nor promises an image.
+    """
+
+    name: str
+    reason: str | None
 
 
 class FolderScan(NamedTuple):
@@ -92,7 +102,7 @@ def read(
     """
     files, class_names, _, filled, notes = scan(root, pattern)
     names = [file.image.name for split in SPLITS for file in files.get(split, ())]
-    groups, group_notes = _groups(names, group)
+    numbers, group_notes = groups.find(names, group)
     shape = _common_shape([file for split in files.values() for file in split], image_size)
     decode = functools.partial(image_files.read_tensor, shape=shape, aspect=aspect, filled=filled)
     class_ids = {name: class_id for class_id, name in enumerate(class_names)}
@@ -112,36 +122,10 @@ def read(
         indices=np.arange(len(labels["train"])),
         test_labels=labels.get("test", NO_LABELS),
         names=tuple(names),
-        groups=groups,
+        groups=numbers,
         decode=decode,
         notes=(*notes, *group_notes),
     )
-
-
-def _groups(names: Sequence[str], pattern: str | None) -> tuple[np.ndarray | None, list[Note]]:
-    """The group of every file, and what to say of them."""
-    if pattern is None:
-        return None, []
-    try:
-        expression = re.compile(pattern)
-    except re.error as error:
-        raise InputError(f"`group` {pattern}: is not a regular expression: {error}") from error
-    if expression.groups == 0:
-        raise InputError(f"`group` {pattern}: must have parentheses around what a group shares")
-    matches = [expression.search(name.replace(os.sep, "/")) for name in names]
-    if not any(matches):
-        raise InputError(f"`group` {pattern}: matches no file, such as {names[0]}")
-    keys = [None if match is None else str(match[1] or "") for match in matches]
-    numbers: dict[str, int] = {}
-    groups = [
-        len(names) + position if key is None else numbers.setdefault(key, len(numbers))
-        for position, key in enumerate(keys)
-    ]
-    sizes = collections.Counter(groups)
-    notes = [Note(f"{len(sizes)} groups, the largest of {max(sizes.values())} images")]
-    if others := tuple(name for name, key in zip(names, keys, strict=True) if key is None):
-        notes.append(Note(f"{len(others)} files do not match the group's expression", others))
-    return np.array(groups, np.int64), notes
 
 
 def scan(root: Path, pattern: str | None = None) -> FolderScan:
@@ -189,14 +173,14 @@ def scan(root: Path, pattern: str | None = None) -> FolderScan:
 
 def _read_files(
     root: Path, pairs: list[tuple[str, str]], filled: PixelRange = WHOLE
-) -> list[File | str]:
+) -> list[File | Unusable]:
     with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         return list(pool.map(lambda pair: _read_file(root, pair[0], pair[1], filled), pairs))
 
 
 def _read_deep_again(
-    root: Path, results: dict[str, list[File | str]], notes: list[Note]
+    root: Path, results: dict[str, list[File | Unusable]], notes: list[Note]
 ) -> PixelRange:
     """Reads deep files by the range that all of them fill together, which this returns."""
     deep = [
@@ -211,7 +195,7 @@ def _read_deep_again(
     filled = pixel_ranges.find([extremes])
     if filled is None:
         reason = f"pixels from {extremes.min():g} to {extremes.max():g} are of no known range"
-        again: list[File | str] = [f"{file.image.name} ({reason})" for _, _, file in deep]
+        again: list[File | Unusable] = [Unusable(file.image.name, reason) for _, _, file in deep]
     elif filled == WHOLE:
         return WHOLE
     else:
@@ -223,11 +207,21 @@ def _read_deep_again(
     return filled or WHOLE
 
 
-def _usable(results: list[File | str], notes: list[Note]) -> list[File]:
+def _usable(results: list[File | Unusable], notes: list[Note]) -> list[File]:
     """Leaves out what cannot be used."""
     files = [result for result in results if isinstance(result, File)]
     unique, copies, ambiguous = duplicates.split_duplicates([file.image for file in files])
-    unreadable = [result for result in results if isinstance(result, str)]
+    unusable = [result for result in results if isinstance(result, Unusable)]
+    unreadable = [f"{name} ({reason})" for name, reason in unusable if reason]
+    endings = collections.Counter(
+        os.path.splitext(name)[1].lower() or "without an ending"
+        for name, reason in unusable
+        if not reason
+    )
+    if endings:
+        counts = tuple(f"{count} {ending}" for ending, count in endings.most_common())
+        text = f"{endings.total()} file{'s' * (endings.total() > 1)} left out: no images"
+        notes.append(Note(text, counts))
     animated = [file.image.name for file in files if file.animated]
     for text, names in (
         ("left out: unreadable", unreadable),
@@ -241,16 +235,19 @@ def _usable(results: list[File | str], notes: list[Note]) -> list[File]:
     return [file for file in files if id(file.image) in unique_ids]
 
 
-def _read_file(root: Path, path: str, class_name: str, filled: PixelRange) -> File | str:
-    """The file, or its name and why it cannot be used."""
+def _read_file(root: Path, path: str, class_name: str, filled: PixelRange) -> File | Unusable:
+    """The file, or why it cannot be used."""
     # A name that is not UTF-8 can be read, but not shown.
     name = os.fsencode(os.path.relpath(path, root)).decode(errors="replace")
     if os.path.isdir(path):
-        return f"{name} (a link to a folder that holds it)"
+        return Unusable(name, "a link to a folder that holds it")
     try:
         pixels, extremes, mode, animated = image_files.read(path, filled)
+    except image_files.NotAnImage as error:
+        promises = path.lower().endswith(image_files.SUFFIXES)
+        return Unusable(name, str(error) if promises else None)
     except image_files.UnreadableImage as error:
-        return f"{name} ({error})"
+        return Unusable(name, str(error))
     image = HashedImage(name, class_name, duplicates.digest(pixels))
     return File(path, image, pixels.shape, mode, animated, extremes)
 

@@ -12,8 +12,13 @@ from kerasaug.data.readers.pixel_ranges import PixelRange
 from kerasaug.data.streams import call_numpy
 from kerasaug.limits import SMALLEST_SIDE
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
+SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff"),
+    *(".avif", ".jp2", ".j2k", ".pbm", ".pgm", ".ppm", ".pnm"),
+)
+"""Endings that promise an image. The content decides, whatever the ending."""
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "AVIF", "JPEG2000", "PPM")
+"""Of Pillow's formats, those of pictures that are known by how they begin."""
 BACKGROUND = 255
 """What shows through transparent pixels: white, as in a browser."""
 MOST_PIXELS = 64_000_000
@@ -27,6 +32,10 @@ MODE_NAMES = {
     "L": "grey",
     "LA": "grey with transparency",
     "I;16": "grey of 16 bits",
+    "I;16B": "grey of 16 bits",
+    "I": "grey of 32 bits",
+    "F": "grey of floats",
+    "CMYK": "colour to print",
     "P": "of a palette",
     "RGB": "colour",
     "RGBA": "colour with transparency",
@@ -36,6 +45,10 @@ MODE_NAMES = {
 
 class UnreadableImage(ValueError):
     """Raised for a file without a usable image; the message is a short reason."""
+
+
+class NotAnImage(UnreadableImage):
+    """Raised for a file that begins like none of `FORMATS`."""
 
 
 class Picture(NamedTuple):
@@ -62,14 +75,15 @@ def read(path: str | Path, filled: PixelRange = WHOLE) -> Picture:
     are scaled to 8 bits, and of an animation the first image is taken.
 
     Args:
-        path: A PNG, JPEG, BMP, GIF or WebP file, by content and not by name.
+        path: A file of one of `FORMATS`, by content and not by name.
         filled: What deep pixels fill. A file does not tell: 12 bits are stored in 16.
 
     Returns:
         The image, with one channel if it is grey and three if it is not.
 
     Raises:
-        UnreadableImage: If there is no such image, or it is damaged, too small or too large.
+        NotAnImage: If it is no image.
+        UnreadableImage: If it is damaged, too small or too large, or cannot be opened.
     """
     try:
         with Image.open(path, formats=FORMATS) as image:
@@ -88,7 +102,7 @@ def read(path: str | Path, filled: PixelRange = WHOLE) -> Picture:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UnreadableImage(f"more than {MOST_PIXELS:,} pixels") from error
     except Image.UnidentifiedImageError as error:
-        raise UnreadableImage("not an image") from error
+        raise NotAnImage("not an image") from error
     # Pillow raises many kinds of errors for damaged files.
     except Exception as error:
         raise UnreadableImage(getattr(error, "strerror", None) or "damaged") from error

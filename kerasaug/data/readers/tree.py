@@ -102,7 +102,8 @@ class _Search:
                     yield from self.files(path, chain)
             elif path in self._generated:
                 self._passed_over.append(self._shown(path))
-            elif _is_image_name(name):
+            # A pipe would never end; a link to nowhere that promises an image is told.
+            elif os.path.isfile(path) or (_is_image_name(name) and not os.path.exists(path)):
                 yield path
 
     def chosen(self, files: dict[str, list[tuple[str, str]]]) -> dict[str, list[tuple[str, str]]]:
