@@ -111,5 +111,5 @@ def rare_classes(class_counts: Sequence[int]) -> list[int]:
     """
     counts = np.asarray(class_counts)
     rare = np.flatnonzero((counts > 0) & (counts < RARE_SHARE * counts.max()))
-    smallest = np.where(counts > 0, counts, counts.max()).argmin()
+    smallest = np.where(counts > 0, counts, np.inf).argmin()
     return [int(class_id) for class_id in rare] or [int(smallest)]

@@ -9,6 +9,7 @@ from pathlib import Path
 from kerasaug.data.dataset import ImageDataset, Note
 from kerasaug.data.readers import duplicates, folders, idx, image_files, npz, tfds
 from kerasaug.data.readers.arrays import TEST_SHARE
+from kerasaug.data.readers.class_names import without_unused
 from kerasaug.errors import InputError
 from kerasaug.limits import LARGEST_SIDE, MOST_CLASSES, SMALLEST_SIDE
 
@@ -85,6 +86,7 @@ def load(
         dataset = dataset.split_test(TEST_SHARE if test_split is None else test_split)
     elif test_split is not None:
         raise InputError("the data have a test split, so none can be split off")
+    dataset = without_unused(dataset)
     # `folders.read` has compared its files already.
     if kind != "folder" and not published_split:
         dataset = duplicates.with_notes(dataset)
@@ -138,9 +140,7 @@ def check_classes(dataset: ImageDataset) -> None:
         InputError: If there are fewer than 2 or more than 1,000 classes, or a class has no image in
             one of the splits.
     """
-    # A published data set may have names that no image has.
-    counts = zip(dataset.class_names, dataset.class_counts, dataset.test_counts, strict=True)
-    used = [(name, train, test) for name, train, test in counts if train or test]
+    used = list(zip(dataset.class_names, dataset.class_counts, dataset.test_counts, strict=True))
     problems = "".join(f"; {note.text}" for note in dataset.notes if note.items)
     if not FEWEST_CLASSES <= len(used) <= MOST_CLASSES:
         shown = ", ".join(name for name, _, _ in used[:3])

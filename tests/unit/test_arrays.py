@@ -1,3 +1,4 @@
+import dataclasses
 import gzip
 import struct
 
@@ -7,6 +8,7 @@ import tensorflow as tf
 
 from kerasaug import data
 from kerasaug.data.readers import pixel_ranges
+from kerasaug.data.readers.class_names import without_unused
 from kerasaug.data.streams import collect
 from kerasaug.errors import InputError
 
@@ -130,6 +132,59 @@ def test_labels_may_be_texts_or_indices_of_names(tmp_path):
     assert numbered.class_names == ("ok", "bad")
     column = data.load(save(tmp_path, x=IMAGES, y=LABELS[:, None]))
     assert column.class_names == ("3", "7")
+
+
+def unused(tmp_path, **more):
+    labels = np.repeat([1, 3], 10)
+    names = np.array(["none", "a", "no", "b", "not"])
+    return data.load(save(tmp_path, x=IMAGES, y=labels, class_names=names, **more))
+
+
+def test_class_names_that_no_image_has_are_left_out(tmp_path, call, capfd):
+    dataset = unused(tmp_path)
+    assert dataset.class_names == ("a", "b")
+    assert (dataset.class_counts, dataset.test_counts) == ([8, 8], [2, 2])
+    # Of classes of one size, the first one that has images.
+    assert dataset.rare_classes == [0]
+    (names,) = [note.items for note in dataset.notes if "without images left out" in note.text]
+    assert names == ("none", "no", "not")
+    for stream, labels in ((dataset.train, dataset.train_labels), (dataset.test, [0, 0, 1, 1])):
+        images, read = collect(stream)
+        np.testing.assert_array_equal(read, labels)
+        for image, label in zip(images, read, strict=True):
+            assert image.tobytes() in {part.tobytes() for part in IMAGES[10 * label :][:10]}
+    assert call("evaluate --describe --dataset", tmp_path / "images.npz") == 0
+    out = capfd.readouterr().out
+    assert "imbalance  1.0 " in out
+    assert "none, no, not" in out
+
+
+def test_streams_of_such_data_have_the_labels_of_the_others(streamed):
+    padded = dataclasses.replace(
+        streamed,
+        class_names=("none", *streamed.class_names),
+        train_labels=streamed.train_labels + 1,
+        test_labels=streamed.test_labels + 1,
+        records=streamed.records.map(lambda image, label: (image, label + 1)),
+        test_records=streamed.test_records.map(lambda image, label: (image, label + 1)),
+    )
+    dataset = without_unused(padded)
+    assert dataset.class_names == streamed.class_names
+    np.testing.assert_array_equal(collect(dataset.train)[1], streamed.train_labels)
+    np.testing.assert_array_equal(collect(dataset.test)[1], streamed.test_labels)
+
+
+def test_a_class_that_is_tested_alone_is_one(tmp_path):
+    arrays = {"x_train": IMAGES, "y_train": LABELS // 4, "x_test": IMAGES, "y_test": LABELS // 2}
+    names = ["one", "two", "three", "four"]
+    with pytest.raises(InputError, match="no training image of class four"):
+        data.load(save(tmp_path, **arrays, class_names=names))
+
+
+def test_arrays_with_unused_names_are_those_without():
+    dataset = data.from_arrays(IMAGES[..., None], LABELS)
+    assert dataset.class_names == ("3", "7")
+    assert dataset.rare_classes == [0]
 
 
 def test_transparent_pixels_are_white(tmp_path):

@@ -46,7 +46,7 @@ def test_a_class_is_found_by_name_before_index():
 
 @pytest.mark.parametrize(
     ("counts", "rare"),
-    [([100, 9, 100], [1]), ([100, 9, 5], [1, 2]), ([10, 9, 8], [2]), ([9, 0, 8], [2])],
+    [([100, 9, 100], [1]), ([100, 9, 5], [1, 2]), ([10, 9, 8], [2]), ([9, 0, 8], [2]), ([0, 8, 8], [1])],
 )
 def test_rare_classes(counts, rare):
     assert imbalance.rare_classes(counts) == rare

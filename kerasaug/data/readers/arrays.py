@@ -10,6 +10,7 @@ import numpy as np
 
 from kerasaug.data.dataset import NO_LABELS, ImageDataset
 from kerasaug.data.memory import InMemory
+from kerasaug.data.readers.class_names import without_unused
 from kerasaug.errors import InputError
 from kerasaug.limits import MOST_CLASSES
 from kerasaug.wording import whole
@@ -36,7 +37,8 @@ def from_arrays(
         test_images: uint8 array (m, height, width, channels). If None, a fifth of the images of
             every class become the test split.
         test_labels: int array (m,).
-        class_names: One name per class; the numbers if None.
+        class_names: One name per class; the numbers if None. Classes without images are left out;
+            the labels of the data set count the others.
         name: What the data set is called.
 
     Raises:
@@ -53,7 +55,7 @@ def from_arrays(
     splits = {"train": (train_images, train_labels)}
     if test_images is not None:
         splits["test"] = (test_images, test_labels)
-    dataset = from_splits(splits, class_names, name)
+    dataset = without_unused(from_splits(splits, class_names, name))
     return dataset if dataset.test_records else dataset.split_test(TEST_SHARE)
 
 
