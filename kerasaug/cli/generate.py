@@ -134,6 +134,8 @@ def _draw(generator, options):
         images.check(output)
     count, name = options.count or 100, generator.class_name(class_id)
     _warn(generator, name)
+    if generator.class_names is None:
+        click.echo(f"Note: this SavedModel does not say what its classes are called; {name} counts")
     if options.dry_run:
         click.echo(printable(f"{name}: {count} to generate"))
         return
