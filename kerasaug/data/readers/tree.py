@@ -132,7 +132,7 @@ class _Search:
         yield from self._notes
         if self.written:
             shown = tuple(map(self._shown, self.written))
-            yield Note("folders that kerasaug wrote are not read", shown)
+            yield Note("folders that kerasaug wrote are left out", shown)
         if count := len(self._passed_over):
             text = f"{count} generated image{'s' * (count > 1)}, listed in a {written.MANIFEST}"
             yield Note(f"{text} of a class folder, left out", tuple(self._passed_over))
