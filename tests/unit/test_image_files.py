@@ -1,3 +1,6 @@
+import struct
+import zlib
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -112,6 +115,31 @@ def test_a_huge_image_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
     monkeypatch.setattr(image_files, "MOST_PIXELS", 100)
     with pytest.raises(image_files.UnreadableImage, match="more than 100 pixels"):
         image_files.read(save(tmp_path, Image.new("L", (11, 10))))
+
+
+@pytest.mark.parametrize("options", ["text", "zipped text", "profile"])
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_png_may_hold_much_text(tmp_path, options, deep):
+    pixels = np.random.default_rng(0).integers(0, 255, (16, 16, 3)).astype(np.uint8)
+    content = tf.io.encode_png(pixels.astype(np.uint16) * 257 if deep else pixels).numpy()
+    much = bytes(3_000_000) + b"x"
+
+    def chunk(kind, body):
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
+
+    part = {
+        "text": chunk(b"tEXt", b"a\0" + b"x" * 80_000_000 if deep else b"a\0" + b"x" * 3_000_000),
+        "zipped text": chunk(b"zTXt", b"a\0\0" + zlib.compress(much)),
+        "profile": chunk(b"iCCP", b"a\0\0" + zlib.compress(much)),
+    }[options]
+    (tmp_path / "a.png").write_bytes(content[:33] + part + content[33:])
+    picture = image_files.read(tmp_path / "a.png")
+    np.testing.assert_array_equal(picture.pixels, pixels)
+    (tmp_path / "a.png").write_bytes((content[:33] + part + content[33:])[:-200])
+    with pytest.raises(image_files.UnreadableImage, match="damaged"):
+        image_files.read(tmp_path / "a.png")
 
 
 def test_padding_repeats_the_border():

@@ -1,5 +1,6 @@
 """One image file: decoded, and resized to the shape of a data set."""
 
+import io
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +24,8 @@ BACKGROUND = 255
 """What shows through transparent pixels: white, as in a browser."""
 MOST_PIXELS = 64_000_000
 """Of one file; more would take too much memory to decode."""
+PNG_START, PNG_TEXTS = 8, (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
+"""Bytes before the first part of a PNG file, and the kinds of parts that hold texts."""
 ASPECTS = ("pad", "crop")
 GREY_MODES = ("1", "L", "LA")
 WHOLE = PixelRange(0, 65535)
@@ -86,17 +89,13 @@ def read(path: str | Path, filled: PixelRange = WHOLE) -> Picture:
         UnreadableImage: If it is damaged, too small or too large, or cannot be opened.
     """
     try:
-        with Image.open(path, formats=FORMATS) as image:
-            width, height = image.size
-            if min(width, height) < SMALLEST_SIDE:
-                raise UnreadableImage(f"{width}x{height}: sides must be {SMALLEST_SIDE} or more")
-            if width * height > MOST_PIXELS:
-                raise UnreadableImage(f"{width}x{height}: more than {MOST_PIXELS:,} pixels")
-            animated = getattr(image, "n_frames", 1) > 1
-            mode, deep = image.mode, _deep_pixels(image)
-            if deep is None:
-                return Picture(_pixels(ImageOps.exif_transpose(image)), None, mode, animated)
-            return Picture(*_shallow(deep, filled), mode, animated)
+        try:
+            return _decode(path, filled)
+        except ValueError as error:
+            # Pillow refuses a PNG file with more than 1 MB of text or colour profile.
+            if "MAX_TEXT" not in str(error):
+                raise
+            return _decode(_without_text(Path(path).read_bytes()), filled)
     except UnreadableImage:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -159,14 +158,42 @@ def on_background(pixels: np.ndarray) -> np.ndarray:
     return np.rint(colour * opacity + BACKGROUND * (1 - opacity)).astype(np.uint8)
 
 
-def _deep_pixels(image: Image.Image) -> np.ndarray | None:
+def _decode(source: str | Path | bytes, filled: PixelRange) -> Picture:
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
+    with Image.open(file, formats=FORMATS) as image:
+        width, height = image.size
+        if min(width, height) < SMALLEST_SIDE:
+            raise UnreadableImage(f"{width}x{height}: sides must be {SMALLEST_SIDE} or more")
+        if width * height > MOST_PIXELS:
+            raise UnreadableImage(f"{width}x{height}: more than {MOST_PIXELS:,} pixels")
+        animated = getattr(image, "n_frames", 1) > 1
+        mode, deep = image.mode, _deep_pixels(image, source)
+        if deep is None:
+            return Picture(_pixels(ImageOps.exif_transpose(image)), None, mode, animated)
+        return Picture(*_shallow(deep, filled), mode, animated)
+
+
+def _without_text(content: bytes) -> bytes:
+    """A PNG file without its texts and its colour profile."""
+    parts, place = [content[:PNG_START]], PNG_START
+    while place < len(content):
+        # Length, kind, so many bytes, and a checksum.
+        end = place + 12 + int.from_bytes(content[place : place + 4], "big")
+        if content[place + 4 : place + 8] not in PNG_TEXTS:
+            parts.append(content[place:end])
+        place = end
+    return b"".join(parts)
+
+
+def _deep_pixels(image: Image.Image, source: str | Path | bytes) -> np.ndarray | None:
     """Pixels (height, width, 1 to 4) of more than 8 bits; None if the file has none."""
     if image.mode[0] in "IF":
         return np.atleast_3d(np.asarray(ImageOps.exif_transpose(image)))
     # Of colours, Pillow drops the lower 8 bits, which is all there is to see of a dark image.
     if image.format == "PNG" and str(image.tile[0].args).endswith(";16B"):
         image.load()
-        return tf.io.decode_png(Path(image.filename).read_bytes(), dtype=tf.uint16).numpy()
+        content = source if isinstance(source, bytes) else Path(source).read_bytes()
+        return tf.io.decode_png(content, dtype=tf.uint16).numpy()
     return None
 
 
