@@ -134,6 +134,47 @@ def test_labels_may_be_texts_or_indices_of_names(tmp_path):
     assert column.class_names == ("3", "7")
 
 
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (np.eye(2)[LABELS // 7], ("0", "1")),
+        (np.eye(2, dtype=bool)[LABELS // 7], ("0", "1")),
+        (LABELS.astype(np.float32), ("3", "7")),
+        (LABELS.astype(np.float64)[:, None], ("3", "7")),
+        (np.array([b"bad", "gut \u00fc".encode()])[LABELS // 7], ("bad", "gut \u00fc")),
+        (LABELS == 7, ("0", "1")),
+    ],
+)
+def test_labels_of_one_meaning_are_read(tmp_path, labels, names):
+    dataset = data.load(save(tmp_path, x=IMAGES, y=labels))
+    assert dataset.class_names == names
+    read, classes = collect(dataset.train)
+    expected = {image.tobytes(): label for image, label in zip(IMAGES, LABELS // 7, strict=True)}
+    assert [expected[image.tobytes()] for image in read] == classes.tolist()
+
+
+@pytest.mark.parametrize(
+    "names", ["X Y", "images labels", "Images targets", "arr_0 arr_1", "image label"]
+)
+def test_one_split_is_known_by_other_names(tmp_path, names):
+    x, y = names.split()
+    dataset = data.load(save(tmp_path, **{x: IMAGES, y: LABELS}))
+    assert (dataset.class_names, dataset.class_counts) == (("3", "7"), [8, 8])
+
+
+@pytest.mark.parametrize("form", ["{0}_{1}", "{1}_{0}"])
+@pytest.mark.parametrize("names", ["images labels", "x y", "X Y"])
+def test_two_splits_are_known_by_other_names(tmp_path, form, names):
+    content = {}
+    for split, part in (("train", slice(None)), ("val", slice(3)), ("test", slice(None, None, 2))):
+        for name, array in zip(names.split(), (IMAGES, LABELS), strict=True):
+            content[form.format(split, name)] = array[part]
+    dataset = data.load(save(tmp_path, **content))
+    assert (dataset.class_counts, dataset.test_counts) == ([10, 10], [5, 5])
+    (unread,) = [note.items for note in dataset.notes if "arrays that are not read" in note.text]
+    assert unread == tuple(form.format("val", name) for name in names.split())
+
+
 def unused(tmp_path, **more):
     labels = np.repeat([1, 3], 10)
     names = np.array(["none", "a", "no", "b", "not"])
@@ -216,9 +257,12 @@ NAN = IMAGES.astype(np.float32)
 NAN[3, 2, 1] = np.nan
 REFUSED = {
     "an array of Python objects": {"x": np.array([{}] * 20), "y": LABELS},
-    "whole numbers or texts": {"x": IMAGES, "y": LABELS.astype(float)},
+    "whole numbers or texts": {"x": IMAGES, "y": LABELS / 2},
     "x must not hold NaN": {"x": NAN, "y": LABELS},
     "one label for each of 20 images": {"x": IMAGES, "y": np.arange(21)},
+    "both x and images": {"x": IMAGES, "images": IMAGES, "y": LABELS},
+    "as numpy.savez\\(path, x=images": {"arr_0": IMAGES, "arr_1": LABELS, "arr_2": IMAGES},
+    "Received: \\(20, 3\\)": {"x": IMAGES, "y": np.ones((20, 3))},
     "has 1 class": {"x": IMAGES, "y": np.zeros(20, int)},
     "no test image of class 7": {
         "x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES[:5], "y_test": LABELS[:5]

@@ -2,7 +2,9 @@
 
 import dataclasses
 import math
+import re
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -16,16 +18,24 @@ from kerasaug.errors import InputError
 
 BATCH = 64
 NAMES = ("x", "y", "x_train", "y_train", "x_test", "y_test", "class_names")
+OTHER_NAME = re.compile(
+    r"(?P<before>train_|test_)?((?P<x>x|images?)|(?P<y>y|labels?|targets?))(?P<after>_train|_test)?",
+    re.IGNORECASE,
+)
+"""What else arrays are called, as `X`, `images` or `train_labels`."""
+UNNAMED = {"arr_0": "x", "arr_1": "y"}
+"""What `numpy.savez(path, images, labels)` calls them."""
 
 
 def read(path: Path) -> ImageDataset:
     """Reads a file of `numpy.savez`.
 
     Args:
-        path: Holds `x` and `y`, or `x_train`, `y_train`, `x_test` and `y_test`, and perhaps
-            `class_names`. Images are arrays (n, height, width) or (n, height, width, 1, 3 or 4),
-            uint8 or numbers of a range that `pixel_ranges.find` knows. Labels are whole numbers or
-            texts (n,); with `class_names` they are indices of those.
+        path: Holds `x` and `y`, or `x_train`, `y_train`, `x_test` and `y_test`, or these under an
+            `OTHER_NAME`, and perhaps `class_names`. Images are arrays (n, height, width) or
+            (n, height, width, 1, 3 or 4), uint8 or numbers of a range that `pixel_ranges.find`
+            knows. Labels are whole numbers, texts or truth values (n,), or one-hot (n, number of
+            classes); with `class_names` they are indices of those.
 
     Returns:
         The data set; without `test` if the file has one split.
@@ -47,13 +57,14 @@ def read(path: Path) -> ImageDataset:
 
 
 def _read(path: Path, file: BinaryIO) -> ImageDataset:
-    content = _load(path, file)
+    content, unread = _load(path, file)
     ends = {"train": ""} if "x" in content else {split: f"_{split}" for split in SPLITS}
     needed = [name + end for end in ends.values() for name in "xy"]
     if missing := [name for name in needed if name not in content]:
         raise InputError(
             f"{path} lacks {', '.join(missing)}; it must hold arrays x and y, or x_train, y_train, "
-            f"x_test and y_test. Received: {', '.join(content) or 'none'}"
+            "x_test and y_test, as numpy.savez(path, x=images, y=labels) writes them. Received: "
+            f"{', '.join([*content, *unread]) or 'none'}"
         )
     images = [_images(path, f"x{end}", content[f"x{end}"]) for end in ends.values()]
     labels = [
@@ -61,6 +72,8 @@ def _read(path: Path, file: BinaryIO) -> ImageDataset:
         for end, part in zip(ends.values(), images, strict=True)
     ]
     images, notes = _as_uint8(path, images)
+    if unread:
+        notes = (*notes, Note("arrays that are not read", tuple(unread)))
     if "class_names" in content:
         names = [
             name.decode(errors="replace") if isinstance(name, bytes) else str(name)
@@ -78,17 +91,36 @@ def _read(path: Path, file: BinaryIO) -> ImageDataset:
         raise InputError(f"{path}: {error}") from error
 
 
-def _load(path: Path, file: BinaryIO) -> dict[str, np.ndarray]:
-    """All arrays by name; those that `NAMES` lacks are empty."""
+def _load(path: Path, file: BinaryIO) -> tuple[dict[str, np.ndarray], list[str]]:
+    """The arrays under the names of `NAMES`, and the names of others."""
     archive = np.load(file, allow_pickle=False)
     if not isinstance(archive, np.lib.npyio.NpzFile):
         raise InputError(f"{path} holds a single array, not several by name")
     if len(set(archive.files)) < len(archive.zip.namelist()):
         raise InputError(f"{path} holds an array twice")
-    names = [name for name in archive.files if name in NAMES]
-    arrays.check_memory(path, sum(_size(archive.zip, name) for name in names))
-    empty = dict.fromkeys(archive.files, np.empty(0))
-    return empty | {name: archive[name] for name in names}
+    names: dict[str, str] = {}
+    for name in archive.files:
+        if (known := _known_name(name, archive.files)) is None:
+            continue
+        if known in names:
+            raise InputError(f"{path} holds both {names[known]} and {name}; remove one")
+        names[known] = name
+    arrays.check_memory(path, sum(_size(archive.zip, name) for name in names.values()))
+    unread = [name for name in archive.files if name not in names.values()]
+    return {known: archive[name] for known, name in names.items()}, unread
+
+
+def _known_name(name: str, beside: Sequence[str]) -> str | None:
+    """Which of `NAMES` an array has; None if another one."""
+    if name in NAMES:
+        return name
+    if set(beside) - {"class_names"} == UNNAMED.keys():
+        return UNNAMED.get(name)
+    match = OTHER_NAME.fullmatch(name)
+    if match is None or (match["before"] and match["after"]):
+        return None
+    split = (match["before"] or match["after"] or "").strip("_").lower()
+    return ("x" if match["x"] else "y") + (f"_{split}" if split else "")
 
 
 def _entry(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
@@ -132,6 +164,15 @@ def _labels(path: Path, name: str, labels: np.ndarray, count: int) -> np.ndarray
     shape = labels.shape
     if len(shape) == 2 and shape[1] == 1:
         labels = labels[:, 0]
+    elif len(shape) == 2 and _is_one_hot(labels):
+        labels = labels.argmax(axis=1)
+    if labels.dtype.kind == "S":
+        labels = np.char.decode(labels, errors="replace")
+    is_whole = (
+        labels.dtype.kind == "f" and (np.abs(labels) < 2**53).all() and not (labels % 1).any()
+    )
+    if is_whole or labels.dtype.kind == "b":
+        labels = labels.astype(np.int64)
     if labels.dtype.kind not in "iuU":
         raise InputError(
             f"{path}: {name} must hold whole numbers or texts. Received: {labels.dtype}"
@@ -145,6 +186,11 @@ def _labels(path: Path, name: str, labels: np.ndarray, count: int) -> np.ndarray
     if labels.dtype == np.uint64 and labels.max(initial=0) > np.iinfo(np.int64).max:
         raise InputError(f"{path}: {name} must hold numbers below 2^63. Received: {labels.max()}")
     return labels.astype(np.int64)
+
+
+def _is_one_hot(labels: np.ndarray) -> bool:
+    is_one, is_zero = labels == 1, labels == 0
+    return bool((is_one | is_zero).all() and (is_one.sum(axis=1) == 1).all())
 
 
 def _as_uint8(path: Path, images: list[np.ndarray]) -> tuple[list[np.ndarray], tuple[Note, ...]]:
