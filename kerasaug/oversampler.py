@@ -10,7 +10,8 @@ from imblearn.over_sampling.base import BaseOverSampler
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 
-from kerasaug.data.readers import arrays
+from kerasaug.data.readers import arrays, pixel_ranges
+from kerasaug.data.readers.pixel_ranges import PixelRange
 from kerasaug.models.registry import MODELS
 from kerasaug.runtime import best_dtype_policy, make_reproducible
 from kerasaug.training import fit
@@ -40,8 +41,9 @@ class GenerativeOverSampler(BaseOverSampler):
     labels (n,). It returns both unchanged, with the generated images and their labels appended.
 
     Pixels may be of any numeric type. The model learns from uint8: uint8 as it is, other numbers
-    with their range scaled to 0 to 255 (see `arrays.RANGES`; standardised ones by their lowest and
-    highest value). Generated images are scaled back to that range and type.
+    with their range scaled to 0 to 255 (see `pixel_ranges.find`; standardised ones by their lowest
+    and highest value). Generated images are scaled back to that range and type, and no pixel is
+    darker or brighter than all of the real ones.
 
     Training calls `keras.utils.clear_session`, sets Keras' and TensorFlow's random seed, and makes
     TensorFlow's operations deterministic for the rest of the process.
@@ -98,17 +100,16 @@ class GenerativeOverSampler(BaseOverSampler):
         counts = {label: count for label, count in self.sampling_strategy_.items() if count > 0}
         if not counts:
             return x.copy(), y.copy()
-        low, high = _pixel_range(x)
-        pixels = x
-        if x.dtype != np.uint8:
-            pixels = np.rint((x - np.float32(low)) * (255.0 / (high - low))).astype(np.uint8)
+        filled = _pixel_range(x)
+        pixels = x if x.dtype == np.uint8 else filled.to_uint8(x)
         classes, class_ids = np.unique(y, return_inverse=True)
         splits = {"train": (pixels.reshape(-1, *image_shape), class_ids)}
         generated = self._generate(
             arrays.from_splits(splits, classes, "arrays"),
             {int(np.searchsorted(classes, label)): count for label, count in counts.items()},
         )
-        generated = generated.reshape(-1, *x.shape[1:]) * ((high - low) / 255.0) + low
+        generated = filled.from_uint8(generated.reshape(-1, *x.shape[1:]))
+        generated = np.clip(generated, x.min(), x.max())
         if not np.issubdtype(x.dtype, np.floating):
             generated = np.rint(generated)
         labels = np.repeat(list(counts), list(counts.values())).astype(y.dtype)
@@ -152,10 +153,9 @@ class GenerativeOverSampler(BaseOverSampler):
         return tags
 
 
-def _pixel_range(x: np.ndarray) -> tuple[float, float]:
-    """The values that become 0 and 255."""
+def _pixel_range(x: np.ndarray) -> PixelRange:
     if x.dtype == np.uint8:
-        return 0.0, 255.0
+        return PixelRange(0.0, 255.0)
     lowest, highest = float(x.min()), float(x.max())
-    standard = arrays.pixel_range(lowest, highest)
-    return standard or (lowest, highest if highest > lowest else lowest + 1.0)
+    standardised = PixelRange(lowest, highest if highest > lowest else lowest + 1.0)
+    return pixel_ranges.find([x]) or standardised

@@ -122,6 +122,18 @@ def check_output(path: Path | None) -> None:
     check_writable(path)
 
 
+def check_apart(output: Path, dataset: str) -> None:
+    """Refuses an output path in the data, of which what is written there would become a part.
+
+    Args:
+        output: The path.
+        dataset: Path of a folder of data, or the name of a data set.
+    """
+    data = Path(dataset)
+    if data.is_absolute() and data.resolve() in (output.resolve(), *output.resolve().parents):
+        raise InputError(f"--output {output}: lies in the data, {data}; give a folder elsewhere")
+
+
 def check_writable(path: Path) -> None:
     """Refuses an output path in a folder that cannot be written to."""
     folders = (path.absolute(), *path.absolute().parents)

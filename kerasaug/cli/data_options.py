@@ -35,6 +35,7 @@ class DataOptions(NamedTuple):
     aspect: str
     test_split: float | None
     group: str | None
+    pattern: str | None
 
     def check(self) -> None:
         """Refuses what is wrong without a look at the data, before TensorFlow takes its time."""
@@ -62,11 +63,13 @@ class DataOptions(NamedTuple):
         with naming(f"--dataset {name}"):
             # Workers may have another working directory.
             path = Path(name).resolve() if is_path(name) else None
-            dataset = load(path or name, **loading, complete=complete)
+            dataset = load(path or name, **loading, pattern=self.pattern, complete=complete)
         if self.rare:
             with naming(f"--rare {', '.join(self.rare)}"):
                 dataset = dataset.naming_rare(self.rare)
             loading["rare"] = list(self.rare)
+        if self.pattern is not None:
+            loading["pattern"] = self.pattern
         # A slash would make a folder of emnist/letters.
         title = path.stem if path else name.replace("/", "-").replace(":", "-")
         keep = self.keep
@@ -188,6 +191,12 @@ _OPTIONS = (
         help="Files whose paths below the folder have the same text in the first parentheses of "
         "this expression show one part, patient or video, and are never split: 'part_([0-9]+)'.",
     ),
+    common.data(
+        "--pattern",
+        metavar="GLOB",
+        show_default="all images but masks of a segmentation",
+        help="Read only files of a folder that match, as '*.jpg' or 'images/*'.",
+    ),
 )
 
 
@@ -195,9 +204,9 @@ def data_options(command: Any) -> Any:
     """Gives a command the options that say which data, in one argument `data`."""
 
     @functools.wraps(command)
-    def collect(dataset, keep, rare, image_size, aspect, test_split, group, **others):
+    def collect(dataset, keep, rare, image_size, aspect, test_split, group, pattern, **others):
         keep, size = parse_keep(keep), parse_image_size(image_size)
-        options = DataOptions(dataset, keep, rare, size, aspect, test_split, group)
+        options = DataOptions(dataset, keep, rare, size, aspect, test_split, group, pattern)
         return command(options, **others)
 
     for option in reversed(_OPTIONS):

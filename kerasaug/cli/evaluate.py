@@ -182,6 +182,7 @@ def _evaluate(data, options):
         chosen = _with_generator(options, used)
     time = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     output = options.output or Path("runs") / f"{time}-{loaded.title}"
+    common.check_apart(output, loaded.name)
     config = StudyConfig.from_preset(
         options.preset,
         loaded.name,

@@ -48,6 +48,12 @@ Examples (installed from a wheel, the command is kerasaug-generate):
     show_default="symlink",
     help="Whether --balance links to the images that are there, or copies them.",
 )
+@common.images(
+    "--pattern",
+    metavar="GLOB",
+    show_default="all images but masks of a segmentation",
+    help="Read only files of --balance that match, as '*.jpg' or 'images/*'.",
+)
 @common.output(
     "--output",
     type=click.Path(path_type=Path),
@@ -85,7 +91,14 @@ def _check(options):
         raise InputError("either --label CLASS or --balance FOLDER must be given, and not both")
     mode, others = "--label", {"--count": options.count}
     if options.balance is None:
-        mode, others = "--balance", {"--to": options.to, "--originals": options.originals}
+        mode, others = (
+            "--balance",
+            {
+                "--to": options.to,
+                "--originals": options.originals,
+                "--pattern": options.pattern,
+            },
+        )
     for option, value in others.items():
         if value is not None:
             raise InputError(f"{option} {value}: goes together with {mode} alone")
@@ -101,7 +114,7 @@ def _balance(generator, options):
     with naming(f"--output {output}"):
         balance.check(folder, output)
     with naming(f"--balance {folder}"):
-        plan = balance.Plan(generator, folder, options.to)
+        plan = balance.Plan(generator, folder, options.to, options.pattern)
     common.print_notes(plan)
     for name, count in plan.missing.items():
         click.echo(printable(f"{name}: {count} to generate"))
@@ -121,6 +134,8 @@ def _draw(generator, options):
         images.check(output)
     count, name = options.count or 100, generator.class_name(class_id)
     _warn(generator, name)
+    if generator.class_names is None:
+        click.echo(f"Note: this SavedModel does not say what its classes are called; {name} counts")
     if options.dry_run:
         click.echo(printable(f"{name}: {count} to generate"))
         return

@@ -113,6 +113,7 @@ def _train(data, options):
     full = loaded.dataset
     reduced = full.reduce(loaded.keep, options.seed)
     output = options.output or Path("saved_models") / f"{loaded.title}-{options.model}"
+    common.check_apart(output, loaded.name)
     config = _config(loaded, options)
     with naming(f"--model {options.model}"):
         fit.learned_class(options.model, reduced)

@@ -13,13 +13,16 @@ def class_index(name: int | str, class_names: Sequence[str]) -> int:
     """Finds the index of a class by its name or, failing that, by the index as int or digits.
 
     Raises:
-        InputError: If there is no such class.
+        InputError: If there is no such class; or if digits are no name but others are, as of 1
+            where classes are called 001 and 002.
     """
     if isinstance(name, str) and name in class_names:
         return list(class_names).index(name)
+    shown = ", ".join(class_names[:12]) + (", ..." if len(class_names) > 12 else "")
+    if isinstance(name, str) and any(other.isdecimal() for other in class_names):
+        raise InputError(f"there is no class {name!r}; it must be one of {shown}")
     if str(name).isdecimal() and int(name) < len(class_names):
         return int(name)
-    shown = ", ".join(class_names[:12]) + (", ..." if len(class_names) > 12 else "")
     raise InputError(
         f"there is no class {name!r}; it must be an index from 0 to {len(class_names) - 1}, or one "
         f"of {shown}"
@@ -111,5 +114,5 @@ def rare_classes(class_counts: Sequence[int]) -> list[int]:
     """
     counts = np.asarray(class_counts)
     rare = np.flatnonzero((counts > 0) & (counts < RARE_SHARE * counts.max()))
-    smallest = np.where(counts > 0, counts, counts.max()).argmin()
+    smallest = np.where(counts > 0, counts, np.inf).argmin()
     return [int(class_id) for class_id in rare] or [int(smallest)]

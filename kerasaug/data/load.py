@@ -9,6 +9,7 @@ from pathlib import Path
 from kerasaug.data.dataset import ImageDataset, Note
 from kerasaug.data.readers import duplicates, folders, idx, image_files, npz, tfds
 from kerasaug.data.readers.arrays import TEST_SHARE
+from kerasaug.data.readers.class_names import without_unused
 from kerasaug.errors import InputError
 from kerasaug.limits import LARGEST_SIDE, MOST_CLASSES, SMALLEST_SIDE
 
@@ -23,6 +24,7 @@ def load(
     test_split: float | None = None,
     rare: Sequence[int | str] | None = None,
     group: str | None = None,
+    pattern: str | None = None,
     complete: bool = True,
 ) -> ImageDataset:
     """Loads labelled images.
@@ -40,6 +42,7 @@ def load(
         rare: Names or indices of the rare classes; None decides by their size, see
             `imbalance.rare_classes`.
         group: Which files of a folder show the same thing, and are never split; see `folders.read`.
+        pattern: Which files of a folder are read; see `folders.scan`.
         complete: Whether too few classes, or a class without training or test images, is an error.
 
     Raises:
@@ -57,7 +60,7 @@ def load(
     path, kind = Path(name), _kind(name)
     try:
         if kind == "folder":
-            dataset = folders.read(path, image_size, aspect, group)
+            dataset = folders.read(path, image_size, aspect, group, pattern)
         elif kind == "arrays":
             dataset = npz.read(path) if path.is_file() else idx.read(path)
         else:
@@ -67,8 +70,9 @@ def load(
                 dataset = dataclasses.replace(dataset, notes=(*dataset.notes, note))
     except OSError as error:
         raise InputError(f"{name} cannot be read: {error.strerror or error}") from error
-    if group is not None and kind != "folder":
-        raise InputError(f"`group` {group}: goes with a folder of images, which have paths")
+    for option, value in (("group", group), ("pattern", pattern)):
+        if value is not None and kind != "folder":
+            raise InputError(f"`{option}` {value}: goes with a folder of images, which have paths")
     if image_size is not None:
         dataset = _resize(dataset, (*image_size, dataset.image_shape[2]), aspect)
     height, width, _ = dataset.image_shape
@@ -82,6 +86,7 @@ def load(
         dataset = dataset.split_test(TEST_SHARE if test_split is None else test_split)
     elif test_split is not None:
         raise InputError("the data have a test split, so none can be split off")
+    dataset = without_unused(dataset)
     # `folders.read` has compared its files already.
     if kind != "folder" and not published_split:
         dataset = duplicates.with_notes(dataset)
@@ -135,9 +140,7 @@ def check_classes(dataset: ImageDataset) -> None:
         InputError: If there are fewer than 2 or more than 1,000 classes, or a class has no image in
             one of the splits.
     """
-    # A published data set may have names that no image has.
-    counts = zip(dataset.class_names, dataset.class_counts, dataset.test_counts, strict=True)
-    used = [(name, train, test) for name, train, test in counts if train or test]
+    used = list(zip(dataset.class_names, dataset.class_counts, dataset.test_counts, strict=True))
     problems = "".join(f"; {note.text}" for note in dataset.notes if note.items)
     if not FEWEST_CLASSES <= len(used) <= MOST_CLASSES:
         shown = ", ".join(name for name, _, _ in used[:3])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kerasaug.data.dataset import Note
 from kerasaug.data.readers import folders
-from kerasaug.data.readers.folders import MANIFEST
+from kerasaug.data.readers.written import MANIFEST
 from kerasaug.errors import InputError
 from kerasaug.files import atomic
 from kerasaug.saved.generator import SavedGenerator
@@ -31,6 +31,7 @@ class Plan:
         root: The folder; nothing in it is ever changed.
         to: Images that every class is to have; None for as many as the largest has. Classes that
             have more stay as they are.
+        pattern: Which files of the folder are read; see `folders.scan`.
 
     Attributes:
         missing: By class, how many images are to be generated.
@@ -41,9 +42,15 @@ class Plan:
             another kind, or there are none to train with.
     """
 
-    def __init__(self, generator: SavedGenerator, root: Path, to: int | None = None):
+    def __init__(
+        self,
+        generator: SavedGenerator,
+        root: Path,
+        to: int | None = None,
+        pattern: str | None = None,
+    ):
         self._generator, self._root = generator, root
-        self._scan = folders.scan(root)
+        self._scan = folders.scan(root, pattern)
         counts = collections.Counter(file.image.label for file in self._scan.files["train"])
         if not counts:
             raise InputError(f"{root} holds no images to train with")

@@ -3,7 +3,7 @@
 import functools
 import hashlib
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,37 @@ FIELDS: dict[str, Callable[[Any], bool]] = {
     "warnings": lambda texts: isinstance(texts, dict) and _are({str}, texts.values()),
 }
 """What every field of `run.json` must fulfil; a missing one counts as None."""
+
+
+CLASSES = "assets.extra/classes.json"
+"""Where a SavedModel says what its classes are called; TensorFlow leaves that folder to others."""
+
+
+def write_classes(path: Path, class_names: Sequence[str], makes: str | None) -> None:
+    """Writes into a SavedModel what its classes are called.
+
+    Args:
+        path: The SavedModel's folder.
+        class_names: In the order of the labels.
+        makes: The one class that it makes whatever it is asked for; None if it makes several.
+    """
+    write_json(path / CLASSES, {"class_names": list(class_names), "makes": makes})
+
+
+def read_classes(path: Path) -> tuple[tuple[str, ...] | None, str | None]:
+    """Reads what `write_classes` wrote: the names, None if it wrote nothing, and `makes`.
+
+    Raises:
+        InputError: If the file is damaged.
+    """
+    file = path / CLASSES
+    if not file.exists():
+        return None, None
+    content = read_json(file)
+    names, makes = content.get("class_names"), content.get("makes")
+    if not (FIELDS["dataset.class_names"](names) and (makes is None or makes in names)):
+        raise InputError(f"{file} is damaged")
+    return tuple(names), makes
 
 
 class ModelFolder:

@@ -5,7 +5,7 @@ from pathlib import Path
 from kerasaug.data import imbalance
 from kerasaug.errors import InputError
 from kerasaug.models.registry import MODELS
-from kerasaug.saved.folder import ModelFolder
+from kerasaug.saved.folder import ModelFolder, read_classes
 from kerasaug.saved.savedmodel import ExportedGenerator
 
 
@@ -16,12 +16,12 @@ class SavedGenerator(ExportedGenerator):
         path: A finished folder of `train-gan`, or a SavedModel that `GenerativeModel.export` wrote.
 
     Attributes:
-        class_names: Names in the order of the labels; None for a SavedModel away from its folder,
-            whose classes have only numbers.
+        class_names: Names in the order of the labels; None for a SavedModel that does not say
+            them, whose classes have only numbers.
         unmeasured: Names of the classes whose images were never compared with real ones; empty if
             that is not known.
         makes: The one class that it makes whatever it is asked for; None if it makes several, or
-            if, away from its folder, that is not known.
+            if that is not known.
 
     Raises:
         InputError: If there is no such generator, or it is damaged.
@@ -38,9 +38,8 @@ class SavedGenerator(ExportedGenerator):
             if run is None or run["status"] != "finished":
                 raise InputError(f"{path} holds no finished training and no SavedModel")
         super().__init__(folder.generator if run else path)
-        self.class_names: tuple[str, ...] | None = None
+        self.class_names, self.makes = read_classes(self.path)
         self.unmeasured: set[str] = set()
-        self.makes: str | None = None
         if run:
             folder.check_shapes(self, folder.generator, run)
             self.class_names = tuple(run["dataset"]["class_names"])

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from kerasaug.data.readers.folders import MANIFEST, MANIFEST_COLUMNS
 from kerasaug.data.readers.image_files import SUFFIXES
+from kerasaug.data.readers.written import MANIFEST, MANIFEST_COLUMNS
 from kerasaug.errors import InputError
 from kerasaug.files import atomic, link
 

@@ -17,7 +17,7 @@ from kerasaug.models.generative import GenerativeModel
 from kerasaug.progress import Progress
 from kerasaug.quality.evaluator import Evaluator
 from kerasaug.runtime import choose_precision, make_reproducible
-from kerasaug.saved.folder import ModelFolder
+from kerasaug.saved.folder import ModelFolder, write_classes
 from kerasaug.saved.savedmodel import ExportedGenerator
 from kerasaug.training import checkpoints, distribution, fit, latent_map, provenance
 from kerasaug.training.callbacks import History, SampleGrid, StopOnInterrupt, read_history
@@ -109,7 +109,7 @@ class _Training:
         self.folder.write_run(run)
         dataset = self.dataset.cache()
         self._fit(model, dataset, run)
-        self._export(model)
+        self._export(model, class_id)
         if isinstance(model, EncodingModel):
             latent_map.write(model, dataset, self.folder.latent)
         if evaluator is not None:
@@ -183,13 +183,15 @@ class _Training:
         with StopOnInterrupt(checkpoint, self.progress) as stop:
             fit.fit(model, self.config, dataset, [*callbacks, stop])
 
-    def _export(self, model):
+    def _export(self, model, class_id):
         rows = read_history(self.folder.history)
         curves = {name: [row[name] for row in rows] for name in rows[0]}
         title = f"{self.config.model} on {self.config.dataset}"
         plots.save_figure(plots.losses(curves, title), self.folder.losses)
         checkpoints.keep_as_model(self.folder)
         model.export(self.folder.generator)
+        makes = None if class_id is None else self.dataset.class_names[class_id]
+        write_classes(self.folder.generator, self.dataset.class_names, makes)
 
 
 def check_folder(

@@ -103,6 +103,21 @@ def same_image_twice(folder):
     return folder
 
 
+def tiff(path, pixels):
+    Image.fromarray(pixels.astype(np.float32)).save(path)
+
+
+def run_folder(folder):
+    classes(folder, "samples")
+    (folder / "run.json").write_text('{"schema": 2, "config": {}}')
+
+
+def two_training_splits(folder):
+    classes(folder / "train", "a", "b")
+    classes(folder / "Training", "a", "b")
+    return folder
+
+
 def not_utf8(folder):
     classes(folder, "a")
     os.rename(folder / "a", os.fsencode(folder) + b"/\xff")
@@ -140,6 +155,23 @@ FOLDERS = {
     ),
     "a loop of links": beside_a_good_class(loop),
     "a link to nowhere": beside_a_good_class(lambda folder: (folder / "a.png").symlink_to("x")),
+    "a TIFF of a header": file_beside_a_good_class("a.tif", b"II*\x00\x08\x00\x00\x00\x00\x00"),
+    "an AVIF of a header": file_beside_a_good_class("a.avif", b"\0\0\0\x1cftypavif\0\0\0\0avif"),
+    "a JPEG 2000 of a header": file_beside_a_good_class("a.jp2", b"\0\0\0\x0cjP  \r\n\x87\n"),
+    "a PGM of a header": file_beside_a_good_class("a.pgm", b"P5 9 9 65535\n"),
+    "pixels of no known range": beside_a_good_class(
+        lambda folder: tiff(folder / "a.tif", np.arange(81).reshape(9, 9) * 5000.5 - 9)
+    ),
+    "pixels that are NaN": beside_a_good_class(
+        lambda folder: tiff(folder / "a.tif", np.full((9, 9), np.nan))
+    ),
+    "text without an ending": file_beside_a_good_class("README", b"hello"),
+    "a run beside a class": beside_a_good_class(run_folder),
+    "a test split alone": lambda folder: classes(folder / "test", "a", "b").parent,
+    "two training splits": two_training_splits,
+    "classes that hold splits": lambda folder: [
+        classes(folder / name, "train", "test") and folder for name in "ab"
+    ][0],
     "names that differ in case": cases,
     "a name that is not UTF-8": not_utf8,
     "a test split that lacks a class": lacking_a_test,
@@ -243,7 +275,9 @@ NPZ = {
     "records as images": npz(x=PIXELS.astype([("a", "u1")])),
     "labels that are floats": npz(y=LABELS / 2),
     "more labels than images": npz(y=np.arange(31) % 3),
-    "labels of rank 2": npz(y=np.eye(3)[LABELS].astype(int)),
+    "labels of rank 2": npz(y=np.eye(3)[LABELS].astype(int) * 2),
+    "labels that are NaN": npz(y=np.full(30, np.nan)),
+    "images under two names": npz(X=PIXELS),
     "labels above 2^63": npz(y=LABELS.astype(np.uint64) + np.uint64(2**63)),
     "one label": npz(y=LABELS * 0),
     "more than 1000 classes": npz(x=np.tile(PIXELS, (67, 1, 1)), y=np.arange(2010) // 2),

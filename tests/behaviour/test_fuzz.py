@@ -5,9 +5,11 @@ import io
 import json
 import struct
 import warnings
+import zlib
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -15,7 +17,7 @@ from PIL import Image
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.data.readers import idx, image_files, npz
 from kerasaug.errors import InputError
-from kerasaug.saved.folder import SCHEMA, ModelFolder
+from kerasaug.saved.folder import CLASSES, SCHEMA, ModelFolder, read_classes
 from kerasaug.saved.images import read_manifest
 
 RANDOM = np.random.default_rng(0)
@@ -36,6 +38,13 @@ def image(kind, mode, **options):
     return saved(picture.save, format=kind, **options)
 
 
+def with_much_text(png):
+    """More than Pillow reads."""
+    part = b"zTXt" + b"a\0\0" + zlib.compress(bytes(2_000_000))
+    chunk = struct.pack(">I", len(part) - 4) + part + struct.pack(">I", zlib.crc32(part))
+    return png[:33] + chunk + png[33:]
+
+
 def idx_file(array):
     head = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
     return head + array.astype(np.uint8).tobytes()
@@ -44,6 +53,7 @@ def idx_file(array):
 NPZ = [
     saved(np.savez, x=PIXELS, y=LABELS),
     saved(np.savez_compressed, x=PIXELS / 255, y=LABELS, class_names=["a", "b", "c"]),
+    saved(np.savez, X=PIXELS.astype(np.uint16) * 16, labels=np.eye(3)[LABELS]),
     saved(np.savez, x_train=PIXELS, y_train=LABELS, x_test=PIXELS, y_test=LABELS),
 ]
 IMAGES = [
@@ -55,6 +65,13 @@ IMAGES = [
     image("GIF", "P"),
     image("WEBP", "RGBA", lossless=True),
     image("WEBP", "RGB"),
+    tf.io.encode_png(PIXELS[:, :, :3].astype(np.uint16)).numpy(),
+    *(image("TIFF", mode) for mode in ("L", "RGB", "I;16", "F")),
+    image("TIFF", "RGB", compression="tiff_lzw"),
+    image("AVIF", "RGB"),
+    image("JPEG2000", "RGB"),
+    image("PPM", "L"),
+    with_much_text(image("PNG", "L")),
 ]
 IDX = [idx_file(PIXELS), gzip.compress(idx_file(PIXELS))]
 RUN = {
@@ -117,7 +134,7 @@ def read_image(content, folder):
         # As in folders.scan; other warnings of Pillow do not reach a user.
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        pixels, _, _ = image_files.read(folder / "image")
+        pixels = image_files.read(folder / "image").pixels
     assert pixels.dtype == np.uint8
     assert pixels.ndim == 3
     assert pixels.shape[2] in (1, 3)
@@ -134,11 +151,19 @@ def read_rows(content, folder):
     read_manifest(folder / "manifest.csv")
 
 
+def read_names(content, folder):
+    (folder / CLASSES).parent.mkdir(exist_ok=True)
+    (folder / CLASSES).write_bytes(content)
+    names, _ = read_classes(folder)
+    assert all(isinstance(name, str) for name in names)
+
+
 READERS = {
     "npz": (read_npz, NPZ),
     "idx": (read_idx, IDX),
     "image": (read_image, IMAGES),
     "run.json": (read_run, RUNS),
+    "classes.json": (read_names, [b'{"class_names": ["a", "b"], "makes": "a"}']),
     "manifest": (read_rows, [MANIFEST]),
 }
 

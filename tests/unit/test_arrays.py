@@ -1,10 +1,14 @@
+import dataclasses
 import gzip
 import struct
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from kerasaug import data
+from kerasaug.data.readers import pixel_ranges
+from kerasaug.data.readers.class_names import without_unused
 from kerasaug.data.streams import collect
 from kerasaug.errors import InputError
 
@@ -56,6 +60,71 @@ def test_other_numbers_are_scaled_to_bytes(tmp_path, pixels, expected):
     assert any("were brought to 0 to 255" in note.text for note in dataset.notes)
 
 
+def sharp():
+    """Black and white squares as floats in 0 to 1, which a sharp resizing shoots beyond."""
+    blocks = np.random.default_rng(1).integers(0, 2, (20, 4, 4, 1)).astype(np.float32)
+    return blocks.repeat(6, axis=1).repeat(6, axis=2)
+
+
+@pytest.mark.parametrize("scale", [1, 255])
+@pytest.mark.parametrize("method", ["bilinear", "area", "bicubic", "lanczos3", "mitchellcubic"])
+@pytest.mark.parametrize("antialias", [False, True])
+def test_what_a_resizing_makes_keeps_its_brightness(tmp_path, scale, method, antialias):
+    images = tf.image.resize(sharp() * scale, (17, 17), method, antialias=antialias).numpy()
+    read, _ = collect(data.load(save(tmp_path, x=images, y=LABELS), test_split=0.1).train)
+    assert abs(read.mean() - sharp().mean() * 255) < 5
+    assert (read.min(), read.max()) == (0, 255)
+
+
+@pytest.mark.parametrize(
+    ("lowest", "highest", "expected"),
+    [
+        (0, np.float32(1.0000002), (0, 1)),
+        (-1e-7, 1, (0, 1)),
+        (-1.000001, 1.000001, (-1, 1)),
+        (0, np.float32(255.00006), (0, 255)),
+        (-1e-5, 255, (0, 255)),
+        (0, 16.00001, (0, 16)),
+        (-0.2, 1.2, (0, 1)),
+        (-40, 290, (0, 255)),
+        (-2.8, 0.42, None),
+        (-0.42, 2.8, None),
+        (-1.3, 1.3, None),
+        (0, 400, (0, 1023)),
+    ],
+)
+def test_the_range_of_floats_has_tolerance(lowest, highest, expected):
+    pixels = np.full(100, (lowest + highest) / 2)
+    pixels[:10] = lowest
+    pixels[-10:] = highest
+    assert pixel_ranges.find([pixels]) == expected
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float32])
+def test_pixels_fill_as_many_bits_as_they_need(bits, dtype):
+    pixels = np.array([0, 2**bits - 1]).astype(dtype)
+    assert pixel_ranges.find([pixels]) == (0, 2**bits - 1)
+    assert pixel_ranges.find([pixels]).to_uint8(pixels).tolist() == [0, 255]
+    if dtype != np.float32:
+        # Whole numbers have no rounding errors.
+        assert pixel_ranges.find([pixels + dtype(1)]) != (0, 2**bits - 1)
+
+
+def test_images_in_which_many_pixels_lie_beyond_are_not_cut():
+    pixels = np.linspace(0, 300, 1000)
+    assert pixel_ranges.find([pixels]) == (0, 255)
+    assert pixel_ranges.find([300 - pixels**4 / 300**3]) == (0, 1023)
+
+
+def test_pixels_that_are_cut_are_told(tmp_path):
+    images = np.zeros((20, 8, 8))
+    images[:, 0, 0], images[:, 0, 1] = 1.1, 1
+    (note,) = data.load(save(tmp_path, x=images, y=LABELS)).notes[:1]
+    assert "from 0 to 1 were" in note.text
+    assert "% that lie beyond" in note.text
+
+
 def test_labels_may_be_texts_or_indices_of_names(tmp_path):
     texts = np.array(["ok", "bad"])[LABELS // 7]
     assert data.load(save(tmp_path, x=IMAGES, y=texts)).class_names == ("bad", "ok")
@@ -63,6 +132,100 @@ def test_labels_may_be_texts_or_indices_of_names(tmp_path):
     assert numbered.class_names == ("ok", "bad")
     column = data.load(save(tmp_path, x=IMAGES, y=LABELS[:, None]))
     assert column.class_names == ("3", "7")
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (np.eye(2)[LABELS // 7], ("0", "1")),
+        (np.eye(2, dtype=bool)[LABELS // 7], ("0", "1")),
+        (LABELS.astype(np.float32), ("3", "7")),
+        (LABELS.astype(np.float64)[:, None], ("3", "7")),
+        (np.array([b"bad", "gut \u00fc".encode()])[LABELS // 7], ("bad", "gut \u00fc")),
+        (LABELS == 7, ("0", "1")),
+    ],
+)
+def test_labels_of_one_meaning_are_read(tmp_path, labels, names):
+    dataset = data.load(save(tmp_path, x=IMAGES, y=labels))
+    assert dataset.class_names == names
+    read, classes = collect(dataset.train)
+    expected = {image.tobytes(): label for image, label in zip(IMAGES, LABELS // 7, strict=True)}
+    assert [expected[image.tobytes()] for image in read] == classes.tolist()
+
+
+@pytest.mark.parametrize(
+    "names", ["X Y", "images labels", "Images targets", "arr_0 arr_1", "image label"]
+)
+def test_one_split_is_known_by_other_names(tmp_path, names):
+    x, y = names.split()
+    dataset = data.load(save(tmp_path, **{x: IMAGES, y: LABELS}))
+    assert (dataset.class_names, dataset.class_counts) == (("3", "7"), [8, 8])
+
+
+@pytest.mark.parametrize("form", ["{0}_{1}", "{1}_{0}"])
+@pytest.mark.parametrize("names", ["images labels", "x y", "X Y"])
+def test_two_splits_are_known_by_other_names(tmp_path, form, names):
+    content = {}
+    for split, part in (("train", slice(None)), ("val", slice(3)), ("test", slice(None, None, 2))):
+        for name, array in zip(names.split(), (IMAGES, LABELS), strict=True):
+            content[form.format(split, name)] = array[part]
+    dataset = data.load(save(tmp_path, **content))
+    assert (dataset.class_counts, dataset.test_counts) == ([10, 10], [5, 5])
+    (unread,) = [note.items for note in dataset.notes if "arrays that are not read" in note.text]
+    assert unread == tuple(form.format("val", name) for name in names.split())
+
+
+def unused(tmp_path, **more):
+    labels = np.repeat([1, 3], 10)
+    names = np.array(["none", "a", "no", "b", "not"])
+    return data.load(save(tmp_path, x=IMAGES, y=labels, class_names=names, **more))
+
+
+def test_class_names_that_no_image_has_are_left_out(tmp_path, call, capfd):
+    dataset = unused(tmp_path)
+    assert dataset.class_names == ("a", "b")
+    assert (dataset.class_counts, dataset.test_counts) == ([8, 8], [2, 2])
+    # Of classes of one size, the first one that has images.
+    assert dataset.rare_classes == [0]
+    (names,) = [note.items for note in dataset.notes if "without images left out" in note.text]
+    assert names == ("none", "no", "not")
+    for stream, labels in ((dataset.train, dataset.train_labels), (dataset.test, [0, 0, 1, 1])):
+        images, read = collect(stream)
+        np.testing.assert_array_equal(read, labels)
+        for image, label in zip(images, read, strict=True):
+            assert image.tobytes() in {part.tobytes() for part in IMAGES[10 * label :][:10]}
+    assert call("evaluate --describe --dataset", tmp_path / "images.npz") == 0
+    out = capfd.readouterr().out
+    assert "imbalance  1.0 " in out
+    assert "none, no, not" in out
+
+
+def test_streams_of_such_data_have_the_labels_of_the_others(streamed):
+    padded = dataclasses.replace(
+        streamed,
+        class_names=("none", *streamed.class_names),
+        train_labels=streamed.train_labels + 1,
+        test_labels=streamed.test_labels + 1,
+        records=streamed.records.map(lambda image, label: (image, label + 1)),
+        test_records=streamed.test_records.map(lambda image, label: (image, label + 1)),
+    )
+    dataset = without_unused(padded)
+    assert dataset.class_names == streamed.class_names
+    np.testing.assert_array_equal(collect(dataset.train)[1], streamed.train_labels)
+    np.testing.assert_array_equal(collect(dataset.test)[1], streamed.test_labels)
+
+
+def test_a_class_that_is_tested_alone_is_one(tmp_path):
+    arrays = {"x_train": IMAGES, "y_train": LABELS // 4, "x_test": IMAGES, "y_test": LABELS // 2}
+    names = ["one", "two", "three", "four"]
+    with pytest.raises(InputError, match="no training image of class four"):
+        data.load(save(tmp_path, **arrays, class_names=names))
+
+
+def test_arrays_with_unused_names_are_those_without():
+    dataset = data.from_arrays(IMAGES[..., None], LABELS)
+    assert dataset.class_names == ("3", "7")
+    assert dataset.rare_classes == [0]
 
 
 def test_transparent_pixels_are_white(tmp_path):
@@ -94,9 +257,12 @@ NAN = IMAGES.astype(np.float32)
 NAN[3, 2, 1] = np.nan
 REFUSED = {
     "an array of Python objects": {"x": np.array([{}] * 20), "y": LABELS},
-    "whole numbers or texts": {"x": IMAGES, "y": LABELS.astype(float)},
+    "whole numbers or texts": {"x": IMAGES, "y": LABELS / 2},
     "x must not hold NaN": {"x": NAN, "y": LABELS},
     "one label for each of 20 images": {"x": IMAGES, "y": np.arange(21)},
+    "both x and images": {"x": IMAGES, "images": IMAGES, "y": LABELS},
+    "as numpy.savez\\(path, x=images": {"arr_0": IMAGES, "arr_1": LABELS, "arr_2": IMAGES},
+    "Received: \\(20, 3\\)": {"x": IMAGES, "y": np.ones((20, 3))},
     "has 1 class": {"x": IMAGES, "y": np.zeros(20, int)},
     "no test image of class 7": {
         "x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES[:5], "y_test": LABELS[:5]

@@ -128,6 +128,37 @@ def test_one_coloured_image_makes_all_coloured(parts):
     assert (images == images[..., :1]).all(axis=(1, 2, 3)).sum() >= len(images) - 1
 
 
+def deepened(parts, factor):
+    for path in parts.rglob("*.png"):
+        Image.fromarray(np.asarray(Image.open(path)).astype(np.uint16) * factor).save(path)
+
+
+@pytest.mark.parametrize(("factor", "bits"), [(4, 10), (16, 12), (64, 14), (257, 16)])
+def test_deep_pixels_fill_as_many_bits_as_all_files_need(parts, factor, bits):
+    before, _ = collect(data.load(parts).train)
+    # One dark image is no reason to brighten it.
+    fill(parts / "ok", 1, seed=77)
+    pixels = np.asarray(Image.open(parts / "ok" / "000.png"))
+    Image.fromarray(pixels // 9).save(parts / "ok" / "000.png")
+    deepened(parts, factor)
+    dataset = data.load(parts, test_split=0.01)
+    images, _ = collect(dataset.train)
+    assert 252 <= images.max() <= 255
+    assert min(image.max() for image in images) < 30 < before.mean() < 140
+    told = [note.text for note in dataset.notes if f"from 0 to {2**bits - 1}" in note.text]
+    assert len(told) == (bits < 16)
+
+
+def test_deep_pixels_of_no_known_range_are_left_out(parts):
+    for number in range(3):
+        pixels = np.arange(120).astype(np.int32).reshape(10, 12) * 1000 - 1024 + number
+        Image.fromarray(pixels).save(parts / "ok" / f"deep{number}.tiff")
+    dataset = data.load(parts)
+    assert sum(dataset.class_counts) + sum(dataset.test_counts) == 25
+    (first, *_) = items(dataset, "unreadable")
+    assert first.startswith("ok/deep0.tiff (pixels from -1024 to 117978 are of no known range")
+
+
 def test_damaged_files_are_left_out_and_named(parts):
     (parts / "ok" / "text.png").write_text("hello")
     (parts / "ok" / "notes.txt").write_text("no image by its name")

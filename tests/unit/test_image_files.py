@@ -1,9 +1,13 @@
+import struct
+import zlib
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
 
 from kerasaug.data.readers import image_files
+from kerasaug.data.readers.pixel_ranges import PixelRange
 
 
 def save(tmp_path, image, name="image.png", **options):
@@ -55,6 +59,17 @@ def test_sixteen_bits_become_eight(tmp_path):
     np.testing.assert_array_equal(shown[:, :, 0], np.rint(deep / 257).astype(np.uint8))
 
 
+@pytest.mark.parametrize("transparent", [False, True])
+def test_sixteen_bits_of_colour_become_eight(tmp_path, transparent):
+    deep = np.linspace(0, 4095, 8 * 9 * 3).astype(np.uint16).reshape(8, 9, 3)
+    opaque = np.full((8, 9, 1), 65535, np.uint16)
+    content = np.concatenate([deep, opaque], axis=2) if transparent else deep
+    (tmp_path / "deep.png").write_bytes(tf.io.encode_png(content).numpy())
+    picture = image_files.read(tmp_path / "deep.png", PixelRange(0, 4095))
+    np.testing.assert_array_equal(picture.pixels, np.rint(deep / (4095 / 255)).astype(np.uint8))
+    assert picture.extremes.tolist() == [0, 4095]
+
+
 def test_a_palette_of_greys_is_grey(tmp_path):
     image = Image.new("L", (8, 8), 90).convert("P")
     assert image_files.read(save(tmp_path, image)).pixels.shape == (8, 8, 1)
@@ -100,6 +115,31 @@ def test_a_huge_image_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
     monkeypatch.setattr(image_files, "MOST_PIXELS", 100)
     with pytest.raises(image_files.UnreadableImage, match="more than 100 pixels"):
         image_files.read(save(tmp_path, Image.new("L", (11, 10))))
+
+
+@pytest.mark.parametrize("options", ["text", "zipped text", "profile"])
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_png_may_hold_much_text(tmp_path, options, deep):
+    pixels = np.random.default_rng(0).integers(0, 255, (16, 16, 3)).astype(np.uint8)
+    content = tf.io.encode_png(pixels.astype(np.uint16) * 257 if deep else pixels).numpy()
+    much = bytes(3_000_000) + b"x"
+
+    def chunk(kind, body):
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
+
+    part = {
+        "text": chunk(b"tEXt", b"a\0" + b"x" * 80_000_000 if deep else b"a\0" + b"x" * 3_000_000),
+        "zipped text": chunk(b"zTXt", b"a\0\0" + zlib.compress(much)),
+        "profile": chunk(b"iCCP", b"a\0\0" + zlib.compress(much)),
+    }[options]
+    (tmp_path / "a.png").write_bytes(content[:33] + part + content[33:])
+    picture = image_files.read(tmp_path / "a.png")
+    np.testing.assert_array_equal(picture.pixels, pixels)
+    (tmp_path / "a.png").write_bytes((content[:33] + part + content[33:])[:-200])
+    with pytest.raises(image_files.UnreadableImage, match="damaged"):
+        image_files.read(tmp_path / "a.png")
 
 
 def test_padding_repeats_the_border():

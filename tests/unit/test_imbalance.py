@@ -44,9 +44,25 @@ def test_a_class_is_found_by_name_before_index():
             imbalance.class_index(unknown, ("Bag", "Shirt"))
 
 
+@pytest.mark.parametrize("names", [("001", "002", "003"), ("1", "2", "10"), ("b", "7")])
+def test_where_classes_are_called_by_numbers_text_is_a_name(names):
+    for number, name in enumerate(names):
+        assert imbalance.class_index(name, names) == imbalance.class_index(number, names) == number
+        with pytest.raises(InputError, match=f"there is no class '0{number}'; it must be one of"):
+            imbalance.class_index(f"0{number}", names)
+    with pytest.raises(InputError, match="there is no class '0'"):
+        imbalance.class_index("0", names)
+
+
 @pytest.mark.parametrize(
     ("counts", "rare"),
-    [([100, 9, 100], [1]), ([100, 9, 5], [1, 2]), ([10, 9, 8], [2]), ([9, 0, 8], [2])],
+    [
+        ([100, 9, 100], [1]),
+        ([100, 9, 5], [1, 2]),
+        ([10, 9, 8], [2]),
+        ([9, 0, 8], [2]),
+        ([0, 8, 8], [1]),
+    ],
 )
 def test_rare_classes(counts, rare):
     assert imbalance.rare_classes(counts) == rare

@@ -106,6 +106,36 @@ def test_other_ranges_come_back_as_they_were(images, balanced, scale):
     np.testing.assert_allclose(scaled, balanced * scale, atol=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("scale", "dtype", "change"),
+    [
+        (1 / 255, np.float32, {"most": 1.0000002}),
+        (1, np.float32, {"most": 255.00006}),
+        (1 / 255, np.float32, {"least": -1e-7}),
+        (16, np.uint16, {}),
+        (4, np.int32, {}),
+    ],
+)
+def test_what_it_adds_lies_between_the_extremes_of_the_real_ones(
+    images, balanced, scale, dtype, change
+):
+    x, y = images
+    x = (x * scale).astype(dtype)
+    x.flat[x.argmax()] = change.get("most", x.max())
+    x.flat[x.argmin()] = change.get("least", x.min())
+    result, _ = sampler().fit_resample(x, y)
+    assert result.dtype == dtype
+    new, expected = result[28:], balanced[28:] * scale
+    assert x.min() <= new.min() and new.max() <= x.max()
+    # As bright as those that bytes give.
+    np.testing.assert_allclose(new.mean(), expected.mean(), rtol=0.2)
+
+
+def test_bytes_are_no_brighter_than_the_real_ones(images):
+    x, y = images
+    assert sampler().fit_resample(x // 4, y)[0].max() <= 63
+
+
 def test_boolean_pixels_stay_boolean(images):
     x, y = images
     balanced, _ = sampler().fit_resample(x > 128, y)

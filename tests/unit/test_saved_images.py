@@ -13,7 +13,7 @@ from PIL import Image
 from kerasaug import models
 from kerasaug.errors import InputError
 from kerasaug.saved import folder, images
-from kerasaug.saved.folder import ModelFolder
+from kerasaug.saved.folder import ModelFolder, write_classes
 from kerasaug.saved.generator import SavedGenerator
 from kerasaug.saved.images import DrawnImages
 
@@ -71,6 +71,41 @@ def test_a_bare_saved_model_has_numbers_for_classes(saved):
         generator.class_index("ok")
     with pytest.raises(InputError, match="can draw no image of class 2"):
         generator.generate(1, 2, seed=0)
+
+
+def test_a_saved_model_says_what_its_classes_are_called(model, tmp_path):
+    model.export(tmp_path / "moved")
+    write_classes(tmp_path / "moved", ("1", "10"), None)
+    generator = SavedGenerator(tmp_path / "moved")
+    assert (generator.class_names, generator.makes) == (("1", "10"), None)
+    assert generator.class_index("1") == generator.index_of_name("1") == 0
+    assert (generator.class_index("10"), generator.class_name(1)) == (1, "10")
+    with pytest.raises(InputError, match="there is no class '0'"):
+        generator.class_index("0")
+    write_classes(tmp_path / "moved", ("1", "10"), "10")
+    with pytest.raises(InputError, match="makes only 10"):
+        SavedGenerator(tmp_path / "moved").class_index("1")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"class_names": "ab"}',
+        '{"class_names": ["a", "a"]}',
+        '{"class_names": [1, 2]}',
+        '{"class_names": ["a", "b"], "makes": "c"}',
+        '{"class_names": ["a", "b"], "makes": ["a"]}',
+    ],
+)
+def test_damaged_names_of_classes_are_refused(model, tmp_path, content):
+    model.export(tmp_path / "moved")
+    write_classes(tmp_path / "moved", ("1", "10"), None)
+    (tmp_path / "moved" / folder.CLASSES).write_text(content)
+    with pytest.raises(InputError, match="classes.json is damaged"):
+        SavedGenerator(tmp_path / "moved")
 
 
 def test_what_is_no_generator_is_refused(tmp_path):

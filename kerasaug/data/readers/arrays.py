@@ -10,13 +10,12 @@ import numpy as np
 
 from kerasaug.data.dataset import NO_LABELS, ImageDataset
 from kerasaug.data.memory import InMemory
+from kerasaug.data.readers.class_names import without_unused
 from kerasaug.errors import InputError
 from kerasaug.limits import MOST_CLASSES
 from kerasaug.wording import whole
 
 TEST_SHARE = 0.2
-RANGES = ((0, 1), (-1, 1), (0, 16), (0, 255), (0, 65535))
-"""Pixels that are not uint8 are taken to fill the first range that holds all of them."""
 CONTAINER_MEMORY = Path("/sys/fs/cgroup/memory.max")
 MEMORY_SHARE = 0.5
 """Of the machine's memory, that the content of one file may take."""
@@ -38,7 +37,8 @@ def from_arrays(
         test_images: uint8 array (m, height, width, channels). If None, a fifth of the images of
             every class become the test split.
         test_labels: int array (m,).
-        class_names: One name per class; the numbers if None.
+        class_names: One name per class; the numbers if None. Classes without images are left out;
+            the labels of the data set count the others.
         name: What the data set is called.
 
     Raises:
@@ -55,7 +55,7 @@ def from_arrays(
     splits = {"train": (train_images, train_labels)}
     if test_images is not None:
         splits["test"] = (test_images, test_labels)
-    dataset = from_splits(splits, class_names, name)
+    dataset = without_unused(from_splits(splits, class_names, name))
     return dataset if dataset.test_records else dataset.split_test(TEST_SHARE)
 
 
@@ -120,11 +120,6 @@ def from_splits(
         test_labels=labels,
         in_memory=in_memory,
     )
-
-
-def pixel_range(lowest: float, highest: float) -> tuple[int, int] | None:
-    """The first of `RANGES` that holds all pixels from `lowest` to `highest`; None if none does."""
-    return next((ends for ends in RANGES if ends[0] <= lowest and highest <= ends[1]), None)
 
 
 def check_memory(path: Path, size: int) -> None:

@@ -4,9 +4,7 @@ import collections
 import functools
 import hashlib
 import os
-import re
 import warnings
-from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -16,14 +14,14 @@ import tensorflow as tf
 from PIL import Image
 
 from kerasaug.data.dataset import NO_LABELS, SPLITS, ImageDataset, Note
-from kerasaug.data.readers import duplicates, image_files
+from kerasaug.data.readers import duplicates, groups, image_files, pixel_ranges, tree, written
 from kerasaug.data.readers.duplicates import HashedImage
+from kerasaug.data.readers.image_files import WHOLE
+from kerasaug.data.readers.pixel_ranges import PixelRange
 from kerasaug.errors import InputError
 from kerasaug.limits import LARGEST_SIDE
 
 USUAL_SIDE = 64
-MANIFEST, MANIFEST_COLUMNS = "manifest.csv", ("file", "label", "seed", "number")
-"""Lists which images of a folder were generated."""
 
 
 class File(NamedTuple):
@@ -35,6 +33,7 @@ class File(NamedTuple):
         shape: `(height, width, channels)`.
         mode: The file's own pixel format, as Pillow names it.
         animated: Whether it holds further images.
+        extremes: Of deep pixels; see `image_files.Picture`.
     """
 
     path: str
@@ -42,6 +41,19 @@ class File(NamedTuple):
     shape: tuple[int, int, int]
     mode: str
     animated: bool
+    extremes: np.ndarray | None
+
+
+class Unusable(NamedTuple):
+    """A file that cannot be used.
+
+    Attributes:
+        name: Its path below the folder of the data set.
+        reason: Why it cannot be used; None of a file that neither is nor promises an image.
+    """
+
+    name: str
+    reason: str | None
 
 
 class FolderScan(NamedTuple):
@@ -52,12 +64,14 @@ class FolderScan(NamedTuple):
             order of their names.
         class_names: The classes that have images, sorted.
         class_folders: By split and class.
+        filled: What the deep pixels of all files fill.
         notes: What was left out, and what else a user should know.
     """
 
     files: dict[str, list[File]]
     class_names: tuple[str, ...]
     class_folders: dict[str, dict[str, Path]]
+    filled: PixelRange
     notes: tuple[Note, ...]
 
 
@@ -66,6 +80,7 @@ def read(
     image_size: tuple[int, int] | None = None,
     aspect: str = "pad",
     group: str | None = None,
+    pattern: str | None = None,
 ) -> ImageDataset:
     """Reads a folder in which every class has a folder of its own.
 
@@ -76,6 +91,7 @@ def read(
         aspect: How images of other proportions are resized; see `image_files.fit`.
         group: A regular expression. Files whose paths below `root` have the same text in its first
             parentheses are one group; a file that it does not match is a group of its own.
+        pattern: See `scan`.
 
     Returns:
         The data set, streaming; without `test` if there is no such folder. It is grey if all images
@@ -84,11 +100,11 @@ def read(
     Raises:
         InputError: See `scan`; and if `group` is no such expression, or matches no file.
     """
-    files, class_names, _, notes = scan(root)
+    files, class_names, _, filled, notes = scan(root, pattern)
     names = [file.image.name for split in SPLITS for file in files.get(split, ())]
-    groups, group_notes = _groups(names, group)
+    numbers, group_notes = groups.find(names, group)
     shape = _common_shape([file for split in files.values() for file in split], image_size)
-    decode = functools.partial(image_files.read_tensor, shape=shape, aspect=aspect)
+    decode = functools.partial(image_files.read_tensor, shape=shape, aspect=aspect, filled=filled)
     class_ids = {name: class_id for class_id, name in enumerate(class_names)}
     labels, records = {}, {}
     for split, split_files in files.items():
@@ -106,39 +122,13 @@ def read(
         indices=np.arange(len(labels["train"])),
         test_labels=labels.get("test", NO_LABELS),
         names=tuple(names),
-        groups=groups,
+        groups=numbers,
         decode=decode,
         notes=(*notes, *group_notes),
     )
 
 
-def _groups(names: Sequence[str], pattern: str | None) -> tuple[np.ndarray | None, list[Note]]:
-    """The group of every file, and what to say of them."""
-    if pattern is None:
-        return None, []
-    try:
-        expression = re.compile(pattern)
-    except re.error as error:
-        raise InputError(f"`group` {pattern}: is not a regular expression: {error}") from error
-    if expression.groups == 0:
-        raise InputError(f"`group` {pattern}: must have parentheses around what a group shares")
-    matches = [expression.search(name.replace(os.sep, "/")) for name in names]
-    if not any(matches):
-        raise InputError(f"`group` {pattern}: matches no file, such as {names[0]}")
-    keys = [None if match is None else str(match[1] or "") for match in matches]
-    numbers: dict[str, int] = {}
-    groups = [
-        len(names) + position if key is None else numbers.setdefault(key, len(numbers))
-        for position, key in enumerate(keys)
-    ]
-    sizes = collections.Counter(groups)
-    notes = [Note(f"{len(sizes)} groups, the largest of {max(sizes.values())} images")]
-    if others := tuple(name for name, key in zip(names, keys, strict=True) if key is None):
-        notes.append(Note(f"{len(others)} files do not match the group's expression", others))
-    return np.array(groups, np.int64), notes
-
-
-def scan(root: Path) -> FolderScan:
+def scan(root: Path, pattern: str | None = None) -> FolderScan:
     """Reads every image of a folder in which every class has a folder of its own.
 
     Files are taken in the order of their names, at any depth. Left out, with a note, are files
@@ -146,125 +136,92 @@ def scan(root: Path) -> FolderScan:
     split, and images that are in two classes.
 
     Args:
-        root: Holds one folder per class; or a folder `train`, and perhaps `test`, that does. A
-            folder `train` without folders in it is a class if others than `test` are beside it.
+        root: Holds one folder per class; or folders that do and look like splits by their names
+            (see `splits.find`), as `train` and `test`. A single one without folders in it is a
+            class if others are beside it.
+        pattern: Such as `*.jpg` or `images/*`: files whose names, or paths below `root` or below
+            any folder in it, do not match are not read. None leaves masks of a segmentation out.
 
     Raises:
-        InputError: If there are no class folders with images, two names differ only in case, or
-            one is not UTF-8.
+        InputError: If there are no class folders with images, the pattern matches no file, it is
+            not clear which folders are splits, two names differ only in case, or one is not UTF-8.
     """
-    notes: list[Note] = []
-    roots = _split_folders(root, notes)
-    class_folders = {split: _class_folders(folder, notes) for split, folder in roots.items()}
-    names = sorted(set().union(*class_folders.values()))
-    _check_names(root, names)
-    ancestors = frozenset(map(_identity, (root, *roots.values())))
-    files = {
-        split: _scan_split(root, folders, ancestors, notes)
-        for split, folders in class_folders.items()
-    }
+    paths, class_folders, notes = tree.find(root, pattern)
+    results = {split: _read_files(root, pairs) for split, pairs in paths.items()}
+    filled = _read_deep_again(root, results, notes)
+    files = {split: _usable(split_results, notes) for split, split_results in results.items()}
     all_files = [file for split_files in files.values() for file in split_files]
     if not all_files:
         causes = "".join("; " + ": ".join([note.text, *note.items[:1]]) for note in notes)
         raise InputError(f"{root} holds no images in class folders, as {root}/CLASS/*.png{causes}")
     notes.insert(0, _summary(all_files))
     used = {file.image.label for file in all_files}
+    names = sorted(set().union(*class_folders.values()))
     if empty := [name for name in names if name not in used]:
         text = f"class folder{'s' * (len(empty) > 1)} without images left out"
         notes.append(Note(text, tuple(empty)))
-    manifest, head = root / MANIFEST, ",".join(MANIFEST_COLUMNS).encode()
     if "test" in files:
         notes += duplicates.notes_of_shared(
             *([file.image for file in files[split]] for split in SPLITS)
         )
-    elif manifest.is_file() and manifest.read_bytes().startswith(head):
+    elif written.has_manifest(root):
         text = "some of these were generated, as listed here; real ones belong in a folder test"
-        notes.append(Note(text, (MANIFEST,)))
+        notes.append(Note(text, (written.MANIFEST,)))
     class_names = tuple(name for name in names if name in used)
-    return FolderScan(files, class_names, class_folders, tuple(notes))
+    return FolderScan(files, class_names, class_folders, filled, tuple(notes))
 
 
-def _split_folders(root: Path, notes: list[Note]) -> dict[str, Path]:
-    visible = _visible_folders(root)
-    _check_names(root, [folder.name for folder in visible])
-    folders = {folder.name.lower(): folder for folder in visible}
-    others = sorted(folder.name for name, folder in folders.items() if name not in SPLITS)
-    if "train" not in folders:
-        return {"train": root}
-    # A class may be called train: others are beside it, and no class folders in it.
-    if others and "test" not in folders and not _visible_folders(folders["train"]):
-        notes.append(Note("the folder train holds no folders, so it is taken for a class"))
-        return {"train": root}
-    if others:
-        notes.append(Note("folders beside train and test are not read", tuple(others)))
-    return {split: folders[split] for split in SPLITS if split in folders}
-
-
-def _class_folders(root: Path, notes: list[Note]) -> dict[str, Path]:
-    if stray := sum(_is_image_name(entry.name) for entry in root.iterdir()):
-        notes.append(Note(f"{stray} images beside the class folders are not read"))
-    return {folder.name: folder for folder in _visible_folders(root)}
-
-
-def _visible_folders(root: Path) -> list[Path]:
-    return sorted(
-        entry for entry in root.iterdir() if not entry.name.startswith(".") and os.path.isdir(entry)
-    )
-
-
-def _check_names(root: Path, names: Sequence[str]) -> None:
-    spellings: dict[str, str] = {}
-    for name in names:
-        other = spellings.setdefault(name.casefold(), name)
-        if other != name:
-            raise InputError(
-                f"{root}: the folders {other!r} and {name!r} differ only in case; "
-                "rename one, or put them together"
-            )
-        if name != os.fsencode(name).decode(errors="replace"):
-            raise InputError(f"{root}: the name of the folder {name!r} is not UTF-8")
-
-
-def _is_image_name(name: str) -> bool:
-    return not name.startswith(".") and name.lower().endswith(image_files.SUFFIXES)
-
-
-def _identity(folder: str | Path) -> tuple[int, int]:
-    status = os.stat(folder)
-    return status.st_dev, status.st_ino
-
-
-def _walk(folder: str, ancestors: frozenset[tuple[int, int]]) -> Iterator[str]:
-    """All image files in a folder, by name; of a link to a folder around it, the link."""
-    chain = ancestors | {_identity(folder)}
-    if len(chain) == len(ancestors):
-        yield folder
-        return
-    for name in sorted(os.listdir(folder)):
-        path = os.path.join(folder, name)
-        if name.startswith("."):
-            continue
-        if os.path.isdir(path):
-            yield from _walk(path, chain)
-        elif _is_image_name(name):
-            yield path
-
-
-def _scan_split(
-    root: Path, class_folders: dict[str, Path], ancestors: frozenset, notes: list[Note]
-) -> list[File]:
-    """Reads every file of a split, and leaves out what cannot be used."""
-    pairs = [
-        (path, name)
-        for name, folder in class_folders.items()
-        for path in _walk(str(folder), ancestors)
-    ]
+def _read_files(
+    root: Path, pairs: list[tuple[str, str]], filled: PixelRange = WHOLE
+) -> list[File | Unusable]:
     with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        results = list(pool.map(lambda pair: _scan_file(root, *pair), pairs))
+        return list(pool.map(lambda pair: _read_file(root, pair[0], pair[1], filled), pairs))
+
+
+def _read_deep_again(
+    root: Path, results: dict[str, list[File | Unusable]], notes: list[Note]
+) -> PixelRange:
+    """Reads deep files by the range that all of them fill together, which this returns."""
+    deep = [
+        (split, place, file)
+        for split, split_results in results.items()
+        for place, file in enumerate(split_results)
+        if isinstance(file, File) and file.extremes is not None
+    ]
+    if not deep:
+        return WHOLE
+    extremes = np.concatenate([file.extremes for _, _, file in deep])
+    filled = pixel_ranges.find([extremes])
+    if filled is None:
+        reason = f"pixels from {extremes.min():g} to {extremes.max():g} are of no known range"
+        again: list[File | Unusable] = [Unusable(file.image.name, reason) for _, _, file in deep]
+    elif filled == WHOLE:
+        return WHOLE
+    else:
+        text = f"pixels of more than 8 bits, from {filled}, were brought to 0 to 255"
+        notes.append(Note(f"{len(deep)} file{'s' * (len(deep) > 1)} with {text}"))
+        again = _read_files(root, [(file.path, file.image.label) for _, _, file in deep], filled)
+    for (split, place, _), result in zip(deep, again, strict=True):
+        results[split][place] = result
+    return filled or WHOLE
+
+
+def _usable(results: list[File | Unusable], notes: list[Note]) -> list[File]:
+    """Leaves out what cannot be used."""
     files = [result for result in results if isinstance(result, File)]
     unique, copies, ambiguous = duplicates.split_duplicates([file.image for file in files])
-    unreadable = [result for result in results if isinstance(result, str)]
+    unusable = [result for result in results if isinstance(result, Unusable)]
+    unreadable = [f"{name} ({reason})" for name, reason in unusable if reason]
+    endings = collections.Counter(
+        os.path.splitext(name)[1].lower() or "without an ending"
+        for name, reason in unusable
+        if not reason
+    )
+    if endings:
+        counts = tuple(f"{count} {ending}" for ending, count in endings.most_common())
+        text = f"{endings.total()} file{'s' * (endings.total() > 1)} left out: no images"
+        notes.append(Note(text, counts))
     animated = [file.image.name for file in files if file.animated]
     for text, names in (
         ("left out: unreadable", unreadable),
@@ -278,18 +235,21 @@ def _scan_split(
     return [file for file in files if id(file.image) in unique_ids]
 
 
-def _scan_file(root: Path, path: str, class_name: str) -> File | str:
-    """The file, or its name and why it cannot be used."""
+def _read_file(root: Path, path: str, class_name: str, filled: PixelRange) -> File | Unusable:
+    """The file, or why it cannot be used."""
     # A name that is not UTF-8 can be read, but not shown.
     name = os.fsencode(os.path.relpath(path, root)).decode(errors="replace")
     if os.path.isdir(path):
-        return f"{name} (a link to a folder that holds it)"
+        return Unusable(name, "a link to a folder that holds it")
     try:
-        pixels, mode, animated = image_files.read(path)
+        pixels, extremes, mode, animated = image_files.read(path, filled)
+    except image_files.NotAnImage as error:
+        promises = path.lower().endswith(image_files.SUFFIXES)
+        return Unusable(name, str(error) if promises else None)
     except image_files.UnreadableImage as error:
-        return f"{name} ({error})"
+        return Unusable(name, str(error))
     image = HashedImage(name, class_name, duplicates.digest(pixels))
-    return File(path, image, pixels.shape, mode, animated)
+    return File(path, image, pixels.shape, mode, animated, extremes)
 
 
 def _summary(files: list[File]) -> Note:

@@ -2,7 +2,9 @@
 
 import dataclasses
 import math
+import re
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -10,21 +12,30 @@ import numpy as np
 import tensorflow as tf
 
 from kerasaug.data.dataset import SPLITS, ImageDataset, Note
-from kerasaug.data.readers import arrays, image_files
+from kerasaug.data.readers import arrays, image_files, pixel_ranges
+from kerasaug.data.readers.pixel_ranges import PixelRange
 from kerasaug.errors import InputError
 
 BATCH = 64
 NAMES = ("x", "y", "x_train", "y_train", "x_test", "y_test", "class_names")
+OTHER_NAME = re.compile(
+    r"(?P<before>train_|test_)?((?P<x>x|images?)|(?P<y>y|labels?|targets?))(?P<after>_train|_test)?",
+    re.IGNORECASE,
+)
+"""What else arrays are called, as `X`, `images` or `train_labels`."""
+UNNAMED = {"arr_0": "x", "arr_1": "y"}
+"""What `numpy.savez(path, images, labels)` calls them."""
 
 
 def read(path: Path) -> ImageDataset:
     """Reads a file of `numpy.savez`.
 
     Args:
-        path: Holds `x` and `y`, or `x_train`, `y_train`, `x_test` and `y_test`, and perhaps
-            `class_names`. Images are arrays (n, height, width) or (n, height, width, 1, 3 or 4),
-            uint8 or numbers that fill one of `arrays.RANGES`. Labels are whole numbers or texts
-            (n,); with `class_names` they are indices of those.
+        path: Holds `x` and `y`, or `x_train`, `y_train`, `x_test` and `y_test`, or these under an
+            `OTHER_NAME`, and perhaps `class_names`. Images are arrays (n, height, width) or
+            (n, height, width, 1, 3 or 4), uint8 or numbers of a range that `pixel_ranges.find`
+            knows. Labels are whole numbers, texts or truth values (n,), or one-hot (n, number of
+            classes); with `class_names` they are indices of those.
 
     Returns:
         The data set; without `test` if the file has one split.
@@ -46,20 +57,23 @@ def read(path: Path) -> ImageDataset:
 
 
 def _read(path: Path, file: BinaryIO) -> ImageDataset:
-    content = _load(path, file)
+    content, unread = _load(path, file)
     ends = {"train": ""} if "x" in content else {split: f"_{split}" for split in SPLITS}
     needed = [name + end for end in ends.values() for name in "xy"]
     if missing := [name for name in needed if name not in content]:
         raise InputError(
             f"{path} lacks {', '.join(missing)}; it must hold arrays x and y, or x_train, y_train, "
-            f"x_test and y_test. Received: {', '.join(content) or 'none'}"
+            "x_test and y_test, as numpy.savez(path, x=images, y=labels) writes them. Received: "
+            f"{', '.join([*content, *unread]) or 'none'}"
         )
     images = [_images(path, f"x{end}", content[f"x{end}"]) for end in ends.values()]
     labels = [
         _labels(path, f"y{end}", content[f"y{end}"], part.shape[0])
         for end, part in zip(ends.values(), images, strict=True)
     ]
-    images, scaled = _as_uint8(path, images)
+    images, notes = _as_uint8(path, images)
+    if unread:
+        notes = (*notes, Note("arrays that are not read", tuple(unread)))
     if "class_names" in content:
         names = [
             name.decode(errors="replace") if isinstance(name, bytes) else str(name)
@@ -71,24 +85,42 @@ def _read(path: Path, file: BinaryIO) -> ImageDataset:
     else:
         names, labels = arrays.names_and_indices(labels)
     splits = dict(zip(ends, zip(images, labels, strict=True), strict=True))
-    notes = (Note(f"pixels from {scaled} were brought to 0 to 255"),) if scaled else ()
     try:
         return dataclasses.replace(arrays.from_splits(splits, names, path.stem), notes=notes)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 
 
-def _load(path: Path, file: BinaryIO) -> dict[str, np.ndarray]:
-    """All arrays by name; those that `NAMES` lacks are empty."""
+def _load(path: Path, file: BinaryIO) -> tuple[dict[str, np.ndarray], list[str]]:
+    """The arrays under the names of `NAMES`, and the names of others."""
     archive = np.load(file, allow_pickle=False)
     if not isinstance(archive, np.lib.npyio.NpzFile):
         raise InputError(f"{path} holds a single array, not several by name")
     if len(set(archive.files)) < len(archive.zip.namelist()):
         raise InputError(f"{path} holds an array twice")
-    names = [name for name in archive.files if name in NAMES]
-    arrays.check_memory(path, sum(_size(archive.zip, name) for name in names))
-    empty = dict.fromkeys(archive.files, np.empty(0))
-    return empty | {name: archive[name] for name in names}
+    names: dict[str, str] = {}
+    for name in archive.files:
+        if (known := _known_name(name, archive.files)) is None:
+            continue
+        if known in names:
+            raise InputError(f"{path} holds both {names[known]} and {name}; remove one")
+        names[known] = name
+    arrays.check_memory(path, sum(_size(archive.zip, name) for name in names.values()))
+    unread = [name for name in archive.files if name not in names.values()]
+    return {known: archive[name] for known, name in names.items()}, unread
+
+
+def _known_name(name: str, beside: Sequence[str]) -> str | None:
+    """Which of `NAMES` an array has; None if another one."""
+    if name in NAMES:
+        return name
+    if set(beside) - {"class_names"} == UNNAMED.keys():
+        return UNNAMED.get(name)
+    match = OTHER_NAME.fullmatch(name)
+    if match is None or (match["before"] and match["after"]):
+        return None
+    split = (match["before"] or match["after"] or "").strip("_").lower()
+    return ("x" if match["x"] else "y") + (f"_{split}" if split else "")
 
 
 def _entry(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
@@ -132,6 +164,15 @@ def _labels(path: Path, name: str, labels: np.ndarray, count: int) -> np.ndarray
     shape = labels.shape
     if len(shape) == 2 and shape[1] == 1:
         labels = labels[:, 0]
+    elif len(shape) == 2 and _is_one_hot(labels):
+        labels = labels.argmax(axis=1)
+    if labels.dtype.kind == "S":
+        labels = np.char.decode(labels, errors="replace")
+    is_whole = (
+        labels.dtype.kind == "f" and (np.abs(labels) < 2**53).all() and not (labels % 1).any()
+    )
+    if is_whole or labels.dtype.kind == "b":
+        labels = labels.astype(np.int64)
     if labels.dtype.kind not in "iuU":
         raise InputError(
             f"{path}: {name} must hold whole numbers or texts. Received: {labels.dtype}"
@@ -147,37 +188,42 @@ def _labels(path: Path, name: str, labels: np.ndarray, count: int) -> np.ndarray
     return labels.astype(np.int64)
 
 
-def _as_uint8(path: Path, images: list[np.ndarray]) -> tuple[list[np.ndarray], str | None]:
-    """The images as uint8 without transparency, and the range that was scaled, if one was."""
+def _is_one_hot(labels: np.ndarray) -> bool:
+    is_one, is_zero = labels == 1, labels == 0
+    return bool((is_one | is_zero).all() and (is_one.sum(axis=1) == 1).all())
+
+
+def _as_uint8(path: Path, images: list[np.ndarray]) -> tuple[list[np.ndarray], tuple[Note, ...]]:
+    """The images as uint8 without transparency, and a note if they were something else."""
     if len({part.dtype for part in images}) > 1:
         kinds = " and ".join(str(part.dtype) for part in images)
         raise InputError(f"{path}: both splits must hold numbers of one kind, not {kinds}")
     if images[0].dtype == np.uint8:
-        return [_pixels(part, 0, 255) for part in images], None
-    lowest, highest = min(part.min() for part in images), max(part.max() for part in images)
-    filled = arrays.pixel_range(lowest, highest)
+        return [_pixels(part, PixelRange(0, 255)) for part in images], ()
+    filled = pixel_ranges.find(images)
     if filled is None:
-        ranges = ", ".join(f"{low} to {high}" for low, high in arrays.RANGES)
+        lowest, highest = min(part.min() for part in images), max(part.max() for part in images)
+        ranges = ", ".join(f"{low} to {high}" for low, high in pixel_ranges.ENDS)
         raise InputError(
             f"{path}: pixels must be uint8, or other numbers from {ranges}. "
             f"Received: pixels from {lowest:g} to {highest:g}"
         )
-    low, high = filled
-    return [_pixels(part, low, high) for part in images], f"{low} to {high}"
+    text = f"pixels from {filled} were brought to 0 to 255"
+    if beyond := sum(map(filled.count_beyond, images)):
+        share = beyond / sum(part.size for part in images)
+        text += f"; {share:.1%} that lie beyond, as after bicubic resizing, were cut to this range"
+    return [_pixels(part, filled) for part in images], (Note(text),)
 
 
-def _pixels(images: np.ndarray, low: int, high: int) -> np.ndarray:
-    """Pixels from `low` to `high` as uint8 without transparency."""
+def _pixels(images: np.ndarray, filled: PixelRange) -> np.ndarray:
+    """Pixels of a range as uint8 without transparency."""
     transparent = images.shape[3] == 4
     if images.dtype == np.uint8 and not transparent:
         return images
     pixels = np.empty((*images.shape[:3], images.shape[3] - transparent), np.uint8)
-    for start in range(
-        0, len(images), BATCH
-    ):  # Floats of all images would take four times as much.
+    # Floats of all images would take four times as much.
+    for start in range(0, len(images), BATCH):
         block = images[start : start + BATCH]
-        if block.dtype != np.uint8:
-            block = np.rint((block.astype(np.float32) - low) * (255 / (high - low)))
-            block = block.astype(np.uint8)
+        block = block if block.dtype == np.uint8 else filled.to_uint8(block)
         pixels[start : start + BATCH] = image_files.on_background(block) if transparent else block
     return pixels
