@@ -5,7 +5,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasaug.data import mixture
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.data.load import load
 from kerasaug.errors import InputError, TrainingFailed, naming
@@ -59,15 +58,11 @@ class Winner:
         Raises:
             InputError: If the arm blends images, whose labels must be probabilities.
         """
-        blends = self.arm.blending is not None
-        if blends and not one_hot:
+        if self.arm.blending and not one_hot:
             raise InputError(f"the arm {self.arm} blends labels; it needs `one_hot` True")
         recipe = self._recipe._replace(batch_size=batch_size or self._recipe.batch_size)
         mixed = parts(self.arm, self._inputs, seed)
-        batches = trial.stream(self.arm, self.dataset, mixed, recipe, seed)
-        if blends or not one_hot:
-            return batches
-        return mixture.one_hot(batches, self.dataset.num_classes)
+        return trial.stream(self.arm, self.dataset, mixed, recipe, seed, one_hot)
 
 
 def winner(folder: str | Path) -> Winner:

@@ -96,7 +96,12 @@ def train(
 
 
 def stream(
-    arm: Arm, dataset: ImageDataset, mixed: Sequence[Part], recipe: Recipe, seed: int
+    arm: Arm,
+    dataset: ImageDataset,
+    mixed: Sequence[Part],
+    recipe: Recipe,
+    seed: int,
+    one_hot: bool = False,
 ) -> tf.data.Dataset:
     """Draws the endless training batches of an arm.
 
@@ -106,10 +111,11 @@ def stream(
         mixed: What `mixing.parts` returned.
         recipe: See `train`.
         seed: See `mixture.batches`.
+        one_hot: Whether labels are probabilities; those of an arm that blends always are.
 
     Returns:
-        A stream of `(images, labels)`: float32 images in [0, 255] and int32 classes; of an arm that
-        blends, float32 probabilities (batch_size, num_classes). Of an arm that weights classes, of
+        A stream of `(images, labels)`: float32 images in [0, 255], and int32 classes (batch_size,)
+        or float32 probabilities (batch_size, num_classes). Of an arm that weights classes, of
         `(images, labels, weights)`.
     """
     change = augment.build(arm.augmentation) if arm.augmentation else None
@@ -118,8 +124,8 @@ def stream(
         return mixture.blended(batches, arm.blending, dataset.num_classes, seed)
     if arm.mixture in WEIGHTED:
         begin = round(DEFERRED_SHARE * recipe.steps) if arm.mixture == DEFERRED else 0
-        return mixture.weighted(batches, class_weights(arm, dataset), begin)
-    return batches
+        batches = mixture.weighted(batches, class_weights(arm, dataset), begin)
+    return mixture.one_hot(batches, dataset.num_classes) if one_hot else batches
 
 
 def run_trial(
@@ -172,9 +178,7 @@ def _train_one(arm, dataset, mixed, recipe, seed, callbacks, validation):
     shape, num_classes = dataset.image_shape, dataset.num_classes
     loss = classifiers.loss_of(arm)
     classifier = classifiers.build(recipe.classifier, shape, num_classes, recipe.steps, loss)
-    batches = stream(arm, dataset, mixed, recipe, seed)
-    if classifier.takes_one_hot and not arm.blending:
-        batches = mixture.one_hot(batches, num_classes)
+    batches = stream(arm, dataset, mixed, recipe, seed, classifier.takes_one_hot)
     if validation is not None:
         validation = mixture.to_model_input(validation.batch(TEST_BATCH), as_float)
         if classifier.takes_one_hot:
