@@ -10,8 +10,7 @@ from kerasaug.models.layers import FusedBatchNormalization
 LEARNING_RATE, CAREFUL_LEARNING_RATE = 8e-3, 1e-3
 """The highest ones, of the built-in classifier and of all others, which may be pretrained."""
 GREY_WIDTH, COLOUR_WIDTH = 32, 48
-"""Feature maps of the first convolution. Colour takes more: with 32, ten classes of 1,000 CIFAR-10
-images each end two points lower."""
+"""Feature maps of the first convolution; objects in colour take more."""
 LAST_SIDE = 8
 """Convolutions follow until the feature maps are no larger, so that the last see whole objects."""
 MOMENTUM = 0.9
