@@ -16,6 +16,8 @@ __all__ = [*_HOMES, "data", "models", "study"]
 
 
 def __getattr__(name: str):
+    if name in __all__:
+        importlib.import_module("kerasaug.runtime").check_keras()
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     if name in __all__:

@@ -5,12 +5,16 @@ TensorFlow is imported when a function needs it, so that commands can import thi
 
 import contextlib
 import gc
+import json
 import os
 import platform
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from kerasaug.errors import InputError
+
+KERAS_SETTINGS = {"backend": "tensorflow", "image_data_format": "channels_last"}
 POLICIES = ("float32", "mixed_bfloat16")
 """The Keras dtype policies to choose from."""
 BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
@@ -56,6 +60,28 @@ def quiet_tensorflow() -> None:
     # looks through all imported modules. Only once: later, it would also freeze models.
     if gc.get_freeze_count() == 0:
         gc.freeze()
+
+
+def check_keras() -> None:
+    """Refuses settings of Keras that nothing here works with, before Keras is imported.
+
+    Raises:
+        InputError: If its backend is not TensorFlow, or images have their channels first.
+    """
+    file = Path(os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras"), "keras.json")
+    chosen: dict[str, str] = {}
+    if keras := sys.modules.get("keras"):
+        chosen = {name: getattr(keras.config, name)() for name in KERAS_SETTINGS}
+    else:
+        with contextlib.suppress(OSError, ValueError):
+            chosen = json.loads(file.read_text(encoding="utf-8"))
+        chosen["backend"] = os.environ.get("KERAS_BACKEND", chosen.get("backend", "tensorflow"))
+    for name, needed in KERAS_SETTINGS.items():
+        if (value := chosen.get(name, needed)) != needed:
+            variable = " or the environment variable KERAS_BACKEND" * (name == "backend")
+            raise InputError(
+                f"{name} of Keras must be {needed}, as {file}{variable} sets it. Received: {value}"
+            )
 
 
 def limit_threads() -> None:

@@ -4,6 +4,7 @@ import errno
 import functools
 import os
 import re
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,19 @@ from typing import Any
 import click
 
 from kerasaug.errors import InputError, TrainingFailed, UserCodeError
-from kerasaug.runtime import POLICIES
+from kerasaug.runtime import POLICIES, check_keras
 from kerasaug.wording import printable, readable
 
 INPUT_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 HEADINGS = ("Data", "Comparison", "Images", "Training", "Machine", "Output")
+
+
+class ExpandedPath(click.Path):
+    """A path in which `~` is the user's home, as a shell writes it."""
+
+    def convert(self, value, param, ctx):
+        """Makes a `pathlib.Path` of a text."""
+        return Path(os.path.expanduser(value))
 
 
 class Option(click.Option):
@@ -52,9 +61,21 @@ class Command(click.Command):
 def run(command: click.Command, resume: str) -> None:
     """Runs a command; a user's mistake gives one line and exit code 2.
 
-    `resume` says how to go on, to a user who pressed Ctrl-C or whose disk was full.
+    `resume` says how to go on, to a user who pressed Ctrl-C or whose disk was full. SIGTERM, which
+    Slurm and Docker send before they kill, does as Ctrl-C.
     """
+    received: list[int] = []
+
+    def interrupt(number, frame):
+        received.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        # Names may have letters that the terminal has not.
+        stream.reconfigure(errors="replace")
     try:
+        check_keras()
         command.main(standalone_mode=False)
     except click.exceptions.Exit as request:
         sys.exit(request.exit_code)
@@ -75,7 +96,8 @@ def run(command: click.Command, resume: str) -> None:
         _fail(f"{_reason(error)}; once that is mended, {resume}", FAILURE)
     except (click.Abort, KeyboardInterrupt) as error:
         # Click puts its own in the place of one that knows more.
-        _fail(f"stopped; {str(error.__cause__ or error) or resume}", INTERRUPTED)
+        code = 128 + received[0] if received else INTERRUPTED
+        _fail(f"stopped; {str(error.__cause__ or error) or resume}", code)
     except Exception as error:
         # A file that was whole when it was scanned, and is read in the middle of a pipeline.
         if "UnreadableImage" in str(error):
@@ -84,6 +106,8 @@ def run(command: click.Command, resume: str) -> None:
         if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
             _fail(f"there is not enough memory; once there is, {resume}", FAILURE)
         raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _with_flags(message: str, command: click.Command) -> str:

@@ -1,6 +1,7 @@
 """The options that say which data, and the data set that they load."""
 
 import functools
+import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,9 +40,9 @@ class DataOptions(NamedTuple):
 
     def check(self) -> None:
         """Refuses what is wrong without a look at the data, before TensorFlow takes its time."""
-        name, path = self.dataset, Path(self.dataset)
+        name, path = self.dataset, Path(os.path.expanduser(self.dataset))
         # What else does not exist may be the name of a data set.
-        is_path = path.is_absolute() or name[0] in ".~" or path.suffix == ".npz"
+        is_path = path.is_absolute() or name.startswith(".") or path.suffix == ".npz"
         if is_path and not path.exists():
             raise InputError(f"--dataset {name}: there is no file or folder {path}")
 
@@ -51,7 +52,7 @@ class DataOptions(NamedTuple):
         Args:
             complete: Whether it is an error if a class lacks images.
         """
-        from kerasaug.data.load import is_path, load
+        from kerasaug.data.load import absolute, is_path, load
 
         name = self.dataset
         loading: dict[str, Any] = {
@@ -62,8 +63,8 @@ class DataOptions(NamedTuple):
         }
         with naming(f"--dataset {name}"):
             # Workers may have another working directory.
-            path = Path(name).resolve() if is_path(name) else None
-            dataset = load(path or name, **loading, pattern=self.pattern, complete=complete)
+            path = absolute(name) if is_path(name) else None
+            dataset = load(name, **loading, pattern=self.pattern, complete=complete)
         if self.rare:
             with naming(f"--rare {', '.join(self.rare)}"):
                 dataset = dataset.naming_rare(self.rare)

@@ -112,7 +112,7 @@ Examples (installed from a wheel, the command is kerasaug-evaluate):
 @common.comparison(
     "--generator",
     "generator_folder",
-    type=click.Path(path_type=Path),
+    type=common.ExpandedPath(),
     metavar="DIR",
     help="Use this folder of train-gan instead of training a generator per repetition; without "
     "--arms, its model takes the place of the preset's.",
@@ -146,7 +146,7 @@ Examples (installed from a wheel, the command is kerasaug-evaluate):
 )
 @common.output(
     "--output",
-    type=click.Path(path_type=Path),
+    type=common.ExpandedPath(),
     show_default="runs/TIME-DATASET",
     help="The folder to fill; finished trials that it holds are not run again.",
 )

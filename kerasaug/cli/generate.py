@@ -19,7 +19,7 @@ Examples (installed from a wheel, the command is kerasaug-generate):
 
 
 @click.command(cls=common.Command, epilog=EPILOG)
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=common.ExpandedPath())
 @common.images("--label", metavar="CLASS", help="The class to draw, by name or index.")
 @common.images("--count", type=click.IntRange(1), show_default="100", help="How many, of --label.")
 @common.images(
@@ -31,7 +31,7 @@ Examples (installed from a wheel, the command is kerasaug-generate):
 )
 @common.images(
     "--balance",
-    type=click.Path(path_type=Path),
+    type=common.ExpandedPath(),
     metavar="FOLDER",
     help="Instead of drawing one class: copy this folder of class folders, and fill up every "
     "class.",
@@ -56,7 +56,7 @@ Examples (installed from a wheel, the command is kerasaug-generate):
 )
 @common.output(
     "--output",
-    type=click.Path(path_type=Path),
+    type=common.ExpandedPath(),
     required=True,
     metavar="DIR|FILE",
     help="A folder for PNG files by class and manifest.csv; or a file .npz or .tfrecord.",

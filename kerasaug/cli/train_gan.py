@@ -79,7 +79,7 @@ Examples (installed from a wheel, the command is kerasaug-train-gan):
 )
 @common.output(
     "--output",
-    type=click.Path(path_type=Path),
+    type=common.ExpandedPath(),
     show_default="saved_models/DATASET-MODEL",
     help="The folder to fill. The same command resumes a training that was stopped.",
 )

@@ -1,5 +1,6 @@
 """Which training images to keep when a class is made rare."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -16,8 +17,10 @@ def class_index(name: int | str, class_names: Sequence[str]) -> int:
         InputError: If there is no such class; or if digits are no name but others are, as of 1
             where classes are called 001 and 002.
     """
-    if isinstance(name, str) and name in class_names:
-        return list(class_names).index(name)
+    # An accent may be a character of its own.
+    names = [unicodedata.normalize("NFC", other) for other in class_names]
+    if isinstance(name, str) and (same := unicodedata.normalize("NFC", name)) in names:
+        return names.index(same)
     shown = ", ".join(class_names[:12]) + (", ..." if len(class_names) > 12 else "")
     if isinstance(name, str) and any(other.isdecimal() for other in class_names):
         raise InputError(f"there is no class {name!r}; it must be one of {shown}")

@@ -31,8 +31,8 @@ def load(
 
     Args:
         name: A folder of class folders (`folders.read`), a file `.npz` (`npz.read`), a folder of
-            IDX files (`idx.read`), or a data set of tensorflow-datasets (`tfds.read`). A folder
-            that has the name of a data set is written `./NAME`.
+            IDX files (`idx.read`); where there is none of that name, a data set of
+            tensorflow-datasets (`tfds.read`).
         image_size: `(height, width)` of the result. None leaves images as they are; for folders of
             mixed sizes see `folders.read`.
         aspect: How resized images keep their proportions, `"pad"` or `"crop"`; see
@@ -57,7 +57,7 @@ def load(
     """
     if aspect not in image_files.ASPECTS:
         raise InputError(f"`aspect` must be pad or crop. Received: aspect={aspect!r}")
-    path, kind = Path(name), _kind(name)
+    path, kind = absolute(name), _kind(name)
     try:
         if kind == "folder":
             dataset = folders.read(path, image_size, aspect, group, pattern)
@@ -65,9 +65,6 @@ def load(
             dataset = npz.read(path) if path.is_file() else idx.read(path)
         else:
             dataset = tfds.read(str(name), any_size=image_size is not None)
-            if path.is_dir():
-                note = Note(f"the data set {name} is read, not the folder of that name: ./{name}")
-                dataset = dataclasses.replace(dataset, notes=(*dataset.notes, note))
     except OSError as error:
         raise InputError(f"{name} cannot be read: {error.strerror or error}") from error
     for option, value in (("group", group), ("pattern", pattern)):
@@ -87,6 +84,9 @@ def load(
     elif test_split is not None:
         raise InputError("the data have a test split, so none can be split off")
     dataset = without_unused(dataset)
+    if kind != "tfds" and isinstance(name, str) and tfds.is_known(name):
+        note = Note(f"the folder {name} is read, and not the data set of that name")
+        dataset = dataclasses.replace(dataset, notes=(*dataset.notes, note))
     # `folders.read` has compared its files already.
     if kind != "folder" and not published_split:
         dataset = duplicates.with_notes(dataset)
@@ -104,20 +104,24 @@ def is_path(name: str | Path) -> bool:
     return _kind(name) != "tfds"
 
 
+def absolute(name: str | Path) -> Path:
+    """The path that `load` reads: whole, with the user's home in the place of `~`."""
+    return Path(os.path.expanduser(name)).resolve()
+
+
 def _kind(name: str | Path) -> str:
-    path, text = Path(name), str(name)
-    # The name of a data set is a string that does not end with a slash, but it may hold one, as in
-    # emnist/letters.
-    may_be_name = isinstance(name, str) and not text.endswith((os.sep, ".npz"))
-    if may_be_name and (tfds.is_known(text) or not (os.sep in text or path.exists())):
-        return "tfds"
-    if not path.exists():
-        raise InputError(f"there is no file or folder {path}")
+    path, text = absolute(name), str(name)
     if path.is_dir():
         return "arrays" if idx.is_folder(path) else "folder"
-    if path.suffix == ".npz":
-        return "arrays"
-    raise InputError(f"{path} is neither a folder nor a file .npz")
+    if path.exists():
+        if path.suffix == ".npz":
+            return "arrays"
+        raise InputError(f"{path} is neither a folder nor a file .npz")
+    # The name of a data set does not end with a slash, but it may hold one, as in emnist/letters.
+    may_be_name = isinstance(name, str) and not text.endswith((os.sep, ".npz"))
+    if may_be_name and (os.sep not in text or tfds.is_known(text)):
+        return "tfds"
+    raise InputError(f"there is no file or folder {path}")
 
 
 def _resize(dataset: ImageDataset, shape: tuple[int, int, int], aspect: str) -> ImageDataset:

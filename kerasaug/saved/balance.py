@@ -107,7 +107,7 @@ class Plan:
 
     def _fill(self, draft: Path, name: str, seed: int) -> Iterator[list]:
         """Generates the images that a class lacks; yields the rows of the manifest."""
-        class_folder = os.path.relpath(self._scan.class_folders["train"][name], self._root)
+        class_folder = os.path.relpath(self._scan.class_folders["train"][name][0], self._root)
         folder = draft / class_folder
         # A folder that was filled up before has the first images of this seed already.
         first = len(list(folder.glob(f"generated-seed{seed}-*.png")))

@@ -2,7 +2,9 @@
 
 import importlib
 import re
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -57,7 +59,7 @@ class ExportedGenerator:
         self.path = path
         try:
             _check_operations(path)
-            self._model = tf.saved_model.load(str(path))
+            self._model = _load(path)
             (decode,) = self._model.decode.concrete_functions
             (latents, labels), _ = decode.structured_input_signature
             images = decode.structured_outputs
@@ -95,6 +97,16 @@ class ExportedGenerator:
             raise
         except tf.errors.OpError as error:
             raise InputError(f"{self.path} can draw no image of class {class_id}") from error
+
+
+def _load(path: Path) -> Any:
+    # TensorFlow takes brackets and backslashes in the path of the variables for a pattern.
+    if not re.search(r"[][\\]", str(path)):
+        return tf.saved_model.load(str(path))
+    with tempfile.TemporaryDirectory() as folder:
+        link = Path(folder, "model")
+        link.symlink_to(path.absolute())
+        return tf.saved_model.load(str(link))
 
 
 def _check_operations(path: Path) -> None:

@@ -96,8 +96,9 @@ def end_with(study: int) -> None:
 
     A worker would otherwise go on writing into the study's folder, or wait for tasks for minutes.
     """
-    # Ctrl-C reaches workers too, but what to do about it is for the study to decide.
+    # They reach workers too, but what to do about them is for the study to decide.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
     def watch():
         while os.getppid() == study:

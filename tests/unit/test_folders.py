@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from kerasaug import data
+from kerasaug.data.readers import tfds
 from kerasaug.data.streams import collect
 from kerasaug.errors import InputError
 
@@ -283,13 +284,23 @@ def test_a_second_test_split_is_refused(tmp_path):
     refused(tmp_path, "have a test split", test_split=0.5)
 
 
-def test_a_folder_named_like_a_data_set_needs_its_path(parts, monkeypatch):
+def test_a_folder_named_like_a_data_set_is_read_and_told(parts, monkeypatch):
     parts.rename(parts.with_name("mnist"))
     monkeypatch.chdir(parts.parent)
-    assert data.load("mnist").num_classes == 10
-    assert data.load("mnist").notes[-1].text.endswith("not the folder of that name: ./mnist")
+    assert data.load("mnist").num_classes == 2
+    assert data.load("mnist").notes[-1].text.endswith("not the data set of that name")
     assert data.load("./mnist").num_classes == 2
-    assert data.load("mnist/").num_classes == 2
+    assert "not the data set" not in str(data.load("./mnist").notes)
+
+
+def test_a_folder_is_read_without_a_list_of_data_sets(parts, monkeypatch):
+    monkeypatch.setattr(tfds.tfds, "list_builders", None)
+    assert data.load(parts).num_classes == 2
+
+
+def test_a_tilde_is_the_home(parts, monkeypatch):
+    monkeypatch.setenv("HOME", str(parts.parent))
+    assert data.load(f"~/{parts.name}").num_classes == 2
 
 
 GROUP = "part([0-9]+)_"

@@ -63,14 +63,14 @@ class FolderScan(NamedTuple):
         files: By split (`train`, and `test` if there is one), the images that can be used, in the
             order of their names.
         class_names: The classes that have images, sorted.
-        class_folders: By split and class.
+        class_folders: See `tree.Tree`.
         filled: What the deep pixels of all files fill.
         notes: What was left out, and what else a user should know.
     """
 
     files: dict[str, list[File]]
     class_names: tuple[str, ...]
-    class_folders: dict[str, dict[str, Path]]
+    class_folders: dict[str, dict[str, list[Path]]]
     filled: PixelRange
     notes: tuple[Note, ...]
 

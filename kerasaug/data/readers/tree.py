@@ -2,6 +2,7 @@
 
 import fnmatch
 import os
+import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -20,12 +21,13 @@ class Tree(NamedTuple):
     Attributes:
         files: By split (`train`, and `test` if there is one), path and class of every file that may
             be an image, in the order of their names.
-        class_folders: By split and class.
+        class_folders: By split and class; several where their names are the same but for the bytes
+            of an accent.
         notes: What is not read, and what else a user should know.
     """
 
     files: dict[str, list[tuple[str, str]]]
-    class_folders: dict[str, dict[str, Path]]
+    class_folders: dict[str, dict[str, list[Path]]]
     notes: list[Note]
 
 
@@ -55,7 +57,8 @@ def find(root: Path, pattern: str | None = None) -> Tree:
     files = {
         split: [
             (path, name)
-            for name, folder in folders.items()
+            for name, paths in folders.items()
+            for folder in paths
             for path in search.files(str(folder), ancestors)
         ]
         for split, folders in class_folders.items()
@@ -63,8 +66,9 @@ def find(root: Path, pattern: str | None = None) -> Tree:
     files = search.chosen(files)
     for split, folders in class_folders.items():
         used = {name for _, name in files[split]}
-        for name, folder in list(folders.items()):
-            if name not in used and any(folder in _with_parents(run) for run in search.written):
+        for name, paths in list(folders.items()):
+            around = {path for run in search.written for path in _with_parents(run)}
+            if name not in used and around.intersection(paths):
                 del folders[name]
     return Tree(files, class_folders, [*notes, *search.notes()])
 
@@ -164,7 +168,7 @@ def _with_parents(folder: str) -> tuple[Path, ...]:
     return Path(folder), *Path(folder).parents
 
 
-def _class_folders(root: Path, pattern: str | None, notes: list[Note]) -> dict[str, Path]:
+def _class_folders(root: Path, pattern: str | None, notes: list[Note]) -> dict[str, list[Path]]:
     if stray := sum(_is_image_name(entry.name) for entry in root.iterdir()):
         notes.append(Note(f"{stray} images beside the class folders are not read"))
     folders = {folder.name: folder for folder in _visible_folders(root)}
@@ -172,11 +176,18 @@ def _class_folders(root: Path, pattern: str | None, notes: list[Note]) -> dict[s
         of_masks = [name for name in folders if masks.is_folder(name, folders)]
         notes += masks.notes(of_masks, (), ())
         folders = {name: folder for name, folder in folders.items() if name not in of_masks}
-    return folders
+    by_class: dict[str, list[Path]] = {}
+    for name, folder in folders.items():
+        # Macs write an accent behind its letter.
+        by_class.setdefault(unicodedata.normalize("NFC", name), []).append(folder)
+    if twins := [name for name, paths in by_class.items() if len(paths) > 1]:
+        text = "folders whose names differ in how an accent is encoded are one class"
+        notes.append(Note(text, tuple(twins)))
+    return by_class
 
 
 def _leave_out_unlabelled(
-    class_folders: dict[str, dict[str, Path]], roots: dict[str, Path], notes: list[Note]
+    class_folders: dict[str, dict[str, list[Path]]], roots: dict[str, Path], notes: list[Note]
 ) -> None:
     """Takes a test split without class folders for what contests publish, without labels."""
     if class_folders["train"] and "test" in class_folders and not class_folders["test"]:
