@@ -9,7 +9,7 @@ import click
 
 from kerasaug.cli import common
 from kerasaug.errors import InputError, naming
-from kerasaug.limits import LARGEST_SIDE, SMALLEST_SIDE
+from kerasaug.limits import COLUMNS, LARGEST_SIDE, SMALLEST_SIDE
 
 
 class Loaded(NamedTuple):
@@ -37,6 +37,8 @@ class DataOptions(NamedTuple):
     test_split: float | None
     group: str | None
     pattern: str | None
+    labels: Path | None
+    columns: dict[str, str]
 
     def check(self) -> None:
         """Refuses what is wrong without a look at the data, before TensorFlow takes its time."""
@@ -45,6 +47,8 @@ class DataOptions(NamedTuple):
         is_path = path.is_absolute() or name.startswith(".") or path.suffix == ".npz"
         if is_path and not path.exists():
             raise InputError(f"--dataset {name}: there is no file or folder {path}")
+        if self.labels is not None and not self.labels.is_file():
+            raise InputError(f"--labels {self.labels}: there is no such file")
 
     def load(self, complete: bool = True) -> Loaded:
         """Loads the data set, naming the option that is at fault if that fails.
@@ -61,16 +65,18 @@ class DataOptions(NamedTuple):
             "test_split": self.test_split,
             "group": self.group,
         }
+        if self.pattern is not None:
+            loading["pattern"] = self.pattern
+        if self.labels is not None:
+            loading |= {"labels": str(self.labels.resolve()), "columns": self.columns}
         with naming(f"--dataset {name}"):
             # Workers may have another working directory.
             path = absolute(name) if is_path(name) else None
-            dataset = load(name, **loading, pattern=self.pattern, complete=complete)
+            dataset = load(name, **loading, complete=complete)
         if self.rare:
             with naming(f"--rare {', '.join(self.rare)}"):
                 dataset = dataset.naming_rare(self.rare)
             loading["rare"] = list(self.rare)
-        if self.pattern is not None:
-            loading["pattern"] = self.pattern
         # A slash would make a folder of emnist/letters.
         title = path.stem if path else name.replace("/", "-").replace(":", "-")
         keep = self.keep
@@ -116,6 +122,25 @@ def parse_image_size(text: str | None) -> list[int] | None:
             f"--image-size {text}: sides must be from {SMALLEST_SIDE} to {LARGEST_SIDE}"
         )
     return [height, width]
+
+
+def parse_columns(texts: tuple[str, ...]) -> dict[str, str]:
+    """Reads `--column`: by kind of column, its name.
+
+    Raises:
+        InputError: If it is no KIND=NAME, or a kind is named twice.
+    """
+    columns: dict[str, str] = {}
+    for text in texts:
+        kind, _, name = text.partition("=")
+        if kind not in COLUMNS or not name:
+            raise InputError(
+                f"--column {text}: must be KIND=NAME; KIND is one of {', '.join(COLUMNS)}"
+            )
+        if kind in columns:
+            raise InputError(f"--column {text}: {kind} is named twice")
+        columns[kind] = name
+    return columns
 
 
 def _by_name(keep: dict[str, int | float], dataset: Any) -> dict[str, int | float]:
@@ -198,6 +223,22 @@ _OPTIONS = (
         show_default="all images but masks of a segmentation",
         help="Read only files of a folder that match, as '*.jpg' or 'images/*'.",
     ),
+    common.data(
+        "--labels",
+        type=common.ExpandedPath(),
+        metavar="FILE.csv",
+        help="A table with a line for every image of the folder, in the place of class folders: "
+        "its file, its label, and perhaps its split and its group.",
+    ),
+    common.data(
+        "--column",
+        "columns",
+        multiple=True,
+        metavar="KIND=NAME",
+        show_default="found by their names",
+        help="What a column of --labels is called (file, label, split or group), as label=dx; "
+        "repeatable.",
+    ),
 )
 
 
@@ -205,10 +246,10 @@ def data_options(command: Any) -> Any:
     """Gives a command the options that say which data, in one argument `data`."""
 
     @functools.wraps(command)
-    def collect(dataset, keep, rare, image_size, aspect, test_split, group, pattern, **others):
-        keep, size = parse_keep(keep), parse_image_size(image_size)
-        options = DataOptions(dataset, keep, rare, size, aspect, test_split, group, pattern)
-        return command(options, **others)
+    def collect(keep, image_size, columns, **options):
+        own = {name: options.pop(name) for name in DataOptions._fields if name in options}
+        own |= {"keep": parse_keep(keep), "image_size": parse_image_size(image_size)}
+        return command(DataOptions(**own, columns=parse_columns(columns)), **options)
 
     for option in reversed(_OPTIONS):
         collect = option(collect)

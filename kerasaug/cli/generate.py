@@ -1,6 +1,5 @@
 """`generate`: draws images from a trained generator, or fills a folder up with them."""
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import click

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from kerasaug.data.dataset import ImageDataset, Note
@@ -12,6 +12,7 @@ from kerasaug.data.readers.arrays import TEST_SHARE
 from kerasaug.data.readers.class_names import without_unused
 from kerasaug.errors import InputError
 from kerasaug.limits import LARGEST_SIDE, MOST_CLASSES, SMALLEST_SIDE
+from kerasaug.wording import readable
 
 FEWEST_CLASSES = 2
 
@@ -25,6 +26,8 @@ def load(
     rare: Sequence[int | str] | None = None,
     group: str | None = None,
     pattern: str | None = None,
+    labels: str | Path | None = None,
+    columns: Mapping[str, str] | None = None,
     complete: bool = True,
 ) -> ImageDataset:
     """Loads labelled images.
@@ -43,6 +46,10 @@ def load(
             `imbalance.rare_classes`.
         group: Which files of a folder show the same thing, and are never split; see `folders.read`.
         pattern: Which files of a folder are read; see `folders.scan`.
+        labels: A table in CSV that names the class of every file in the folder, in the place of
+            class folders; see `table.read`.
+        columns: What the columns of that table are called, such as `{"label": "dx"}`, where they
+            are not found by themselves; see `table.read`.
         complete: Whether too few classes, or a class without training or test images, is an error.
 
     Raises:
@@ -57,17 +64,22 @@ def load(
     """
     if aspect not in image_files.ASPECTS:
         raise InputError(f"`aspect` must be pad or crop. Received: aspect={aspect!r}")
+    if columns and labels is None:
+        raise InputError(f"`columns` {readable(dict(columns))}: goes with `labels`")
+    if pattern is not None and labels is not None:
+        raise InputError(f"`pattern` {pattern}: does not go together with `labels`")
     path, kind = absolute(name), _kind(name)
     try:
         if kind == "folder":
-            dataset = folders.read(path, image_size, aspect, group, pattern)
+            listed = None if labels is None else absolute(labels)
+            dataset = folders.read(path, image_size, aspect, group, pattern, listed, columns)
         elif kind == "arrays":
             dataset = npz.read(path) if path.is_file() else idx.read(path)
         else:
             dataset = tfds.read(str(name), any_size=image_size is not None)
     except OSError as error:
         raise InputError(f"{name} cannot be read: {error.strerror or error}") from error
-    for option, value in (("group", group), ("pattern", pattern)):
+    for option, value in (("group", group), ("pattern", pattern), ("labels", labels)):
         if value is not None and kind != "folder":
             raise InputError(f"`{option}` {value}: goes with a folder of images, which have paths")
     if image_size is not None:

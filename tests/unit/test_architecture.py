@@ -14,7 +14,7 @@ ROOMS = {
     "errors": "",
     "limits": "",
     "wording": "",
-    "runtime": "",
+    "runtime": "errors",
     "files": "errors",
     "images": "",
     "progress": "wording",

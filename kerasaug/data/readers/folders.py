@@ -5,6 +5,7 @@ import functools
 import hashlib
 import os
 import warnings
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -14,10 +15,19 @@ import tensorflow as tf
 from PIL import Image
 
 from kerasaug.data.dataset import NO_LABELS, SPLITS, ImageDataset, Note
-from kerasaug.data.readers import duplicates, groups, image_files, pixel_ranges, tree, written
+from kerasaug.data.readers import (
+    duplicates,
+    groups,
+    image_files,
+    pixel_ranges,
+    table,
+    tree,
+    written,
+)
 from kerasaug.data.readers.duplicates import HashedImage
 from kerasaug.data.readers.image_files import WHOLE
 from kerasaug.data.readers.pixel_ranges import PixelRange
+from kerasaug.data.readers.table import Table
 from kerasaug.errors import InputError
 from kerasaug.limits import LARGEST_SIDE
 
@@ -81,8 +91,10 @@ def read(
     aspect: str = "pad",
     group: str | None = None,
     pattern: str | None = None,
+    labels: Path | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> ImageDataset:
-    """Reads a folder in which every class has a folder of its own.
+    """Reads a folder in which every class has a folder of its own, or which a table describes.
 
     Args:
         root: See `scan`.
@@ -92,18 +104,29 @@ def read(
         group: A regular expression. Files whose paths below `root` have the same text in its first
             parentheses are one group; a file that it does not match is a group of its own.
         pattern: See `scan`.
+        labels: A table of the files to read, in the place of class folders; see `table.read`. Its
+            groups count, unless `group` is set.
+        columns: See `table.read`.
 
     Returns:
         The data set, streaming; without `test` if there is no such folder. It is grey if all images
         are.
 
     Raises:
-        InputError: See `scan`; and if `group` is no such expression, or matches no file.
+        InputError: See `scan` and `table.read`; and if `group` is no such expression, or matches no
+            file.
     """
-    files, class_names, _, filled, notes = scan(root, pattern)
-    names = [file.image.name for split in SPLITS for file in files.get(split, ())]
-    numbers, group_notes = groups.find(names, group)
-    shape = _common_shape([file for split in files.values() for file in split], image_size)
+    listed = None if labels is None else table.read(root, labels, columns)
+    files, class_names, _, filled, notes = scan(root, pattern, listed)
+    in_order = [file for split in SPLITS for file in files.get(split, ())]
+    names = [file.image.name for file in in_order]
+    if listed and listed.groups and group is None:
+        numbers, group_notes = groups.numbered(
+            [listed.groups[file.path] or None for file in in_order]
+        )
+    else:
+        numbers, group_notes = groups.find(names, group)
+    shape = _common_shape(in_order, image_size)
     decode = functools.partial(image_files.read_tensor, shape=shape, aspect=aspect, filled=filled)
     class_ids = {name: class_id for class_id, name in enumerate(class_names)}
     labels, records = {}, {}
@@ -128,7 +151,7 @@ def read(
     )
 
 
-def scan(root: Path, pattern: str | None = None) -> FolderScan:
+def scan(root: Path, pattern: str | None = None, listed: Table | None = None) -> FolderScan:
     """Reads every image of a folder in which every class has a folder of its own.
 
     Files are taken in the order of their names, at any depth. Left out, with a note, are files
@@ -141,24 +164,30 @@ def scan(root: Path, pattern: str | None = None) -> FolderScan:
             class if others are beside it.
         pattern: Such as `*.jpg` or `images/*`: files whose names, or paths below `root` or below
             any folder in it, do not match are not read. None leaves masks of a segmentation out.
+        listed: What is read instead, in the place of class folders.
 
     Raises:
         InputError: If there are no class folders with images, the pattern matches no file, it is
             not clear which folders are splits, two names differ only in case, or one is not UTF-8.
     """
-    paths, class_folders, notes = tree.find(root, pattern)
+    if listed is None:
+        paths, class_folders, notes = tree.find(root, pattern)
+    else:
+        paths, class_folders, notes = listed.files, {}, [*listed.notes]
     results = {split: _read_files(root, pairs) for split, pairs in paths.items()}
     filled = _read_deep_again(root, results, notes)
     files = {split: _usable(split_results, notes) for split, split_results in results.items()}
     all_files = [file for split_files in files.values() for file in split_files]
     if not all_files:
         causes = "".join("; " + ": ".join([note.text, *note.items[:1]]) for note in notes)
-        raise InputError(f"{root} holds no images in class folders, as {root}/CLASS/*.png{causes}")
+        where = "are listed" if listed else f"in class folders, as {root}/CLASS/*.png"
+        raise InputError(f"{root} holds no images {where}{causes}")
     notes.insert(0, _summary(all_files))
     used = {file.image.label for file in all_files}
-    names = sorted(set().union(*class_folders.values()))
+    labels = {label for pairs in paths.values() for _, label in pairs}
+    names = sorted(labels.union(*class_folders.values()))
     if empty := [name for name in names if name not in used]:
-        text = f"class folder{'s' * (len(empty) > 1)} without images left out"
+        text = f"class{'es' * (len(empty) > 1)} without images left out"
         notes.append(Note(text, tuple(empty)))
     if "test" in files:
         notes += duplicates.notes_of_shared(

@@ -37,13 +37,26 @@ def find(names: Sequence[str], pattern: str | None) -> tuple[np.ndarray | None, 
     if not any(matches):
         raise InputError(f"`group` {pattern}: matches no file, such as {names[0]}")
     keys = [None if match is None else str(match[1] or "") for match in matches]
+    groups, notes = numbered(keys)
+    if others := tuple(name for name, key in zip(names, keys, strict=True) if key is None):
+        notes.append(Note(f"{len(others)} files do not match the group's expression", others))
+    return groups, notes
+
+
+def numbered(keys: Sequence[str | None]) -> tuple[np.ndarray, list[Note]]:
+    """Numbers the groups of files.
+
+    Args:
+        keys: By file, its group; None if it is one of its own.
+
+    Returns:
+        As `find`.
+    """
     numbers: dict[str, int] = {}
     groups = [
-        len(names) + position if key is None else numbers.setdefault(key, len(numbers))
+        len(keys) + position if key is None else numbers.setdefault(key, len(numbers))
         for position, key in enumerate(keys)
     ]
     sizes = collections.Counter(groups)
     notes = [Note(f"{len(sizes)} groups, the largest of {max(sizes.values())} images")]
-    if others := tuple(name for name, key in zip(names, keys, strict=True) if key is None):
-        notes.append(Note(f"{len(others)} files do not match the group's expression", others))
     return np.array(groups, np.int64), notes

@@ -1,7 +1,7 @@
 """Which folders are the splits of a data set, by the names that people give them."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -94,24 +94,36 @@ def _by_kind(root: Path, folders: Sequence[Path]) -> dict[str, Path]:
     return by_kind
 
 
+def choose(kinds: Collection[str]) -> dict[str, str] | None:
+    """Chooses which splits to train and to test with; a validation split may be either.
+
+    Args:
+        kinds: Keys of `KINDS`.
+
+    Returns:
+        The kind that is read as `train`, and as `test` if there is one; None if there is nothing to
+        train with.
+    """
+    if not {"train", "validation"} & set(kinds) or set(kinds) == {"validation"}:
+        return None
+    train = "train" if "train" in kinds else "validation"
+    test = next((kind for kind in ("test", "validation") if kind in kinds and kind != train), None)
+    return {"train": train, "test": test} if test else {"train": train}
+
+
 def _train_and_test(root: Path, by_kind: dict[str, Path], notes: list[Note]) -> dict[str, Path]:
-    """Chooses what to train and to test with; a validation split may be either."""
-    train, test = by_kind.get("train"), by_kind.get("test")
-    if "validation" in by_kind:
-        validation = by_kind["validation"]
-        if train and not test:
-            test = validation
-            notes.append(Note(f"the folder {validation.name} is read as the test split"))
-        elif test and not train:
-            train = validation
-            notes.append(Note(f"the folder {validation.name} is read as the training split"))
-    if train is None:
+    chosen = choose(by_kind)
+    if chosen is None:
         (folder,) = by_kind.values()
         raise InputError(
             f"{root}: the folder {folder.name!r} looks like a split, but no folder train is beside "
             f"it; rename it if it is a class, or read {folder} as the data set"
         )
-    return {"train": train, "test": test} if test else {"train": train}
+    for split, kind in chosen.items():
+        if split != kind:
+            name = {"train": "training", "test": "test"}[split]
+            notes.append(Note(f"the folder {by_kind[kind].name} is read as the {name} split"))
+    return {split: by_kind[kind] for split, kind in chosen.items()}
 
 
 def _in_another_folder(

@@ -1,0 +1,246 @@
+"""A list of labels, as CSV, beside one folder of images."""
+
+import collections
+import csv
+import os
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from kerasaug.data.dataset import Note
+from kerasaug.data.readers import splits
+from kerasaug.errors import InputError
+from kerasaug.limits import COLUMNS
+
+FILE, LABEL, SPLIT, GROUP = COLUMNS
+NAMES = {
+    FILE: "file filename filepath path image imagefile imageid imagename imagepath img idcode id",
+    LABEL: "label labels class classname category target diagnosis dx y",
+    SPLIT: "split subset partition",
+    GROUP: "group groupid patient patientid subject subjectid case caseid lesionid partid videoid",
+}
+"""What people call the columns, in small letters alone."""
+DELIMITERS = ",;\t|"
+
+
+class Table(NamedTuple):
+    """What a list of labels says of the files in a folder.
+
+    Attributes:
+        files: By split (`train`, and `test` if there is one), path and class of every file that is
+            listed and there, in the order of their names.
+        groups: By path, what the column of groups says; None without such a column.
+        notes: What a user should know.
+    """
+
+    files: dict[str, list[tuple[str, str]]]
+    groups: dict[str, str] | None
+    notes: list[Note]
+
+
+class Row(NamedTuple):
+    """What a line says of a file; texts, empty where the table says nothing."""
+
+    file: str
+    label: str
+    split: str
+    group: str
+
+
+def read(root: Path, path: Path, columns: Mapping[str, str] | None = None) -> Table:
+    """Reads a list of labels and looks for its files.
+
+    Args:
+        root: The folder of the images, which may be in folders of any depth.
+        path: A text in UTF-8: a line of names, and then a line for every file; with commas,
+            semicolons, tabs or bars between columns. Files may be listed by their path below
+            `root`, or by their name alone, with or without its ending. Where no column has a name
+            of `NAMES` for labels, one of 0 and 1 for every class will do.
+        columns: By one of `COLUMNS`, the name of the table's column; else it is found by `NAMES`.
+
+    Raises:
+        InputError: If it is no such table, a column is missing, or not the only one, a file has two
+            labels, or no file is there.
+    """
+    rows, notes = _rows(path, columns or {})
+    found = _Folder(root).find([row.file for row in rows])
+    if not any(found):
+        raise InputError(f"{path}: none of its files is in {root}, such as {rows[0].file}")
+    kept: dict[str, Row] = {}
+    for row, file in zip(rows, found, strict=True):
+        if file is None:
+            continue
+        before = kept.setdefault(file, row)
+        if before[1:] != row[1:]:
+            which = next(
+                name for name in COLUMNS[1:] if getattr(before, name) != getattr(row, name)
+            )
+            texts = f"{getattr(before, which)!r} and {getattr(row, which)!r}"
+            raise InputError(f"{path}: {row.file} has two values of {which}, {texts}")
+    _note(
+        notes, "listed but not there", [r.file for r, f in zip(rows, found, strict=True) if not f]
+    )
+    unlabelled = [row.file for row in kept.values() if not row.label]
+    _note(notes, "without a label left out", unlabelled)
+    used = {file: row for file, row in sorted(kept.items()) if row.label}
+    spellings: dict[str, str] = {}
+    for row in used.values():
+        if (other := spellings.setdefault(row.label.casefold(), row.label)) != row.label:
+            raise InputError(f"{path}: the labels {other!r} and {row.label!r} differ only in case")
+    files = _by_split(path, used, notes)
+    groups = {file: row.group for file, row in used.items()} if rows[0].group else None
+    return Table(files, groups, notes)
+
+
+def _rows(path: Path, columns: Mapping[str, str]) -> tuple[list[Row], list[Note]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            first = file.readline()
+            delimiter = max(DELIMITERS, key=first.count)
+            header = next(csv.reader([first], delimiter=delimiter), [])
+            lines = [line for line in csv.reader(file, delimiter=delimiter, strict=True) if line]
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError(f"{path} is no table of text in UTF-8: {error}") from error
+    header = [name.strip() for name in header]
+    if not lines or any(len(line) != len(header) for line in lines):
+        wrong = next((line for line in lines if len(line) != len(header)), [])
+        raise InputError(
+            f"{path} must have a line of names and lines of as many columns. Received: "
+            f"{len(header)} names, and {len(lines)} lines, one of {len(wrong)} columns"
+        )
+    places = {kind: _place(path, header, kind, columns.get(kind)) for kind in COLUMNS}
+    if places[FILE] is None:
+        raise _missing(path, header, FILE)
+    labels, notes = _labels(path, header, lines, places)
+    cells = {
+        kind: [""] * len(lines) if place is None else [line[place].strip() for line in lines]
+        for kind, place in places.items()
+    }
+    rows = [Row(*row) for row in zip(*{**cells, LABEL: labels}.values(), strict=True)]
+    read = [f"{kind} from {header[place]}" for kind, place in places.items() if place is not None]
+    return rows, [Note(f"{len(rows)} lines of {path.name}: {', '.join(read)}"), *notes]
+
+
+def _place(path: Path, header: Sequence[str], kind: str, name: str | None) -> int | None:
+    """Where a column is; None if there is none."""
+    if name is not None:
+        if header.count(name) != 1:
+            raise InputError(f"{path} has no column {name!r}; it must be one of {_shown(header)}")
+        return header.index(name)
+    plain = [re.sub("[^a-z]", "", other.lower()) for other in header]
+    places = [place for place, other in enumerate(plain) if other in NAMES[kind].split()]
+    exact = [place for place in places if plain[place] == kind]
+    places = exact if len(exact) == 1 else places
+    if len(places) > 1:
+        names = " and ".join(header[place] for place in places)
+        raise InputError(
+            f"{path}: the columns {names} may all be the {kind}; say `columns` {kind}=NAME"
+        )
+    return places[0] if places else None
+
+
+def _labels(
+    path: Path, header: Sequence[str], lines: list[list[str]], places: dict[str, int | None]
+) -> tuple[list[str], list[Note]]:
+    """The class of every line; from a column, or from one column of 0 and 1 for every class."""
+    if (place := places[LABEL]) is not None:
+        return [unicodedata.normalize("NFC", line[place].strip()) for line in lines], []
+    others = [place for place in range(len(header)) if place not in places.values()]
+    try:
+        ones = [[float(line[place]) for place in others] for line in lines]
+    except ValueError:
+        raise _missing(path, header, LABEL) from None
+    if len(others) < 2 or any(sorted(row) != [0.0] * (len(others) - 1) + [1.0] for row in ones):
+        raise _missing(path, header, LABEL)
+    names = tuple(header[place] for place in others)
+    note = Note("labels from the columns of 0 and 1", names)
+    return [names[row.index(1.0)] for row in ones], [note]
+
+
+def _missing(path: Path, header: Sequence[str], kind: str) -> InputError:
+    return InputError(
+        f"{path}: which column is the {kind}? Say `columns` {kind}=NAME, with one of "
+        f"{_shown(header)}"
+    )
+
+
+def _shown(header: Sequence[str]) -> str:
+    return ", ".join(header[:12]) + (", ..." if len(header) > 12 else "")
+
+
+def _by_split(
+    path: Path, rows: dict[str, Row], notes: list[Note]
+) -> dict[str, list[tuple[str, str]]]:
+    names = sorted({row.split for row in rows.values()})
+    if names == [""]:
+        return {"train": [(file, row.label) for file, row in rows.items()]}
+    kinds = {name: splits.read_name(name) for name in names}
+    if strange := [name for name, kind in kinds.items() if kind is None]:
+        raise InputError(
+            f"{path}: the split {strange[0]!r} must be train, validation or test, or name another "
+            "column by `columns` split=NAME"
+        )
+    chosen = splits.choose({kind.kind for kind in kinds.values() if kind})
+    if chosen is None:
+        raise InputError(f"{path}: there is no split train, but {names[0]}")
+    splits_of = {kind: split for split, kind in chosen.items()}
+    used: dict[str, list[tuple[str, str]]] = {split: [] for split in chosen}
+    left_out = []
+    for file, row in rows.items():
+        if split := splits_of.get(kinds[row.split].kind):
+            used[split].append((file, row.label))
+        else:
+            left_out.append(row.file)
+    for kind, split in splits_of.items():
+        if split != kind:
+            notes.append(Note(f"the split {kind} is read as {split}"))
+    _note(notes, "of the split validation are not read", left_out)
+    return used
+
+
+class _Folder:
+    """The files of a folder, by path, by name, and by name without its ending."""
+
+    def __init__(self, root: Path):
+        self._by_key: dict[str, list[str]] = collections.defaultdict(list)
+        seen: set[str] = set()
+        for folder, folders, names in os.walk(root, followlinks=True):
+            # A link may lead back to a folder around it.
+            is_new = os.path.realpath(folder) not in seen
+            seen.add(os.path.realpath(folder))
+            folders[:] = sorted(name for name in folders if is_new and not name.startswith("."))
+            if not is_new:
+                continue
+            for name in sorted(names):
+                path = os.path.join(folder, name)
+                below = os.path.relpath(path, root)
+                keys = (below, os.path.splitext(below)[0], name, os.path.splitext(name)[0])
+                for key in dict.fromkeys(key.replace(os.sep, "/") for key in keys):
+                    self._by_key[key].append(path)
+
+    def find(self, names: Sequence[str]) -> list[str | None]:
+        """The path of every file; None where there is none.
+
+        Raises:
+            InputError: If several files have a name.
+        """
+        return [self._find(name) for name in names]
+
+    def _find(self, name: str) -> str | None:
+        key = name.replace("\\", "/").removeprefix("./")
+        # The path may begin where the table's maker had the folder.
+        parts = key.split("/")
+        for start in range(len(parts)):
+            paths = self._by_key.get("/".join(parts[start:]), [])
+            if len(paths) > 1:
+                raise InputError(f"{name} may be {paths[0]} or {paths[1]}; list it by its path")
+            if paths:
+                return paths[0]
+        return None
+
+
+def _note(notes: list[Note], text: str, names: Sequence[str]) -> None:
+    if names:
+        notes.append(Note(f"{len(names)} file{'s' * (len(names) > 1)} {text}", tuple(names)))
