@@ -2,12 +2,8 @@
 
 import functools
 import hashlib
-import importlib.util
-import sys
-import traceback
 import warnings
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,14 +11,14 @@ import keras
 import numpy as np
 
 from kerasaug.data.dataset import Note
-from kerasaug.errors import InputError, UserCodeError, naming
+from kerasaug.errors import InputError, naming
 from kerasaug.models.classifier import (
     CAREFUL_LEARNING_RATE,
     build_classifier,
     compile_classifier,
 )
 from kerasaug.runtime import make_reproducible
-from kerasaug.study import applications
+from kerasaug.study import applications, user_code
 from kerasaug.study.arms import AUTO, FOCAL, Arm
 from kerasaug.study.config import SMALL_CNN
 
@@ -92,11 +88,15 @@ def resolve(target: str) -> str:
         return target
     with naming(f"`classifier` {target}"):
         if target.endswith(".keras"):
-            return str(_existing(Path(target)))
+            return str(user_code.existing(Path(target)))
         place, colon, function = target.rpartition(":")
         if not (colon and place and function.isidentifier()):
             raise InputError(f"must be {TARGETS}")
-        path = _existing(Path(place)) if place.endswith(".py") else _module_file(place)
+        path = (
+            user_code.existing(Path(place))
+            if place.endswith(".py")
+            else user_code.module_file(place)
+        )
         return f"{path}:{function}"
 
 
@@ -207,7 +207,7 @@ def _try(classifier: Classifier, image_shape, num_classes) -> None:
         labels = np.eye(num_classes, dtype=np.float32)[labels]
     model, images = classifier.model, _images(image_shape)
     model.run_eagerly = True
-    with _users_errors("its training step"):
+    with user_code.errors("its training step"):
         logs = model.train_on_batch(images, labels, return_dict=True)
         tests = model.test_on_batch(images, labels, return_dict=True)
     for step, values in (("training", logs), ("test", tests)):
@@ -222,7 +222,7 @@ def _loss(name: str | None, probabilities: bool) -> keras.losses.Loss:
 
 def _prepared(model, image_shape, num_classes, steps, loss) -> Classifier:
     """Checks the shapes of a model, and compiles it if that was not done."""
-    with _users_errors("its call"):
+    with user_code.errors("its call"):
         if isinstance(model, keras.Sequential) and not model.built:
             model.build((None, *image_shape))
         outputs = model(_images(image_shape), training=False)
@@ -239,7 +239,7 @@ def _prepared(model, image_shape, num_classes, steps, loss) -> Classifier:
         return Classifier(model, loss is not None, probabilities)
     takes_one_hot = _takes_one_hot(model.loss)
     if loss == FOCAL or (loss and not takes_one_hot):
-        with _users_errors("its compile"):
+        with user_code.errors("its compile"):
             model.compile(
                 model.optimizer,
                 _loss(loss, probabilities),
@@ -268,14 +268,8 @@ def _takes_one_hot(loss: Any) -> bool:
 
 def _call(target: str, image_shape, num_classes) -> keras.Model:
     place, _, name = target.rpartition(":")
-    with _importable(Path(place)) as (root, module_name):
-        with _users_errors("the file"):
-            module = _execute(Path(place), root, module_name)
-        function = getattr(module, name, None)
-        if not callable(function):
-            raise InputError(f"there is no function {name} in {place}")
-        with _users_errors(name):
-            model = function(image_shape, num_classes)
+    with user_code.function(Path(place), name) as build_model, user_code.errors(name):
+        model = build_model(image_shape, num_classes)
     if not isinstance(model, keras.Model):
         raise InputError(
             f"{name}({image_shape}, {num_classes}) must return a Keras model. "
@@ -297,70 +291,6 @@ def _load(path: Path) -> keras.Model:
     except Exception as error:  # What a damaged file or an unknown layer raises has many types.
         first = str(error).strip().splitlines() or [type(error).__name__]
         raise InputError(f"is no model that Keras can load: {first[0]}") from error
-
-
-def _existing(path: Path) -> Path:
-    path = path.expanduser()
-    if not path.is_file():
-        raise InputError(f"there is no file {path}")
-    return path.resolve()
-
-
-def _module_file(name: str) -> Path:
-    """The file of a module, which may be in the working directory."""
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        found = importlib.util.find_spec(name)
-    except Exception as error:  # The packages that it is in are imported.
-        raise InputError(f"there is no module {name}: {error}") from error
-    finally:
-        sys.path.remove(str(Path.cwd()))
-    if found is None or found.origin is None or not found.origin.endswith(".py"):
-        raise InputError(f"there is no module {name}, here or among those that are installed")
-    return Path(found.origin).resolve()
-
-
-@contextmanager
-def _importable(path: Path) -> Iterator[tuple[Path, str]]:
-    """Lets what stands beside a file be imported; gives the root of its package, and its name."""
-    root, names = path.parent, [path.stem]
-    while (root / "__init__.py").exists():
-        root, names = root.parent, [root.name, *names]
-    sys.path.insert(0, str(root))
-    try:
-        yield root, ".".join(names)
-    finally:
-        sys.path.remove(str(root))
-
-
-def _execute(path: Path, root: Path, name: str) -> Any:
-    """Executes a file anew, so that no two trials share what it made."""
-    if path.parent == root:
-        # Under a name of its own, so that a file test.py is not taken for Python's.
-        name = f"_classifier_{path.stem}"
-        specification = importlib.util.spec_from_file_location(name, path)
-        module = sys.modules[name] = importlib.util.module_from_spec(specification)
-        specification.loader.exec_module(module)
-        return module
-    was_there = name in sys.modules
-    module = importlib.import_module(name)
-    if Path(module.__file__ or "").resolve() != path:
-        raise ImportError(f"{name} is another module here, of {module.__file__}")
-    return importlib.reload(module) if was_there else module
-
-
-@contextmanager
-def _users_errors(what: str) -> Iterator[None]:
-    """Shows an error of the user's code as theirs, with its traceback and without ours."""
-    try:
-        yield
-    except (Exception, SystemExit) as error:
-        last = " ".join(str(error).split()) or "no message"
-        frame = error.__traceback__
-        while frame is not None and frame.tb_frame.f_code.co_filename == __file__:
-            frame = frame.tb_next
-        trace = "".join(traceback.format_exception(error.with_traceback(frame)))
-        raise UserCodeError(f"{what} raised {type(error).__name__}: {last}", trace) from error
 
 
 def _images(image_shape: tuple[int, int, int]) -> np.ndarray:
