@@ -68,7 +68,8 @@ class Progress:
 class ProgressBar(Progress):
     """Shows how far a long job is, how long it will still take, and its losses.
 
-    Where there is no terminal, it prints twenty lines instead. To be used in a `with` statement.
+    Where there is neither a terminal nor a notebook, it prints twenty lines instead. To be used in
+    a `with` statement.
 
     Args:
         total: The work, in training steps of a classifier.
@@ -80,6 +81,9 @@ class ProgressBar(Progress):
 
     def __init__(self, total: float):
         self.console = rich.console.Console(stderr=True)
+        if self.console.is_jupyter:
+            # As in a terminal: a notebook draws a line anew too, and needs no widgets for that.
+            self.console = rich.console.Console(force_jupyter=False, force_terminal=True, width=100)
         self.lock = threading.Lock()
         self.bar = rich.progress.Progress(
             rich.progress.TaskProgressColumn(table_column=_column(4)),
@@ -134,6 +138,22 @@ class ProgressBar(Progress):
         shown = "  ".join(f"{name} {value:.3g}" for name, value in _numbers(losses).items())
         self.bar.update(self.task, description=description, losses=shown)
         self.advance(units)
+
+
+@contextlib.contextmanager
+def bar_where_seen(progress: Progress | None, total: float) -> Iterator[Progress]:
+    """Yields what to report to: `progress`, or a bar in a terminal or a notebook, or nothing.
+
+    Args:
+        progress: What the caller asks for, if anything.
+        total: See `ProgressBar`.
+    """
+    if progress is not None:
+        yield progress
+        return
+    bar = ProgressBar(total)
+    with bar if bar.console.is_terminal else contextlib.nullcontext(Progress()) as shown:
+        yield shown
 
 
 class WorkerProgress(Progress):

@@ -64,13 +64,7 @@ def run(command: click.Command, resume: str) -> None:
     `resume` says how to go on, to a user who pressed Ctrl-C or whose disk was full. SIGTERM, which
     Slurm and Docker send before they kill, does as Ctrl-C.
     """
-    received: list[int] = []
-
-    def interrupt(number, frame):
-        received.append(number)
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):
         # Names may have letters that the terminal has not.
         stream.reconfigure(errors="replace")
@@ -96,8 +90,7 @@ def run(command: click.Command, resume: str) -> None:
         _fail(f"{_reason(error)}; once that is mended, {resume}", FAILURE)
     except (click.Abort, KeyboardInterrupt) as error:
         # Click puts its own in the place of one that knows more.
-        code = 128 + received[0] if received else INTERRUPTED
-        _fail(f"stopped; {str(error.__cause__ or error) or resume}", code)
+        _fail(f"stopped; {str(error.__cause__ or error) or resume}", INTERRUPTED)
     except Exception as error:
         # A file that was whole when it was scanned, and is read in the middle of a pipeline.
         if "UnreadableImage" in str(error):

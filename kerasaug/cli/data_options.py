@@ -68,7 +68,9 @@ class DataOptions(NamedTuple):
         if self.pattern is not None:
             loading["pattern"] = self.pattern
         if self.labels is not None:
-            loading |= {"labels": str(self.labels.resolve()), "columns": self.columns}
+            loading["labels"] = str(self.labels.resolve())
+        if self.columns:
+            loading["columns"] = self.columns
         with naming(f"--dataset {name}"):
             # Workers may have another working directory.
             path = absolute(name) if is_path(name) else None

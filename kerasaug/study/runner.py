@@ -13,7 +13,7 @@ from kerasaug.data.dataset import ImageDataset, Note
 from kerasaug.data.readers import near_duplicates
 from kerasaug.errors import InputError, TrainingFailed, naming
 from kerasaug.files import atomic, is_empty, locked, read_json, write_json
-from kerasaug.progress import Progress
+from kerasaug.progress import Progress, bar_where_seen
 from kerasaug.runtime import POLICIES, choose_precision
 from kerasaug.study import classifiers, mistakes, parallel, report, results
 from kerasaug.study.arms import LATENT_PERTURBATION, strongest_control
@@ -75,7 +75,8 @@ class Study:
         """Runs what is missing, writes `results.json`, figures and page, and returns the results.
 
         Args:
-            progress: What to report to, such as a `ProgressBar`; None for nothing.
+            progress: What to report to; None for a `ProgressBar` in a terminal or a notebook, and
+                for nothing elsewhere.
             jobs: How many tasks run at a time, each in a process of its own, which loads the data
                 by `config.dataset`. 1 runs them here, with as many threads as this process has;
                 after `runtime.limit_threads` the figures are those of any number of jobs.
@@ -85,8 +86,8 @@ class Study:
             InputError: If another run is in the folder, or there is no scheduler.
             TrainingFailed: If no trial ended well, or a worker was lost.
         """
-        with locked(self.output):
-            return self._run(progress or Progress(), jobs, scheduler)
+        with locked(self.output), bar_where_seen(progress, self.units()) as shown:
+            return self._run(shown, jobs, scheduler)
 
     def units(self) -> float:
         """The work that is left, in training steps of a classifier, roughly.

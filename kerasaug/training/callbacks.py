@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -112,7 +113,7 @@ class SampleGrid(AtMilestones):
 
 
 class StopOnInterrupt(keras.callbacks.Callback):
-    """Ends a training on Ctrl-C after the step that is being taken, with a checkpoint.
+    """Ends a training on Ctrl-C or SIGTERM after the step that is being taken, with a checkpoint.
 
     A second Ctrl-C ends it at once. To be used in a `with` statement around `fit`.
 
@@ -126,32 +127,37 @@ class StopOnInterrupt(keras.callbacks.Callback):
         self.checkpoint = checkpoint
         self.progress = progress
         self.pressed = False
+        self.before: dict[int, Any] = {}
 
     def __enter__(self):
-        """Installs a handler of Ctrl-C, unless somebody else has."""
+        """Installs handlers, unless Ctrl-C has one that is not Python's own."""
         is_main = threading.current_thread() is threading.main_thread()
-        self.installed = is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        if self.installed:
-            signal.signal(signal.SIGINT, self._handle)
+        if is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            numbers = (signal.SIGINT, signal.SIGTERM)
+            self.before = {number: signal.signal(number, self._handle) for number in numbers}
         return self
 
     def __exit__(self, *exception):
-        """Puts Python's handler back."""
-        if self.installed:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+        """Puts the handlers of before back."""
+        self._restore()
         if self.pressed and exception[0] is None:
             raise KeyboardInterrupt
 
     def on_train_batch_end(self, batch, logs=None):
-        """Saves and raises `KeyboardInterrupt`, if Ctrl-C was pressed."""
+        """Saves and raises `KeyboardInterrupt`, if the training is to end."""
         if self.pressed:
             self.checkpoint.at_step(self.model.steps_taken, logs or {})
             raise KeyboardInterrupt
 
     def _handle(self, *_):
         self.pressed = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        self._restore()
         self.progress.report("stopping after this step; Ctrl-C again stops at once")
+
+    def _restore(self):
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+        self.before = {}
 
 
 def read_history(path: Path) -> list[dict[str, float]]:

@@ -14,7 +14,7 @@ from kerasaug.errors import InputError
 from kerasaug.files import locked
 from kerasaug.models.encoding import EncodingModel
 from kerasaug.models.generative import GenerativeModel
-from kerasaug.progress import Progress
+from kerasaug.progress import Progress, bar_where_seen
 from kerasaug.quality.evaluator import Evaluator
 from kerasaug.runtime import choose_precision, make_reproducible
 from kerasaug.saved.folder import ModelFolder, write_classes
@@ -53,7 +53,8 @@ def train_generator(
         callbacks: Further Keras callbacks, such as that of `Progress.callback`.
         evaluator: Measures the images, for `fidelity` in `run.json`; None to leave that out.
         progress: Is told when the training is resumed, when it goes wrong (see `WarnOfTrouble`),
-            and when Ctrl-C is pressed.
+            and when Ctrl-C is pressed; None for a `ProgressBar`, which shows every step too, in a
+            terminal or a notebook, and for nothing elsewhere.
         strategy: Of `distribution.strategy`, to train on several devices or in several processes,
             of which only the chief writes the folder, which all have to see.
 
@@ -74,13 +75,15 @@ def train_generator(
     distribution.check_batch(strategy, config.batch_size)
     sizes = [] if fresh else checkpoints.sizes(folder)
     distribution.check_agreement(strategy, (config, dataset.fingerprint, fresh, sizes))
-    progress = progress or Progress()
-    training = _Training(config, dataset, folder, fresh, tuple(callbacks), progress, strategy)
-    if distribution.is_chief(strategy):
-        with locked(folder.path):
-            training.lead(evaluator)
-    else:
-        training.follow()
+    with bar_where_seen(progress, config.steps) as shown:
+        if progress is None:
+            callbacks = [*callbacks, shown.callback(config.model)]
+        training = _Training(config, dataset, folder, fresh, tuple(callbacks), shown, strategy)
+        if distribution.is_chief(strategy):
+            with locked(folder.path):
+                training.lead(evaluator)
+        else:
+            training.follow()
     return folder
 
 

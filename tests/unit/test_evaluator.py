@@ -29,10 +29,10 @@ class Replay:
 
 def test_new_images_of_the_right_class_are_recognised_and_not_memorised(evaluator, tiny):
     measured = evaluator.measure(Replay(*collect(tiny.test)), tiny, range(3))
-    assert measured["evaluator_accuracy"] > 0.95
+    assert measured["evaluator_accuracy"] > 0.9
     assert list(measured["classes"]) == list(tiny.class_names)
     for name, samples in measured["classes"].items():
-        assert samples["generated"]["classification_accuracy"] > 0.95
+        assert samples["generated"]["classification_accuracy"] > 0.9
         assert samples["generated"]["coverage"] == 1.0
         assert samples["repeated"] == samples["real"]
         assert not memorised([measured], name)
