@@ -125,7 +125,7 @@ def print_notes(dataset: Any, most: int = 3) -> None:
     for note in dataset.notes:
         shown = ", ".join(note.items[:most])
         rest = f" and {len(note.items) - most} more" if len(note.items) > most else ""
-        text = re.sub(r"`(\w+)`", r"--\1", note.text)
+        text = _with_flags(note.text, click.get_current_context().command)
         click.echo(printable(f"Note: {text}{': ' if shown else ''}{shown}{rest}"))
 
 

@@ -127,6 +127,7 @@ def _draw(generator, options):
     from kerasaug.saved import images
 
     output = options.output
+    common.check_apart(output, generator.dataset or "")
     with naming(f"--label {options.label}"):
         class_id = generator.class_index(options.label)
     with naming(f"--output {output}"):

@@ -11,7 +11,9 @@ RARE_SHARE = 0.1
 
 
 def class_index(name: int | str, class_names: Sequence[str]) -> int:
-    """Finds the index of a class by its name or, failing that, by the index as int or digits.
+    """Finds the index of a class by its name or, failing that, by the index as digits.
+
+    An int is always an index.
 
     Raises:
         InputError: If there is no such class; or if digits are no name but others are, as of 1

@@ -10,8 +10,9 @@ from kerasaug.data.dataset import ImageDataset, Note
 from kerasaug.data.readers import duplicates, folders, idx, image_files, npz, tfds
 from kerasaug.data.readers.arrays import TEST_SHARE
 from kerasaug.data.readers.class_names import without_unused
+from kerasaug.data.readers.tree import TABLES
 from kerasaug.errors import InputError
-from kerasaug.limits import LARGEST_SIDE, MOST_CLASSES, SMALLEST_SIDE
+from kerasaug.limits import COLUMNS, LARGEST_SIDE, MOST_CLASSES, SMALLEST_SIDE
 from kerasaug.wording import readable
 
 FEWEST_CLASSES = 2
@@ -68,7 +69,12 @@ def load(
         raise InputError(f"`columns` {readable(dict(columns))}: goes with `labels`")
     if pattern is not None and labels is not None:
         raise InputError(f"`pattern` {pattern}: does not go together with `labels`")
+    if wrong := [kind for kind in columns or () if kind not in COLUMNS]:
+        raise InputError(f"`columns` must be of {', '.join(COLUMNS)}. Received: {wrong[0]}")
     path, kind = absolute(name), _kind(name)
+    for option, value in (("group", group), ("pattern", pattern), ("labels", labels)):
+        if value is not None and kind != "folder":
+            raise InputError(f"`{option}` {value}: goes with a folder of images, which have paths")
     try:
         if kind == "folder":
             listed = None if labels is None else absolute(labels)
@@ -78,10 +84,9 @@ def load(
         else:
             dataset = tfds.read(str(name), any_size=image_size is not None)
     except OSError as error:
-        raise InputError(f"{name} cannot be read: {error.strerror or error}") from error
-    for option, value in (("group", group), ("pattern", pattern), ("labels", labels)):
-        if value is not None and kind != "folder":
-            raise InputError(f"`{option}` {value}: goes with a folder of images, which have paths")
+        raise InputError(
+            f"{error.filename or name} cannot be read: {error.strerror or error}"
+        ) from error
     if image_size is not None:
         dataset = _resize(dataset, (*image_size, dataset.image_shape[2]), aspect)
     height, width, _ = dataset.image_shape
@@ -123,12 +128,16 @@ def absolute(name: str | Path) -> Path:
 
 def _kind(name: str | Path) -> str:
     path, text = absolute(name), str(name)
+    if not text:
+        raise InputError("the name of a data set must not be empty")
     if path.is_dir():
         return "arrays" if idx.is_folder(path) else "folder"
     if path.exists():
-        if path.suffix == ".npz":
+        if path.suffix.lower() == ".npz":
             return "arrays"
-        raise InputError(f"{path} is neither a folder nor a file .npz")
+        table = "; a table goes with its folder of images, as `labels`"
+        is_table = path.suffix.lower() in TABLES
+        raise InputError(f"{path} is neither a folder nor a file .npz{table * is_table}")
     # The name of a data set does not end with a slash, but it may hold one, as in emnist/letters.
     may_be_name = isinstance(name, str) and not text.endswith((os.sep, ".npz"))
     if may_be_name and (os.sep not in text or tfds.is_known(text)):
@@ -172,5 +181,5 @@ def check_classes(dataset: ImageDataset) -> None:
         if names:
             raise InputError(
                 f"there is no {split} image of class {', '.join(names[:5])}; every class must have "
-                f"one to train with and another to test with{problems}"
+                f"one to train with and another to test with, or put all into one split{problems}"
             )

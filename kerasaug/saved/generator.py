@@ -22,6 +22,7 @@ class SavedGenerator(ExportedGenerator):
             that is not known.
         makes: The one class that it makes whatever it is asked for; None if it makes several, or
             if that is not known.
+        dataset: Name or path of the data that it was trained on; None if that is not known.
 
     Raises:
         InputError: If there is no such generator, or it is damaged.
@@ -40,8 +41,10 @@ class SavedGenerator(ExportedGenerator):
         super().__init__(folder.generator if run else path)
         self.class_names, self.makes = read_classes(self.path)
         self.unmeasured: set[str] = set()
+        self.dataset: str | None = None
         if run:
             folder.check_shapes(self, folder.generator, run)
+            self.dataset = run["config"]["dataset"]
             self.class_names = tuple(run["dataset"]["class_names"])
             measured = (run.get("fidelity") or {"classes": {}})["classes"]
             self.unmeasured = set(self.class_names) - set(measured)

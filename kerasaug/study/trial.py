@@ -25,6 +25,8 @@ from kerasaug.study.scores import Predictions
 
 TEST_BATCH = 250
 """Several are prepared ahead, in memory that larger ones would take with the test images."""
+CURVE_IMAGES = 2000
+"""Test images by which a curve is drawn, at most, evenly spaced; scores are those of all."""
 MEMBERS = 2
 """Of an ensemble, which share the steps of the training."""
 MEMBER_SEEDS = 500_000
@@ -152,7 +154,8 @@ def run_trial(
     dataset = inputs.dataset
     with atomic(csv_log) as draft:
         callbacks = [keras.callbacks.CSVLogger(draft, append=True), *callbacks]
-        trained = train(arm, inputs, recipe, seed, callbacks, dataset.test)
+        every = -(-sum(dataset.test_counts) // CURVE_IMAGES)
+        trained = train(arm, inputs, recipe, seed, callbacks, dataset.test.shard(every, 0))
     labels, logits = trained.predict(dataset.test)
     images = dataset.test_indices if len(dataset.test_indices) else np.arange(len(labels))
     synthesizer, history = inputs.synthesizer, trained.history

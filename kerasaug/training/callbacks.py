@@ -130,11 +130,12 @@ class StopOnInterrupt(keras.callbacks.Callback):
         self.before: dict[int, Any] = {}
 
     def __enter__(self):
-        """Installs handlers, unless Ctrl-C has one that is not Python's own."""
-        is_main = threading.current_thread() is threading.main_thread()
-        if is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            numbers = (signal.SIGINT, signal.SIGTERM)
-            self.before = {number: signal.signal(number, self._handle) for number in numbers}
+        """Installs handlers in the place of Python's own, and of none."""
+        usual = (signal.default_int_handler, signal.SIG_DFL)
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                if signal.getsignal(number) in usual:
+                    self.before[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(self, *exception):

@@ -51,11 +51,12 @@ def odd(tmp_path):
 
 
 def test_every_path_that_the_system_can_write_works(call, parts, odd, capfd):
-    data = shutil.move(parts, odd / "parts [1]")
+    data = Path(shutil.move(parts, odd / "parts [1]"))
     gan, drawn, study = odd / "gan", odd / "drawn", odd / "study"
     assert call("train-gan --dataset", data, "--output", gan, *SHORT) == 0, capfd.readouterr()
     assert call("generate", gan, "--label", "scratched", "--count", 2, "--output", drawn) == 0
     assert len(list((drawn / "scratched").glob("*.png"))) == 2
+    assert call("generate", gan, "--label", "scratched", "--output", data / "more") == 2
     assert call("generate", gan, "--balance", data, "--output", odd / "balanced") == 0
     assert len(list((odd / "balanced" / "scratched").iterdir())) == 20
     line = ("evaluate --folds 2 --arms none,conditional-wgan --dataset", data, "--output", study)

@@ -40,6 +40,25 @@ def test_two_splits_stay(tmp_path):
     assert "10 training images are test images too" in note.text
 
 
+def test_arrays_beside_a_test_split_are_the_training_split(tmp_path):
+    arrays = {
+        "images": IMAGES,
+        "labels": LABELS,
+        "x_test": 255 - IMAGES[::2],
+        "y_test": LABELS[::2],
+    }
+    dataset = data.load(save(tmp_path, **arrays))
+    assert (dataset.class_counts, dataset.test_counts) == ([10, 10], [5, 5])
+    with pytest.raises(InputError, match="holds both x and x_train; remove one"):
+        data.load(save(tmp_path, **arrays, x_train=IMAGES))
+
+
+def test_images_that_are_nearly_black_are_told(tmp_path):
+    images = (IMAGES > 127).astype(np.uint8)
+    dataset = data.load(save(tmp_path, x=images, y=LABELS))
+    assert any("the brightest of all pixels is 1 of 255" in note.text for note in dataset.notes)
+
+
 @pytest.mark.parametrize(
     ("pixels", "expected"),
     [

@@ -157,7 +157,36 @@ def test_deep_pixels_of_no_known_range_are_left_out(parts):
     dataset = data.load(parts)
     assert sum(dataset.class_counts) + sum(dataset.test_counts) == 25
     (first, *_) = items(dataset, "unreadable")
-    assert first.startswith("ok/deep0.tiff (pixels from -1024 to 117978 are of no known range")
+    assert first.startswith("ok/deep0.tiff (pixels from -1024 to 117976 are of no known range")
+
+
+def test_an_odd_deep_file_leaves_the_others_their_range(parts):
+    deepened(parts, 16)  # 12 bits
+    Image.fromarray(np.full((10, 12), -5, np.int32)).save(parts / "ok" / "odd.tiff")
+    dataset = data.load(parts)
+    assert items(dataset, "unreadable") == (
+        "ok/odd.tiff (pixels from -5 to -5 are of no known range)",
+    )
+    assert any("25 files with pixels of more than 8 bits" in note.text for note in dataset.notes)
+
+
+def test_resized_floats_in_files_are_read(parts):
+    random = np.random.default_rng(0)
+    for path in sorted(parts.rglob("*.png")):
+        pixels = random.uniform(-0.09, 1.09, (10, 12)).astype(np.float32)
+        Image.fromarray(pixels).save(path.with_suffix(".tiff"))
+        path.unlink()
+    dataset = data.load(parts)
+    assert sum(dataset.class_counts) + sum(dataset.test_counts) == 25
+    assert any("from 0 to 1, were brought" in note.text for note in dataset.notes)
+
+
+def test_files_are_in_no_order(tmp_path):
+    """Large data are shuffled in a buffer, which would hold one class otherwise."""
+    for name in "ab":
+        fill(tmp_path / name, 40, seed=ord(name))
+    labels = data.load(tmp_path).train_labels
+    assert 8 < labels[:32].sum() < 24
 
 
 def test_damaged_files_are_left_out_and_named(parts):
@@ -301,6 +330,18 @@ def test_a_folder_is_read_without_a_list_of_data_sets(parts, monkeypatch):
 def test_a_tilde_is_the_home(parts, monkeypatch):
     monkeypatch.setenv("HOME", str(parts.parent))
     assert data.load(f"~/{parts.name}").num_classes == 2
+
+
+def test_groups_in_both_splits_are_told(tmp_path):
+    for split in ("train", "test"):
+        for name in "ab":
+            fill(tmp_path / split / name, 3, seed=ord(name) + len(split))
+    dataset = data.load(tmp_path, group="([0-9]+)")
+    assert "3 groups in both splits, which flatters the scores" in str(dataset.notes)
+
+
+def test_a_single_group_is_refused(parts):
+    refused(parts, "all files are in one group", group="(png)")
 
 
 GROUP = "part([0-9]+)_"

@@ -92,7 +92,8 @@ def test_splits_and_groups_of_the_table_count(folder):
     assert dataset.test_counts == [3, 1]
     assert "the split validation is read as test" in notes(dataset)
     assert "11 groups, the largest of 2 images" in notes(dataset)
-    assert dataset.groups[0] == dataset.groups[1] != dataset.groups[2]
+    zero, one, two = (dataset.names.index(name) for name in ("00.png", "01.png", "02.png"))
+    assert dataset.groups[zero] == dataset.groups[one] != dataset.groups[two]
 
 
 def test_what_is_missing_is_told(folder):
@@ -129,6 +130,55 @@ def test_what_is_no_table_is_refused(folder):
         path.write_bytes(content)
         with pytest.raises(InputError, match=r"labels\.csv"):
             data.load(folder, labels=path)
+
+
+def test_a_file_elsewhere_is_no_other_of_its_name(folder):
+    """As of images that were never downloaded."""
+    path = table(folder, "file,label", "{name}.png,{label}")
+    path.write_text(path.read_text() + "test/00.png,ok\n")
+    assert "1 file listed but not there: test/00.png" in notes(data.load(folder, labels=path))
+
+
+def test_files_beside_images_make_no_difference(folder):
+    for name in LABELS:
+        (folder / f"{name}.txt").write_text("0 0.5 0.5 1 1")
+        (folder / f"{name}.png.json").write_text("{}")
+    right(data.load(folder, labels=table(folder, "file,label", "{name},{label}")))
+    right(data.load(folder, labels=table(folder, "file,label", "{name}.png,{label}")))
+
+
+def test_a_group_that_is_missing_in_the_first_line_counts(folder):
+    path = table(folder, "file,label,patient", "{name},{label},p")
+    lines = path.read_text().replace("00,scratched,p", "00,scratched,").splitlines()
+    path.write_text("\n".join(lines))
+    dataset = data.load(folder, labels=path, complete=False)
+    assert "2 groups, the largest of 11 images" in notes(dataset)
+
+
+def test_a_split_under_another_name_is_asked_about(folder):
+    path = table(folder, "file,label,Dataset_type", "{name},{label},TRAIN")
+    with pytest.raises(InputError, match=r"say `columns` split=Dataset_type, or remove it"):
+        data.load(folder, labels=path)
+    assert data.load(folder, labels=path, columns={"split": "Dataset_type"}).num_classes == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"columns": {"labels": "dx"}}, "`columns` must be of file, label, split, group"),
+        ({"pattern": "*.png"}, "`pattern` *.png: does not go together with `labels`"),
+    ],
+)
+def test_arguments_that_do_nothing_are_refused(arguments, words, folder):
+    path = table(folder, "file,label", "{name},{label}")
+    with pytest.raises(InputError) as refusal:
+        data.load(folder, labels=path, **arguments)
+    assert words in str(refusal.value)
+
+
+def test_a_table_in_the_place_of_its_folder_is_refused(folder):
+    with pytest.raises(InputError, match="a table goes with its folder of images, as `labels`"):
+        data.load(table(folder, "file,label", "{name},{label}"))
 
 
 def test_a_name_that_two_files_have_is_refused(folder):

@@ -222,9 +222,62 @@ def test_a_class_may_be_called_mask(parts):
 
 def test_images_and_masks_are_no_classes(tmp_path):
     fill(tmp_path / "images", 5)
-    fill(tmp_path / "masks", 5)
+    for number in range(5):
+        mask(tmp_path / "masks" / f"{number:03}.png")
     with pytest.raises(InputError, match=r"has 1 class \(images\); .*masks beside images"):
         data.load(tmp_path)
+
+
+def test_photographs_are_no_masks_whatever_they_are_called(parts, tmp_path):
+    for path in sorted((parts / "ok").iterdir()):
+        fill(path.parent, 1, seed=int(path.stem) + 1)
+        path.with_name("000.png").rename(path.with_name(f"{path.stem}_mask.png"))
+        fill(path.parent, 1, seed=99)
+    dataset = data.load(parts)
+    assert sizes(dataset)["ok"] == 20
+    assert len(items(dataset, "10 files are called like masks or copies of others")) == 10
+    for name in ("photo", "screen", "mask"):
+        fill(tmp_path / "spoofing" / name, 6)
+    assert sizes(data.load(tmp_path / "spoofing")) == {"photo": 6, "screen": 6, "mask": 6}
+
+
+def test_masks_by_class_are_no_class(parts):
+    with_masks(parts / "scratched", "../ground_truth/scratched/{}.png")
+    dataset = data.load(parts)
+    assert sizes(dataset) == {"ok": 10, "scratched": 5}
+    assert items(dataset, "folders of masks") == ("ground_truth",)
+
+
+@pytest.mark.parametrize("around", ["2750", "train", "train/images"])
+def test_a_folder_around_the_class_folders_is_entered(parts, around, tmp_path):
+    (tmp_path / "all" / around).parent.mkdir(parents=True)
+    parts.rename(tmp_path / "all" / around)
+    assert sizes(data.load(tmp_path / "all")) == {"ok": 10, "scratched": 5}
+    if around == "train/images":
+        with_masks(tmp_path / "all" / "train" / "images", "../../annotations/x{}.png")
+        assert sizes(data.load(tmp_path / "all")) == {"ok": 10, "scratched": 5}
+
+
+def test_class_folders_with_the_same_folders_are_asked_about(parts, tmp_path):
+    for name in ("colour", "segmented"):
+        for kind in ("healthy", "scab"):
+            fill(tmp_path / "leaves" / name / kind, 4)
+    dataset = data.load(tmp_path / "leaves")
+    assert items(dataset, "if these are the classes, read colour") == ("healthy", "scab")
+
+
+def test_tables_and_images_beside_the_class_folders_are_told(parts):
+    (parts / "labels.csv").write_text("file,label")
+    fill(parts, 1)
+    dataset = data.load(parts)
+    assert items(dataset, "tables beside the class folders") == ("labels.csv",)
+    assert items(dataset, "1 images beside the class folders") == ("000.png",)
+
+
+def test_folders_inside_a_class_may_differ_in_case(parts):
+    fill(parts / "ok" / "Left", 2)
+    fill(parts / "ok" / "left", 2)
+    assert sizes(data.load(parts)) == {"ok": 14, "scratched": 5}
 
 
 def test_a_name_that_ends_like_that_of_a_mask_is_no_mask(parts):
@@ -239,7 +292,7 @@ def test_images_of_one_name_are_read_and_asked_about(parts):
         Image.fromarray(255 - pixels).save(path.with_suffix(".bmp"))
     dataset = data.load(parts)
     assert sizes(dataset) == {"ok": 20, "scratched": 10}
-    assert len(items(dataset, "30 files have the name of another but for the ending")) == 30
+    assert len(items(dataset, "30 files are called like masks or copies of others")) == 30
 
 
 def test_a_text_of_the_name_of_an_image_is_no_twin(parts):

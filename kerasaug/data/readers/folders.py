@@ -118,6 +118,7 @@ def read(
     """
     listed = None if labels is None else table.read(root, labels, columns)
     files, class_names, _, filled, notes = scan(root, pattern, listed)
+    files = {split: _in_no_order(split_files) for split, split_files in files.items()}
     in_order = [file for split in SPLITS for file in files.get(split, ())]
     names = [file.image.name for file in in_order]
     if listed and listed.groups and group is None:
@@ -126,6 +127,8 @@ def read(
         )
     else:
         numbers, group_notes = groups.find(names, group)
+    if numbers is not None:
+        group_notes += groups.notes_of_shared(*np.split(numbers, [len(files["train"])]))
     shape = _common_shape(in_order, image_size)
     decode = functools.partial(image_files.read_tensor, shape=shape, aspect=aspect, filled=filled)
     class_ids = {name: class_id for class_id, name in enumerate(class_names)}
@@ -180,8 +183,8 @@ def scan(root: Path, pattern: str | None = None, listed: Table | None = None) ->
     all_files = [file for split_files in files.values() for file in split_files]
     if not all_files:
         causes = "".join("; " + ": ".join([note.text, *note.items[:1]]) for note in notes)
-        where = "are listed" if listed else f"in class folders, as {root}/CLASS/*.png"
-        raise InputError(f"{root} holds no images {where}{causes}")
+        where = f"in class folders, as {root}/CLASS/*.png; or read a table of them with `labels`"
+        raise InputError(f"{root} holds no images {'that are listed' if listed else where}{causes}")
     notes.insert(0, _summary(all_files))
     used = {file.image.label for file in all_files}
     labels = {label for pairs in paths.values() for _, label in pairs}
@@ -198,6 +201,12 @@ def scan(root: Path, pattern: str | None = None, listed: Table | None = None) ->
         notes.append(Note(text, (written.MANIFEST,)))
     class_names = tuple(name for name in names if name in used)
     return FolderScan(files, class_names, class_folders, filled, tuple(notes))
+
+
+def _in_no_order(files: list[File]) -> list[File]:
+    # Large data are shuffled in a buffer, and by name it would hold a class or two.
+    order = np.random.default_rng(0).permutation(len(files))
+    return [files[place] for place in order]
 
 
 def _read_files(
@@ -218,22 +227,29 @@ def _read_deep_again(
         for place, file in enumerate(split_results)
         if isinstance(file, File) and file.extremes is not None
     ]
-    if not deep:
-        return WHOLE
-    extremes = np.concatenate([file.extremes for _, _, file in deep])
-    filled = pixel_ranges.find([extremes])
-    if filled is None:
-        reason = f"pixels from {extremes.min():g} to {extremes.max():g} are of no known range"
-        again: list[File | Unusable] = [Unusable(file.image.name, reason) for _, _, file in deep]
-    elif filled == WHOLE:
-        return WHOLE
-    else:
+    filled, known = _range_of([file for _, _, file in deep])
+    again = [(split, place) for split, place, file in deep if file.path in known]
+    for split, place, file in deep:
+        if file.path not in known:
+            low, high = file.extremes
+            reason = f"pixels from {low:g} to {high:g} are of no known range"
+            results[split][place] = Unusable(file.image.name, reason)
+    if again and filled != WHOLE:
         text = f"pixels of more than 8 bits, from {filled}, were brought to 0 to 255"
-        notes.append(Note(f"{len(deep)} file{'s' * (len(deep) > 1)} with {text}"))
-        again = _read_files(root, [(file.path, file.image.label) for _, _, file in deep], filled)
-    for (split, place, _), result in zip(deep, again, strict=True):
-        results[split][place] = result
-    return filled or WHOLE
+        notes.append(Note(f"{len(again)} file{'s' * (len(again) > 1)} with {text}"))
+        pairs = [(file.path, file.image.label) for _, _, file in deep if file.path in known]
+        for (split, place), result in zip(again, _read_files(root, pairs, filled), strict=True):
+            results[split][place] = result
+    return filled
+
+
+def _range_of(deep: list[File]) -> tuple[PixelRange, set[str]]:
+    """What the pixels of deep files fill, and the paths of those that have a known range."""
+    # Of extremes, resizing may have brought all out of the range.
+    find = functools.partial(pixel_ranges.find, most_beyond=1.0)
+    known = [file for file in deep if find([file.extremes])]
+    filled = find([np.concatenate([file.extremes for file in known])]) if known else WHOLE
+    return filled or WHOLE, {file.path for file in known if filled}
 
 
 def _usable(results: list[File | Unusable], notes: list[Note]) -> list[File]:

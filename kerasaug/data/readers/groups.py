@@ -36,7 +36,7 @@ def find(names: Sequence[str], pattern: str | None) -> tuple[np.ndarray | None, 
     matches = [expression.search(name.replace(os.sep, "/")) for name in names]
     if not any(matches):
         raise InputError(f"`group` {pattern}: matches no file, such as {names[0]}")
-    keys = [None if match is None else str(match[1] or "") for match in matches]
+    keys = [match[1] if match else None for match in matches]
     groups, notes = numbered(keys)
     if others := tuple(name for name, key in zip(names, keys, strict=True) if key is None):
         notes.append(Note(f"{len(others)} files do not match the group's expression", others))
@@ -51,6 +51,9 @@ def numbered(keys: Sequence[str | None]) -> tuple[np.ndarray, list[Note]]:
 
     Returns:
         As `find`.
+
+    Raises:
+        InputError: If all are in one group.
     """
     numbers: dict[str, int] = {}
     groups = [
@@ -58,5 +61,14 @@ def numbered(keys: Sequence[str | None]) -> tuple[np.ndarray, list[Note]]:
         for position, key in enumerate(keys)
     ]
     sizes = collections.Counter(groups)
+    if len(sizes) == 1 < len(keys):
+        raise InputError("`group`: all files are in one group, so they cannot be divided")
     notes = [Note(f"{len(sizes)} groups, the largest of {max(sizes.values())} images")]
     return np.array(groups, np.int64), notes
+
+
+def notes_of_shared(train: np.ndarray, test: np.ndarray) -> list[Note]:
+    """Says how many groups, by their numbers, are in both splits."""
+    shared = len(np.intersect1d(train, test))
+    text = "in both splits, which flatters the scores"
+    return [Note(f"{shared} group{'s' * (shared > 1)} {text}")] if shared else []

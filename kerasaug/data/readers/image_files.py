@@ -27,6 +27,8 @@ MOST_PIXELS = 64_000_000
 PNG_START, PNG_TEXTS = 8, (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
 """Bytes before the first part of a PNG file, and the kinds of parts that hold texts."""
 ASPECTS = ("pad", "crop")
+TIFF_BITS = 258
+"""The tag of the bits of each channel."""
 GREY_MODES = ("1", "L", "LA")
 WHOLE = PixelRange(0, 65535)
 """What deep pixels are taken to fill where nothing else is known."""
@@ -189,6 +191,8 @@ def _deep_pixels(image: Image.Image, source: str | Path | bytes) -> np.ndarray |
     """Pixels (height, width, 1 to 4) of more than 8 bits; None if the file has none."""
     if image.mode[0] in "IF":
         return np.atleast_3d(np.asarray(ImageOps.exif_transpose(image)))
+    if image.format == "TIFF" and max(image.tag_v2.get(TIFF_BITS, (8,))) > 8:
+        raise UnreadableImage("a TIFF file of colours with more than 8 bits; save it as PNG")
     # Of colours, Pillow drops the lower 8 bits, which is all there is to see of a dark image.
     if image.format == "PNG" and str(image.tile[0].args).endswith(";16B"):
         image.load()

@@ -17,6 +17,8 @@ from kerasaug.data.readers.pixel_ranges import PixelRange
 from kerasaug.errors import InputError
 
 BATCH = 64
+DARK = 16
+"""Bytes up to this may be meant as shares or as scikit-learn's digits."""
 NAMES = ("x", "y", "x_train", "y_train", "x_test", "y_test", "class_names")
 OTHER_NAME = re.compile(
     r"(?P<before>train_|test_)?((?P<x>x|images?)|(?P<y>y|labels?|targets?))(?P<after>_train|_test)?",
@@ -58,6 +60,13 @@ def read(path: Path) -> ImageDataset:
 
 def _read(path: Path, file: BinaryIO) -> ImageDataset:
     content, unread = _load(path, file)
+    if {"x_test", "y_test"} & content.keys():
+        # Beside a test split, x and y are the training split.
+        for name in "xy":
+            if name in content and f"{name}_train" in content:
+                raise InputError(f"{path} holds both {name} and {name}_train; remove one")
+            if name in content:
+                content[f"{name}_train"] = content.pop(name)
     ends = {"train": ""} if "x" in content else {split: f"_{split}" for split in SPLITS}
     needed = [name + end for end in ends.values() for name in "xy"]
     if missing := [name for name in needed if name not in content]:
@@ -199,7 +208,10 @@ def _as_uint8(path: Path, images: list[np.ndarray]) -> tuple[list[np.ndarray], t
         kinds = " and ".join(str(part.dtype) for part in images)
         raise InputError(f"{path}: both splits must hold numbers of one kind, not {kinds}")
     if images[0].dtype == np.uint8:
-        return [_pixels(part, PixelRange(0, 255)) for part in images], ()
+        highest = max(part.max() for part in images)
+        note = Note(f"the brightest of all pixels is {highest} of 255: images are nearly black")
+        pixels = [_pixels(part, PixelRange(0, 255)) for part in images]
+        return pixels, (note,) if highest <= DARK else ()
     filled = pixel_ranges.find(images)
     if filled is None:
         lowest, highest = min(part.min() for part in images), max(part.max() for part in images)

@@ -39,13 +39,14 @@ class PixelRange(NamedTuple):
         return int(np.sum((pixels < self.low - slack) | (pixels > self.high + slack)))
 
 
-def find(images: Sequence[np.ndarray]) -> PixelRange | None:
+def find(images: Sequence[np.ndarray], most_beyond: float = OVERSHOT_SHARE) -> PixelRange | None:
     """The range that images fill: the narrowest of `ENDS` that holds them.
 
     Floats may be a rounding error out of it, or further if it looks as if they were resized.
 
     Args:
         images: Arrays of one type, of any shapes, not empty.
+        most_beyond: Largest share of pixels that resizing may have brought out of the range.
 
     Returns:
         The range; None if none of them fits.
@@ -65,7 +66,7 @@ def find(images: Sequence[np.ndarray]) -> PixelRange | None:
             and -overshoot <= lowest
             and FILLED * filled.high <= highest <= filled.high + overshoot
         )
-        if may_overshoot and sum(map(filled.count_beyond, images)) <= OVERSHOT_SHARE * count:
+        if may_overshoot and sum(map(filled.count_beyond, images)) <= most_beyond * count:
             return filled
     return None
 

@@ -16,7 +16,7 @@ KINDS = {
 NAME = re.compile(
     r"(?P<prefix>.+[ _.-])?"
     rf"(?P<kind>{'|'.join(name for names in KINDS.values() for name in names)})"
-    r"([ _.-]*(images?|imgs?|pictures?|set|data|dataset|split|folder|dir))*",
+    r"([ _.-]*(images?|imgs?|pictures?|set|data|dataset|split|folder|dir|input))*",
     re.IGNORECASE,
 )
 
@@ -73,7 +73,7 @@ def find(
     if unused:
         names = " and ".join(folder.name for folder in used.values())
         notes.append(Note(f"folders beside {names} are not read", tuple(unused)))
-    return {split: _inner(folder, list_folders) for split, folder in used.items()}
+    return {split: _inner(folder, list_folders, notes) for split, folder in used.items()}
 
 
 def _by_kind(root: Path, folders: Sequence[Path]) -> dict[str, Path]:
@@ -134,9 +134,10 @@ def _in_another_folder(
 ) -> dict[str, Path]:
     """Looks for splits one folder further in, as unpacked archives have them."""
     inner = {folder: _by_kind(folder, list_folders(folder)) for folder in folders}
-    with_splits = [folder for folder, by_kind in inner.items() if len(by_kind) > 1]
+    fewest = 1 if len(folders) == 1 else 2
+    with_splits = [folder for folder, by_kind in inner.items() if len(by_kind) >= fewest]
     if not with_splits:
-        return {"train": root}
+        return {"train": _inner(root, list_folders, notes)}
     first, *more = with_splits
     if len(folders) == 1:
         notes.append(Note(f"the data set is read from {first.name}, the only folder there"))
@@ -153,9 +154,15 @@ def _in_another_folder(
     )
 
 
-def _inner(folder: Path, list_folders: Callable[[Path], Sequence[Path]]) -> Path:
-    """Of `seg_train/seg_train`, the inner one."""
+def _inner(folder: Path, list_folders: Callable[[Path], Sequence[Path]], notes: list[Note]) -> Path:
+    """Of `seg_train/seg_train`, and of a single folder around the class folders, the inner one."""
     inner = list_folders(folder)
-    if len(inner) == 1 and read_name(inner[0].name) == read_name(folder.name):
-        return inner[0]
+    if len(inner) != 1:
+        return folder
+    (only,) = inner
+    if read_name(only.name) == read_name(folder.name) is not None:
+        return only
+    if len(list_folders(only)) > 1 and not any(entry.is_file() for entry in only.iterdir()):
+        notes.append(Note(f"{folder.name} is read from {only.name}, the only folder there"))
+        return only
     return folder

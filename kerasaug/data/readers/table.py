@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kerasaug.data.dataset import Note
-from kerasaug.data.readers import splits
+from kerasaug.data.readers import image_files, splits
+from kerasaug.data.readers.tree import SYSTEM_FOLDERS
 from kerasaug.errors import InputError
 from kerasaug.limits import COLUMNS
 
@@ -90,8 +91,8 @@ def read(root: Path, path: Path, columns: Mapping[str, str] | None = None) -> Ta
         if (other := spellings.setdefault(row.label.casefold(), row.label)) != row.label:
             raise InputError(f"{path}: the labels {other!r} and {row.label!r} differ only in case")
     files = _by_split(path, used, notes)
-    groups = {file: row.group for file, row in used.items()} if rows[0].group else None
-    return Table(files, groups, notes)
+    groups = {file: row.group for file, row in used.items()}
+    return Table(files, groups if any(groups.values()) else None, notes)
 
 
 def _rows(path: Path, columns: Mapping[str, str]) -> tuple[list[Row], list[Note]]:
@@ -101,14 +102,16 @@ def _rows(path: Path, columns: Mapping[str, str]) -> tuple[list[Row], list[Note]
             delimiter = max(DELIMITERS, key=first.count)
             header = next(csv.reader([first], delimiter=delimiter), [])
             lines = [line for line in csv.reader(file, delimiter=delimiter, strict=True) if line]
-    except (OSError, ValueError, csv.Error) as error:
+    except (ValueError, csv.Error) as error:
         raise InputError(f"{path} is no table of text in UTF-8: {error}") from error
     header = [name.strip() for name in header]
-    if not lines or any(len(line) != len(header) for line in lines):
-        wrong = next((line for line in lines if len(line) != len(header)), [])
+    wrong = next((n for n, line in enumerate(lines) if len(line) != len(header)), None)
+    if not lines or wrong is not None:
+        received = f"{len(header)} names" + (
+            " and no line" if wrong is None else f"; {len(lines[wrong])} columns in {lines[wrong]}"
+        )
         raise InputError(
-            f"{path} must have a line of names and lines of as many columns. Received: "
-            f"{len(header)} names, and {len(lines)} lines, one of {len(wrong)} columns"
+            f"{path} must have a line of names and lines of as many columns. Received: {received}"
         )
     places = {kind: _place(path, header, kind, columns.get(kind)) for kind in COLUMNS}
     if places[FILE] is None:
@@ -119,8 +122,23 @@ def _rows(path: Path, columns: Mapping[str, str]) -> tuple[list[Row], list[Note]
         for kind, place in places.items()
     }
     rows = [Row(*row) for row in zip(*{**cells, LABEL: labels}.values(), strict=True)]
+    _refuse_unread_split(path, header, lines, places)
     read = [f"{kind} from {header[place]}" for kind, place in places.items() if place is not None]
     return rows, [Note(f"{len(rows)} lines of {path.name}: {', '.join(read)}"), *notes]
+
+
+def _refuse_unread_split(
+    path: Path, header: Sequence[str], lines: list[list[str]], places: dict[str, int | None]
+) -> None:
+    """A column of splits under a name that nobody foresaw would put test images into training."""
+    for place, name in enumerate(header):
+        values = {line[place].strip() for line in lines}
+        kinds = [splits.read_name(value) for value in values]
+        if place not in places.values() and all(kind and not kind.prefix for kind in kinds):
+            raise InputError(
+                f"{path}: the column {name} looks like the split; say `columns` split={name}, or "
+                "remove it"
+            )
 
 
 def _place(path: Path, header: Sequence[str], kind: str, name: str | None) -> int | None:
@@ -177,7 +195,7 @@ def _by_split(
     if names == [""]:
         return {"train": [(file, row.label) for file, row in rows.items()]}
     kinds = {name: splits.read_name(name) for name in names}
-    if strange := [name for name, kind in kinds.items() if kind is None]:
+    if strange := [name for name, kind in kinds.items() if kind is None or kind.prefix]:
         raise InputError(
             f"{path}: the split {strange[0]!r} must be train, validation or test, or name another "
             "column by `columns` split=NAME"
@@ -201,7 +219,7 @@ def _by_split(
 
 
 class _Folder:
-    """The files of a folder, by path, by name, and by name without its ending."""
+    """The files of a folder, by path and by name; images by those without their ending too."""
 
     def __init__(self, root: Path):
         self._by_key: dict[str, list[str]] = collections.defaultdict(list)
@@ -210,34 +228,41 @@ class _Folder:
             # A link may lead back to a folder around it.
             is_new = os.path.realpath(folder) not in seen
             seen.add(os.path.realpath(folder))
-            folders[:] = sorted(name for name in folders if is_new and not name.startswith("."))
-            if not is_new:
-                continue
-            for name in sorted(names):
+            folders[:] = sorted(
+                name
+                for name in folders
+                if is_new and not name.startswith(".") and name not in SYSTEM_FOLDERS
+            )
+            for name in sorted(names) if is_new else ():
                 path = os.path.join(folder, name)
-                below = os.path.relpath(path, root)
-                keys = (below, os.path.splitext(below)[0], name, os.path.splitext(name)[0])
+                keys = [os.path.relpath(path, root), name]
+                if name.lower().endswith(image_files.SUFFIXES):
+                    keys += [os.path.splitext(key)[0] for key in keys]
                 for key in dict.fromkeys(key.replace(os.sep, "/") for key in keys):
                     self._by_key[key].append(path)
 
     def find(self, names: Sequence[str]) -> list[str | None]:
         """The path of every file; None where there is none.
 
-        Raises:
-            InputError: If several files have a name.
-        """
-        return [self._find(name) for name in names]
+        A path may begin with folders that all have in common, and that are not here.
 
-    def _find(self, name: str) -> str | None:
-        key = name.replace("\\", "/").removeprefix("./")
-        # The path may begin where the table's maker had the folder.
-        parts = key.split("/")
-        for start in range(len(parts)):
-            paths = self._by_key.get("/".join(parts[start:]), [])
-            if len(paths) > 1:
-                raise InputError(f"{name} may be {paths[0]} or {paths[1]}; list it by its path")
-            if paths:
-                return paths[0]
+        Raises:
+            InputError: If several files have one of the names.
+        """
+        paths = [name.replace("\\", "/").removeprefix("./").split("/") for name in names]
+        shared = len(os.path.commonprefix([path[:-1] for path in paths]))
+        return [self._find(path, shared) for path in paths]
+
+    def _find(self, path: list[str], shared: int) -> str | None:
+        for start in range(shared + 1):
+            files = self._by_key.get("/".join(path[start:]), [])
+            if len(files) > 1:
+                raise InputError(
+                    f"{path[-1]} may be {files[0]} or {files[1]}; list it by its path, or read the "
+                    "folder of one of them"
+                )
+            if files:
+                return files[0]
         return None
 
 

@@ -14,6 +14,8 @@ from kerasaug.errors import InputError
 SYSTEM_FOLDERS = ("__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information")
 """Folders that systems make unasked, such as the one beside what a Mac has zipped."""
 
+TABLES = (".csv", ".tsv")
+
 
 class Tree(NamedTuple):
     """The class folders of a data set.
@@ -46,12 +48,14 @@ def find(root: Path, pattern: str | None = None) -> Tree:
             file.
     """
     notes: list[Note] = []
-    roots = splits.find(root, _visible_folders, notes)
+    _check_names(root, [folder.name for folder in _visible_folders(root)])
+    roots = splits.find(root, _folders_but_masks, notes)
     class_folders = {
         split: _class_folders(folder, pattern, notes) for split, folder in roots.items()
     }
     _leave_out_unlabelled(class_folders, roots, notes)
     _check_names(root, sorted(set().union(*class_folders.values())))
+    _note_nested(class_folders["train"], notes)
     search = _Search(root, pattern)
     ancestors = frozenset(map(_identity, (root, *roots.values())))
     files = {
@@ -150,7 +154,7 @@ class _Search:
 
     def _is_of_masks(self, name: str, names: list[str]) -> bool:
         # Images are as good as a folder of them.
-        beside = ["images" if _is_image_name(other) else other for other in names]
+        beside = ("images" if _is_image_name(other) else other for other in names)
         return masks.is_folder(name, beside)
 
     def _matches(self, path: str) -> bool:
@@ -169,11 +173,16 @@ def _with_parents(folder: str) -> tuple[Path, ...]:
 
 
 def _class_folders(root: Path, pattern: str | None, notes: list[Note]) -> dict[str, list[Path]]:
-    if stray := sum(_is_image_name(entry.name) for entry in root.iterdir()):
-        notes.append(Note(f"{stray} images beside the class folders are not read"))
+    names = sorted(entry.name for entry in root.iterdir() if entry.is_file())
+    if stray := tuple(filter(_is_image_name, names)):
+        notes.append(Note(f"{len(stray)} images beside the class folders are not read", stray))
+    if tables := tuple(name for name in names if name.lower().endswith(TABLES)):
+        notes.append(
+            Note("tables beside the class folders are not read; `labels` reads one", tables)
+        )
     folders = {folder.name: folder for folder in _visible_folders(root)}
     if pattern is None:
-        of_masks = [name for name in folders if masks.is_folder(name, folders)]
+        of_masks = [name for name in folders if _is_of_masks(name, folders)]
         notes += masks.notes(of_masks, (), ())
         folders = {name: folder for name, folder in folders.items() if name not in of_masks}
     by_class: dict[str, list[Path]] = {}
@@ -184,6 +193,28 @@ def _class_folders(root: Path, pattern: str | None, notes: list[Note]) -> dict[s
         text = "folders whose names differ in how an accent is encoded are one class"
         notes.append(Note(text, tuple(twins)))
     return by_class
+
+
+def _is_of_masks(name: str, folders: dict[str, Path]) -> bool:
+    inner = [folder.name for folder in _visible_folders(folders[name])]
+    if masks.is_folder_of_classes(name, inner, folders):
+        return True
+    # A class may be called mask.
+    paths = [os.path.join(top, file) for top, _, files in os.walk(folders[name]) for file in files]
+    return masks.is_folder(name, folders) and masks.are_flat(sorted(paths)) is not False
+
+
+def _note_nested(class_folders: dict[str, list[Path]], notes: list[Note]) -> None:
+    """Such as folders color and segmented, each with the same class folders in it."""
+    inner = [
+        {folder.name for folder in _visible_folders(path)}
+        for paths in class_folders.values()
+        for path in paths
+    ]
+    if len(inner) > 1 and len(inner[0]) > 1 and all(names == inner[0] for names in inner):
+        first = next(iter(class_folders))
+        text = f"every class folder holds the same folders; if these are the classes, read {first}"
+        notes.append(Note(text, tuple(sorted(inner[0]))))
 
 
 def _leave_out_unlabelled(
@@ -198,15 +229,19 @@ def _leave_out_unlabelled(
 
 
 def _visible_folders(root: Path) -> list[Path]:
-    folders = sorted(
+    return sorted(
         entry
         for entry in root.iterdir()
         if not entry.name.startswith(".")
         and entry.name not in SYSTEM_FOLDERS
         and os.path.isdir(entry)
     )
-    _check_names(root, [folder.name for folder in folders])
-    return folders
+
+
+def _folders_but_masks(root: Path) -> list[Path]:
+    folders = _visible_folders(root)
+    names = [folder.name for folder in folders]
+    return [folder for folder in folders if not masks.is_folder(folder.name, names)]
 
 
 def _check_names(root: Path, names: Sequence[str]) -> None:
