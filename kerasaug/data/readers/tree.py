@@ -207,7 +207,7 @@ def _is_of_masks(name: str, folders: dict[str, Path]) -> bool:
 def _note_nested(class_folders: dict[str, list[Path]], notes: list[Note]) -> None:
     """Such as folders color and segmented, each with the same class folders in it."""
     inner = [
-        {folder.name for folder in _visible_folders(path)}
+        {folder.name for folder in _folders_but_masks(path)}
         for paths in class_folders.values()
         for path in paths
     ]
