@@ -12,7 +12,9 @@ from small_study import changed, run, small  # noqa: F401
 from kerasaug import data
 from kerasaug.data.streams import collect
 from kerasaug.errors import InputError, TrainingFailed
-from kerasaug.study import classifiers, recommended
+from kerasaug.models.classifier import build_classifier
+from kerasaug.progress import Progress
+from kerasaug.study import applications, classifiers, recommended
 from kerasaug.study.arms import parse
 from kerasaug.study.runner import Study
 
@@ -155,3 +157,19 @@ def test_a_source_that_changes_while_a_study_runs_ends_it(studied, tmp_path):
     (tmp_path / "my_model.py").write_text(MODEL.replace("0.01", "0.02"))
     with pytest.raises(TrainingFailed, match="was changed since the study began"):
         study.run()
+
+
+def test_a_study_measures_generated_images_by_its_pretrained_network(tiny, tmp_path, monkeypatch):
+    made = []
+
+    def tiny_network(target, image_shape, num_classes):
+        made.append(target)
+        return build_classifier(image_shape, num_classes, width=4)
+
+    monkeypatch.setattr(applications, "build", tiny_network)
+    target = "keras.applications:MobileNetV3Small"
+    for classifier, expected in ((target, [target]), ("small-cnn", [])):
+        study = Study(changed(classifier=classifier), tiny, tmp_path / classifier)
+        made.clear()
+        study.generators._get_evaluator(Progress()).measure(None, tiny, [])
+        assert made == expected

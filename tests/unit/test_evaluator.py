@@ -74,3 +74,28 @@ def test_the_evaluator_is_the_same_whatever_trains_fastest(evaluator, tiny):
     assert keras.config.dtype_policy().name == "mixed_bfloat16"
     for output, other in zip(outputs, expected, strict=True):
         np.testing.assert_array_equal(output, other)
+
+
+def test_features_may_be_those_of_another_network(tiny):
+    """Such as one of `keras.applications`, which has its preprocessing and its features inside."""
+
+    def build(image_shape, num_classes):
+        images = keras.Input(image_shape)
+        base = keras.Sequential(
+            [
+                keras.Input(image_shape),
+                keras.layers.Rescaling(1 / 255),
+                keras.layers.Conv2D(6, 3, activation="relu"),
+                keras.layers.Flatten(),
+                keras.layers.Dense(5, activation="relu"),
+            ]
+        )
+        return keras.Model(images, keras.layers.Dense(num_classes)(base(images)))
+
+    evaluator = Evaluator(tiny, steps=300, build=build)
+    images, labels = collect(tiny.test)
+    features, predictions = evaluator.predict(images)
+    assert features.shape == (len(images), 5)
+    assert (predictions == labels).mean() > 0.7
+    measured = evaluator.measure(Replay(images, labels), tiny, [0])
+    assert measured["classes"]["top"]["generated"]["coverage"] == 1.0
