@@ -10,7 +10,7 @@ from kerasaug.cli import common, data_options
 from kerasaug.errors import naming
 from kerasaug.models.registry import MODELS
 from kerasaug.runtime import describe_precision, quiet_tensorflow
-from kerasaug.training.config import GENERATOR_PRESETS, STEP_COST, GeneratorConfig
+from kerasaug.training.config import GENERATOR_PRESETS, GeneratorConfig, step_cost
 from kerasaug.wording import label
 
 SHOWN = ("classification_accuracy", "precision", "coverage", "kernel_distance", "copied")
@@ -128,14 +128,15 @@ def _train(data, options):
         return
     # Once, for the training and for the evaluation classifier.
     full = full.cache()
-    with ProgressBar(config.steps + config.evaluator_steps / STEP_COST) as progress:
+    share = 1 / step_cost(options.model)
+    with ProgressBar(config.steps + config.evaluator_steps * share) as progress:
         folder = run.train_generator(
             config,
             full.reduce(loaded.keep, options.seed),
             output,
             fresh=options.fresh,
             callbacks=[progress.callback(options.model)],
-            evaluator=Evaluator(full, config.evaluator_steps, progress, 1 / STEP_COST),
+            evaluator=Evaluator(full, config.evaluator_steps, progress, share),
             progress=progress,
             strategy=strategy,
         )

@@ -14,7 +14,7 @@ from kerasaug.study import applications
 from kerasaug.study.config import CROSS_VALIDATION, StudyConfig
 from kerasaug.study.protocol import Protocol, Split
 from kerasaug.training import provenance
-from kerasaug.training.config import MAP_STEP_COST, STEP_COST, STEPS_FACTORS, GeneratorConfig
+from kerasaug.training.config import GeneratorConfig, step_cost
 from kerasaug.training.run import train_generator
 
 LATENT_MAP = "latent-map"
@@ -75,7 +75,6 @@ class Generators:
         if self.is_ready(model, split):
             return
         folder, is_map = self.folder_of(model, split), model == LATENT_MAP
-        cost = MAP_STEP_COST if is_map else STEP_COST / STEPS_FACTORS.get(model, 1)
         run, training = folder.read_run(), self._training(model, split)
         config = dataclasses.asdict(training)
         is_measured = not is_map and split in self._measured
@@ -84,10 +83,15 @@ class Generators:
             dataset,
             folder.path,
             fresh=run is not None and (run["status"] == "finished" or run["config"] != config),
-            callbacks=[progress.callback(f"training {model}, {split}", cost)],
+            callbacks=[progress.callback(f"training {model}, {split}", step_cost(training.model))],
             evaluator=self._get_evaluator(progress) if is_measured else None,
             progress=progress,
         )
+
+    def cost(self, model: str, split: Split) -> float:
+        """About how long a training takes, in training steps of a classifier."""
+        training = self._training(model, split)
+        return training.steps * step_cost(training.model)
 
     def fidelity(self) -> dict[str, list[dict[str, Any] | None]]:
         """By model, what `Evaluator.measure` returned, for each generator that was measured.

@@ -26,7 +26,6 @@ from kerasaug.study.results import Repetition
 from kerasaug.study.scores import Predictions
 from kerasaug.study.synthesis import Synthesizer
 from kerasaug.training import provenance
-from kerasaug.training.config import MAP_STEP_COST, STEP_COST
 
 PROXY, GENERATOR, LABEL_FILTER, TRIAL = "proxy", "generator", "label-filter", "trial"
 FOLDERS = {PROXY: "proxies", LABEL_FILTER: "label-filters", TRIAL: "trials"}
@@ -114,10 +113,9 @@ class Tasks:
         """About how long a task takes, in training steps of a classifier."""
         if task.kind == PROXY:
             return self.config.steps * selection.LENGTH
-        if task.kind != GENERATOR:
-            return float(self.config.steps)
-        step_cost = MAP_STEP_COST if task.subject == LATENT_MAP else STEP_COST
-        return self.config.generator.steps * step_cost
+        if task.kind == GENERATOR:
+            return self.generators.cost(task.subject, task.split)
+        return float(self.config.steps)
 
     def is_done(self, task: Task) -> bool:
         """Whether a task was finished with the same options, data and versions."""

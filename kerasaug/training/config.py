@@ -7,10 +7,22 @@ LEARNING_RATES = {"vae": 1e-3, "conditional-vae": 1e-3}
 """Of models that take another learning rate than the preset's."""
 STEPS_FACTORS = {"conditional-vae": 4}
 """By how much more steps than the preset's a model takes, because its steps are as much faster."""
-STEP_COST = 2.5
-"""Classifier steps that take about as long as one step of a generator, for progress bars."""
-MAP_STEP_COST = 0.5
-"""The same for a step of the latent map's autoencoder."""
+STEP_COSTS = {
+    "gan": 2.0,
+    "vae": 1.1,
+    "conditional-vae": 1.5,
+    "conditional-vae-wgan": 7.5,
+    "progressive-wgan": 22.0,
+    "conditional-progressive-wgan": 22.0,
+}
+OTHER_STEP_COST = 6.0
+"""Classifier steps that take as long as one step of a generator, for progress bars: of the preset
+`quick` on two cores, 28x28 and 48x48 pixels alike."""
+
+
+def step_cost(model: str) -> float:
+    """Classifier steps that take about as long as one step of a model, a key of the registry."""
+    return STEP_COSTS.get(model, OTHER_STEP_COST)
 
 
 class GeneratorPreset(NamedTuple):

@@ -235,7 +235,7 @@ def test_arms_that_need_a_generator_that_failed_are_named(tiny, tmp_path, monkey
 def test_the_work_left_is_what_is_not_finished(finished, tiny, tmp_path):
     output, _ = finished
     assert Study(CONFIG, tiny, output).units() == 0
-    one = 3 * CONFIG.steps + 2 * generators.STEP_COST
+    one = 3 * CONFIG.steps + 2 * generators.step_cost("conditional-wgan")
     # Thresholds of every arm are chosen once.
     thresholds = 3 * CONFIG.steps * selection.LENGTH
     assert Study(CONFIG, tiny, tmp_path / "new").units() == pytest.approx(2 * one + thresholds)
