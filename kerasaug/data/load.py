@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from kerasaug.data.dataset import ImageDataset, Note
-from kerasaug.data.readers import duplicates, folders, idx, image_files, npz, tfds
+from kerasaug.data.readers import duplicates, folders, idx, image_files, npz, tfds, written
 from kerasaug.data.readers.arrays import TEST_SHARE
 from kerasaug.data.readers.class_names import without_unused
 from kerasaug.data.readers.tree import TABLES
@@ -35,8 +35,8 @@ def load(
 
     Args:
         name: A folder of class folders (`folders.read`), a file `.npz` (`npz.read`), a folder of
-            IDX files (`idx.read`); where there is none of that name, a data set of
-            tensorflow-datasets (`tfds.read`).
+            IDX files (`idx.read`); where there is none of that name, or an empty one, or one that
+            this package wrote its results into, a data set of tensorflow-datasets (`tfds.read`).
         image_size: `(height, width)` of the result. None leaves images as they are; for folders of
             mixed sizes see `folders.read`.
         aspect: How resized images keep their proportions, `"pad"` or `"crop"`; see
@@ -130,19 +130,25 @@ def _kind(name: str | Path) -> str:
     path, text = absolute(name), str(name)
     if not text:
         raise InputError("the name of a data set must not be empty")
-    if path.is_dir():
+    # The name of a data set does not end with a slash, but it may hold one, as in emnist/letters.
+    may_be_name = isinstance(name, str) and not text.endswith((os.sep, ".npz"))
+    if path.is_dir() and not (may_be_name and os.sep not in text and _is_output(path)):
         return "arrays" if idx.is_folder(path) else "folder"
-    if path.exists():
+    if path.is_file():
         if path.suffix.lower() == ".npz":
             return "arrays"
         table = "; a table goes with its folder of images, as `labels`"
         is_table = path.suffix.lower() in TABLES
         raise InputError(f"{path} is neither a folder nor a file .npz{table * is_table}")
-    # The name of a data set does not end with a slash, but it may hold one, as in emnist/letters.
-    may_be_name = isinstance(name, str) and not text.endswith((os.sep, ".npz"))
     if may_be_name and (os.sep not in text or tfds.is_known(text)):
         return "tfds"
     raise InputError(f"there is no file or folder {path}")
+
+
+def _is_output(folder: Path) -> bool:
+    """Whether this package wrote it, or will, as of a study of MNIST with `mnist` as its output."""
+    names = [name for name in os.listdir(folder) if not name.startswith(".")]
+    return not names or written.is_run(folder, names)
 
 
 def _resize(dataset: ImageDataset, shape: tuple[int, int, int], aspect: str) -> ImageDataset:

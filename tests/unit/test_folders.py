@@ -322,6 +322,16 @@ def test_a_folder_named_like_a_data_set_is_read_and_told(parts, monkeypatch):
     assert "not the data set" not in str(data.load("./mnist").notes)
 
 
+@pytest.mark.parametrize("content", [None, ".lock", "study.json"])
+def test_a_folder_of_results_named_like_a_data_set_is_not_read(content, tmp_path, monkeypatch):
+    """As of `evaluate --output mnist`, whose workers read MNIST while it is written."""
+    (tmp_path / "mnist").mkdir()
+    if content is not None:
+        (tmp_path / "mnist" / content).write_text('{"schema": 2, "config": {}}')
+    monkeypatch.chdir(tmp_path)
+    assert data.load("mnist").num_classes == 10
+
+
 def test_a_folder_is_read_without_a_list_of_data_sets(parts, monkeypatch):
     monkeypatch.setattr(tfds.tfds, "list_builders", None)
     assert data.load(parts).num_classes == 2
