@@ -52,13 +52,18 @@ def odd(tmp_path):
 
 def test_every_path_that_the_system_can_write_works(call, parts, odd, capfd):
     data = Path(shutil.move(parts, odd / "parts [1]"))
-    gan, drawn, study = odd / "gan", odd / "drawn", odd / "study"
+    gan, drawn = odd / "gan", odd / "drawn"
     assert call("train-gan --dataset", data, "--output", gan, *SHORT) == 0, capfd.readouterr()
     assert call("generate", gan, "--label", "scratched", "--count", 2, "--output", drawn) == 0
     assert len(list((drawn / "scratched").glob("*.png"))) == 2
     assert call("generate", gan, "--label", "scratched", "--output", data / "more") == 2
     assert call("generate", gan, "--balance", data, "--output", odd / "balanced") == 0
     assert len(list((odd / "balanced" / "scratched").iterdir())) == 20
+
+
+@pytest.mark.slow
+def test_a_study_works_in_every_path_that_the_system_can_write(call, parts, odd, capfd):
+    data, study = shutil.move(parts, odd / "parts [1]"), odd / "study"
     line = ("evaluate --folds 2 --arms none,conditional-wgan --dataset", data, "--output", study)
     assert call(*line, *SHORT, "--jobs", 2) == 0, capfd.readouterr()
     assert (study / "report.html").exists()
