@@ -170,5 +170,6 @@ def _with_interval(value: dict[str, float | None]) -> str:
 
 
 def _digits(value: dict[str, float | None]) -> int:
-    """As many as tell the ends of an interval apart."""
-    return 3 if value["high"] - value["low"] > 0.01 else 4
+    """As many as tell the ends of an interval apart, and from 0."""
+    low, high = value["low"], value["high"]
+    return 3 if high - low > 0.01 and min(abs(low), abs(high)) > 0.0005 else 4
