@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,7 @@ def render(results: dict[str, Any], figures: Path) -> str:
     environment.filters["score"] = _score
     environment.filters["readable"] = readable
     environment.filters["breakable"] = _breakable
+    environment.filters["as_code"] = _as_code
     data = results["data"]
     return environment.get_template("report.html.j2").render(
         results=results,
@@ -189,6 +191,11 @@ def _embedded(path: Path) -> str | None:
     if not path.exists():
         return None
     return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
+
+
+def _as_code(text: str) -> markupsafe.Markup:
+    """Shows names of arguments, which stand in backticks, as code."""
+    return markupsafe.Markup(re.sub(r"`(\w+)`", r"<code>\1</code>", str(markupsafe.escape(text))))
 
 
 def _breakable(name: str) -> markupsafe.Markup:
