@@ -50,7 +50,7 @@ def describe(loaded: data_options.Loaded) -> None:
         name = names[class_id][:name_width]
         tests = "" if has_folds else f" (and {dataset.test_counts[class_id]} to test)"
         click.echo(f"{name:<{name_width}} {count:>7} {bar}{mark}{tests}")
-    common.print_notes(dataset, most=1000)
+    common.print_notes(dataset, most=20)
     try:
         check_classes(loaded.dataset)
     except InputError as error:

@@ -253,6 +253,7 @@ def _with_generator(options, used):
 def _run(study, options):
     from kerasaug.progress import ProgressBar
     from kerasaug.study.parallel import default_jobs
+    from kerasaug.study.recommended import choose
 
     try:
         with ProgressBar(study.units()) as progress:
@@ -264,7 +265,8 @@ def _run(study, options):
     common.warn_of_smoke_test(options.preset, options.steps)
     click.echo(f"\nReport:  {study.output / 'report.html'}")
     click.echo(f"Results: {study.output / 'results.json'}")
-    click.echo(f"Winner:  kerasaug.study.winner({str(study.output)!r}) has its training batches")
+    if (best := choose(results["arms"])) != Arm(arms.BASELINE):
+        click.echo(f"Winner:  {best}, by kerasaug.study.winner({str(study.output)!r}).batches()")
     if results["failures"]:
         raise TrainingFailed(
             f"{len(results['failures'])} tasks failed, see {study.output / 'failures.txt'}; "

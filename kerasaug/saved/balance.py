@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kerasaug.data.dataset import Note
-from kerasaug.data.readers import folders
+from kerasaug.data.readers import folders, splits
 from kerasaug.data.readers.written import MANIFEST
 from kerasaug.errors import InputError
 from kerasaug.files import atomic
@@ -49,15 +49,16 @@ class Plan:
         to: int | None = None,
         pattern: str | None = None,
     ):
-        self._generator, self._root = generator, root
+        self._generator = generator
         self._scan = folders.scan(root, pattern)
         counts = collections.Counter(file.image.label for file in self._scan.files["train"])
         if not counts:
             raise InputError(f"{root} holds no images to train with")
+        self._root = self._around_classes(root)
         size = max(counts.values()) if to is None else to
         self.missing = {name: size - counts[name] for name in sorted(counts) if counts[name] < size}
         self._class_ids = {name: generator.index_of_name(name) for name in self.missing}
-        self._manifest = read_manifest(root / MANIFEST)
+        self._manifest = read_manifest(self._root / MANIFEST)
         self.notes = (*self._scan.notes, *self._differences())
 
     def write(self, output: Path, seed: int = 0, originals: str = "symlink") -> None:
@@ -88,6 +89,12 @@ class Plan:
                     target.symlink_to(Path(file.path).resolve())
             rows = [row for name in self.missing for row in self._fill(draft, name, seed)]
             write_manifest(draft / MANIFEST, self._manifest + rows)
+
+    def _around_classes(self, root: Path) -> Path:
+        """The folder that holds class folders or splits, which may be the only one in `root`."""
+        (folder, *_), *_ = self._scan.class_folders["train"].values()
+        has_splits = "test" in self._scan.files or splits.read_name(folder.parent.name)
+        return root if has_splits else folder.parent
 
     def _differences(self) -> Iterator[Note]:
         """By what else than what it shows a classifier could tell a generated image."""

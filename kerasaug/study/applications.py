@@ -5,6 +5,7 @@ import importlib
 import inspect
 import os
 import re
+import socket
 import warnings
 from collections.abc import Callable
 
@@ -15,6 +16,8 @@ from kerasaug.models.classifier import MOMENTUM
 
 PREFIX = "keras.applications:"
 RANDOM = ":random"
+PATIENCE = 15
+"""Seconds that a server of weights may be silent."""
 SMALLEST = 96
 """Sides to which smaller images are enlarged. Features of 32 pixels are too coarse for weights that
 were trained on 224, and some networks refuse fewer than 75."""
@@ -84,6 +87,9 @@ def build(target: str, image_shape: tuple[int, int, int], num_classes: int) -> k
 
 
 def _load(function, weights, shape) -> keras.Model:
+    timeout = socket.getdefaulttimeout()
+    # A network that answers nobody would otherwise be waited for.
+    socket.setdefaulttimeout(PATIENCE)
     try:
         with warnings.catch_warnings():
             # That ImageNet's weights are those of 224 pixels.
@@ -98,6 +104,8 @@ def _load(function, weights, shape) -> keras.Model:
             f"its weights could not be loaded from {address[1]}; put that file into {folder}, or "
             f"take {function.__name__}{RANDOM}, or path/model.keras with weights of your own"
         ) from error
+    finally:
+        socket.setdefaulttimeout(timeout)
     for layer in base.layers if weights is None else ():
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = MOMENTUM

@@ -24,6 +24,7 @@ from kerasaug.study.synthesis import Synthesizer
 from kerasaug.study.tasks import Tasks
 from kerasaug.training import latent_map, provenance
 from kerasaug.training.fit import learned_class
+from kerasaug.wording import readable
 
 SCHEMA = 2
 PICTURED = 36
@@ -163,8 +164,9 @@ class Study:
         for name, value in self.tasks.base_config.items():
             if earlier is not None and earlier.get(name) != value:
                 raise InputError(
-                    f"`output` {self.output} holds a study with {name}={earlier.get(name)}, "
-                    f"not {value}; use another folder"
+                    f"`output` {self.output} holds a study with "
+                    f"{name}={readable(earlier.get(name))}, not {readable(value)}; use another "
+                    "folder"
                 )
 
     def _earlier_config(self) -> dict[str, Any] | None:

@@ -150,7 +150,9 @@ class Tasks:
             return f"{task}: done"
         predictions = Predictions.load(self._predictions(task))
         tested = set(predictions.labels.tolist()) & set(self.protocol.rare_classes)
-        words = f"accuracy {(predictions.logits.argmax(axis=1) == predictions.labels).mean():.4f}"
+        words = (
+            f"test accuracy {(predictions.logits.argmax(axis=1) == predictions.labels).mean():.4f}"
+        )
         if tested:
             value = ranking.average_precision([[predictions]], sorted(tested)).mean
             words = f"average precision {value:.3f} of the rare class, {words}"

@@ -73,7 +73,12 @@ def test_a_folder_is_filled_up_and_left_as_it_is(generator, parts, tmp_path, ori
         np.testing.assert_array_equal(np.asarray(Image.open(new / row["file"])), image[..., 0])
 
 
-def test_a_filled_folder_loads_here_and_with_keras(generator, parts, tmp_path):
+@pytest.mark.parametrize("around", [None, "images"])
+def test_a_filled_folder_loads_here_and_with_keras(around, generator, parts, tmp_path):
+    if around:
+        (tmp_path / "all").mkdir()
+        parts.rename(tmp_path / "all" / around)
+        parts = tmp_path / "all"
     Plan(generator, parts).write(tmp_path / "new")
     dataset = data.load(tmp_path / "new")
     assert dataset.class_counts == [6, 6]

@@ -62,6 +62,7 @@ def test_columns_are_found_by_their_names(header, line, delimiter, folder):
     dataset = data.load(folder, labels=table(folder, header, line, delimiter))
     right(dataset)
     assert "12 lines of labels.csv: file from " in notes(dataset)
+    assert ("columns that are not read: age" in notes(dataset)) == ("age" in header.split(","))
 
 
 def test_columns_may_be_named(folder):

@@ -255,7 +255,9 @@ def test_a_folder_around_the_class_folders_is_entered(parts, around, tmp_path):
     assert sizes(data.load(tmp_path / "all")) == {"ok": 10, "scratched": 5}
     if around == "train/images":
         with_masks(tmp_path / "all" / "train" / "images", "../../annotations/x{}.png")
-        assert sizes(data.load(tmp_path / "all")) == {"ok": 10, "scratched": 5}
+        dataset = data.load(tmp_path / "all")
+        assert sizes(dataset) == {"ok": 10, "scratched": 5}
+        assert items(dataset, "folders of masks") == ("train/annotations",)
 
 
 def test_class_folders_with_the_same_folders_are_asked_about(parts, tmp_path):

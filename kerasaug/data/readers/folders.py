@@ -306,7 +306,7 @@ def _summary(files: list[File]) -> Note:
 
 def _most_common(counts: collections.Counter[str]) -> str:
     shown = ", ".join(f"{count} {name}" for name, count in counts.most_common(5))
-    return shown + (f" and {len(counts) - 5} others" if len(counts) > 5 else "")
+    return shown + (f" and {len(counts) - 5} other kinds" if len(counts) > 5 else "")
 
 
 def _common_shape(files: list[File], size: tuple[int, int] | None) -> tuple[int, int, int]:

@@ -35,7 +35,7 @@ def find(names: Sequence[str], pattern: str | None) -> tuple[np.ndarray | None, 
         raise InputError(f"`group` {pattern}: must have parentheses around what a group shares")
     matches = [expression.search(name.replace(os.sep, "/")) for name in names]
     if not any(matches):
-        raise InputError(f"`group` {pattern}: matches no file, such as {names[0]}")
+        raise InputError(f"`group` {pattern}: matches no file, such as {min(names)}")
     keys = [match[1] if match else None for match in matches]
     groups, notes = numbered(keys)
     if others := tuple(name for name, key in zip(names, keys, strict=True) if key is None):

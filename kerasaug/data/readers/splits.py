@@ -163,6 +163,8 @@ def _inner(folder: Path, list_folders: Callable[[Path], Sequence[Path]], notes: 
     if read_name(only.name) == read_name(folder.name) is not None:
         return only
     if len(list_folders(only)) > 1 and not any(entry.is_file() for entry in only.iterdir()):
-        notes.append(Note(f"{folder.name} is read from {only.name}, the only folder there"))
+        notes.append(
+            Note(f"{folder.name} is read from {only.name}, the only folder of images there")
+        )
         return only
     return folder

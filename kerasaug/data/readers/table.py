@@ -124,7 +124,10 @@ def _rows(path: Path, columns: Mapping[str, str]) -> tuple[list[Row], list[Note]
     rows = [Row(*row) for row in zip(*{**cells, LABEL: labels}.values(), strict=True)]
     _refuse_unread_split(path, header, lines, places)
     read = [f"{kind} from {header[place]}" for kind, place in places.items() if place is not None]
-    return rows, [Note(f"{len(rows)} lines of {path.name}: {', '.join(read)}"), *notes]
+    notes.insert(0, Note(f"{len(rows)} lines of {path.name}: {', '.join(read)}"))
+    if places[LABEL] is not None and (unread := set(range(len(header))) - set(places.values())):
+        notes.append(Note("columns that are not read", tuple(header[n] for n in sorted(unread))))
+    return rows, notes
 
 
 def _refuse_unread_split(

@@ -50,6 +50,9 @@ def find(root: Path, pattern: str | None = None) -> Tree:
     notes: list[Note] = []
     _check_names(root, [folder.name for folder in _visible_folders(root)])
     roots = splits.find(root, _folders_but_masks, notes)
+    around = {root, *(folder.parent for folder in roots.values() if folder != root)}
+    unread = [path for folder in around - {*roots.values()} for path in _masks_beside(folder)]
+    notes += masks.notes([os.path.relpath(path, root) for path in sorted(unread)], (), ())
     class_folders = {
         split: _class_folders(folder, pattern, notes) for split, folder in roots.items()
     }
@@ -239,9 +242,14 @@ def _visible_folders(root: Path) -> list[Path]:
 
 
 def _folders_but_masks(root: Path) -> list[Path]:
+    of_masks = _masks_beside(root)
+    return [folder for folder in _visible_folders(root) if folder not in of_masks]
+
+
+def _masks_beside(root: Path) -> list[Path]:
     folders = _visible_folders(root)
     names = [folder.name for folder in folders]
-    return [folder for folder in folders if not masks.is_folder(folder.name, names)]
+    return [folder for folder in folders if masks.is_folder(folder.name, names)]
 
 
 def _check_names(root: Path, names: Sequence[str]) -> None:
