@@ -74,6 +74,7 @@ def weights(output):
     return model.get_weights(), model.steps_taken
 
 
+@pytest.mark.slow
 def test_two_workers_end_with_the_weights_of_one_process(tmp_path):
     python = ("-c", TRAIN_WITH_SGD)
     alone = start(STEPS, tmp_path / "alone", [()], strategy="none", python=python)

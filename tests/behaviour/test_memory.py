@@ -69,7 +69,8 @@ print(*sizes)
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
-@pytest.mark.parametrize(("trials", "warm"), [(6, 3), pytest.param(50, 10, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize(("trials", "warm"), [(6, 3), (50, 10)])
 def test_trials_of_a_worker_leave_no_memory_behind(trials, warm, tmp_path):
     command = [sys.executable, "-c", TRIALS, str(tmp_path / "study"), str(trials)]
     done = subprocess.run(command, capture_output=True, text=True)
