@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from kerasaug.data.dataset import ImageDataset
-from kerasaug.data.readers import idx, image_files, npz
+from kerasaug.data.readers import idx, image_files, npz, table
 from kerasaug.errors import InputError
 from kerasaug.saved.folder import CLASSES, SCHEMA, ModelFolder, read_classes
 from kerasaug.saved.images import read_manifest
@@ -83,6 +83,10 @@ RUN = {
     "fidelity": {"judge_accuracy": 1.0, "classes": {"a": {"generated": {"recognised": 0.5}}}},
 }
 RUNS = [json.dumps({**RUN, "schema": schema}).encode() for schema in (1, SCHEMA)]
+TABLES = [
+    b"file,label,split,group\na.png,x,train,1\nb.png,y,test,2\nc.png,x,train,1\nd.png,y,val,\n",
+    b"\xef\xbb\xbfimage;x;y\r\na;1;0\r\nb;0.0;1.0\r\n",
+]
 MANIFEST = b"file,label,seed,number\na/a.png,a,0,1\n"
 
 
@@ -158,6 +162,15 @@ def read_names(content, folder):
     assert all(isinstance(name, str) for name in names)
 
 
+def read_table(content, folder):
+    (folder / "images").mkdir(exist_ok=True)
+    for name in "abcd":
+        (folder / "images" / f"{name}.png").touch()
+    (folder / "labels.csv").write_bytes(content)
+    listed = table.read(folder / "images", folder / "labels.csv")
+    assert {split: bool(files) for split, files in listed.files.items()}["train"]
+
+
 READERS = {
     "npz": (read_npz, NPZ),
     "idx": (read_idx, IDX),
@@ -165,6 +178,7 @@ READERS = {
     "run.json": (read_run, RUNS),
     "classes.json": (read_names, [b'{"class_names": ["a", "b"], "makes": "a"}']),
     "manifest": (read_rows, [MANIFEST]),
+    "table": (read_table, TABLES),
 }
 
 

@@ -86,6 +86,8 @@ def read(root: Path, path: Path, columns: Mapping[str, str] | None = None) -> Ta
     unlabelled = [row.file for row in kept.values() if not row.label]
     _note(notes, "without a label left out", unlabelled)
     used = {file: row for file, row in sorted(kept.items()) if row.label}
+    if not used:
+        raise InputError(f"{path}: none of the files that are there has a label")
     spellings: dict[str, str] = {}
     for row in used.values():
         if (other := spellings.setdefault(row.label.casefold(), row.label)) != row.label:
