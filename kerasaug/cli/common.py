@@ -2,6 +2,7 @@
 
 import errno
 import functools
+import io
 import os
 import re
 import signal
@@ -66,8 +67,9 @@ def run(command: click.Command, resume: str) -> None:
     """
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):
-        # Names may have letters that the terminal has not.
-        stream.reconfigure(errors="replace")
+        if isinstance(stream, io.TextIOWrapper):
+            # Names may have letters that the terminal has not.
+            stream.reconfigure(errors="replace")
     try:
         check_keras()
         command.main(standalone_mode=False)

@@ -132,11 +132,13 @@ def read(
     shape = _common_shape(in_order, image_size)
     decode = functools.partial(image_files.read_tensor, shape=shape, aspect=aspect, filled=filled)
     class_ids = {name: class_id for class_id, name in enumerate(class_names)}
-    labels, records = {}, {}
+    split_labels, records = {}, {}
     for split, split_files in files.items():
         paths = [os.fsencode(file.path) for file in split_files]
-        labels[split] = np.array([class_ids[file.image.label] for file in split_files], np.int32)
-        records[split] = tf.data.Dataset.from_tensor_slices((paths, labels[split]))
+        split_labels[split] = np.array(
+            [class_ids[file.image.label] for file in split_files], np.int32
+        )
+        records[split] = tf.data.Dataset.from_tensor_slices((paths, split_labels[split]))
     return ImageDataset(
         name=root.resolve().name,
         content=_content(files, shape, aspect),
@@ -144,9 +146,9 @@ def read(
         test_records=records.get("test"),
         class_names=class_names,
         image_shape=shape,
-        train_labels=labels["train"],
-        indices=np.arange(len(labels["train"])),
-        test_labels=labels.get("test", NO_LABELS),
+        train_labels=split_labels["train"],
+        indices=np.arange(len(split_labels["train"])),
+        test_labels=split_labels.get("test", NO_LABELS),
         names=tuple(names),
         groups=numbers,
         decode=decode,
