@@ -4,7 +4,7 @@ import contextlib
 import datetime
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from multiprocessing.connection import Client, Connection, Listener
 from typing import TYPE_CHECKING, Any
 
@@ -141,17 +141,17 @@ class ProgressBar(Progress):
 
 
 @contextlib.contextmanager
-def bar_where_seen(progress: Progress | None, total: float) -> Iterator[Progress]:
+def bar_where_seen(progress: Progress | None, total: Callable[[], float]) -> Iterator[Progress]:
     """Yields what to report to: `progress`, or a bar in a terminal or a notebook, or nothing.
 
     Args:
         progress: What the caller asks for, if anything.
-        total: See `ProgressBar`.
+        total: Counts the work, if nothing is asked for; see `ProgressBar`.
     """
     if progress is not None:
         yield progress
         return
-    bar = ProgressBar(total)
+    bar = ProgressBar(total())
     with bar if bar.console.is_terminal else contextlib.nullcontext(Progress()) as shown:
         yield shown
 

@@ -87,7 +87,7 @@ class Study:
             InputError: If another run is in the folder, or there is no scheduler.
             TrainingFailed: If no trial ended well, or a worker was lost.
         """
-        with locked(self.output), bar_where_seen(progress, self.units()) as shown:
+        with locked(self.output), bar_where_seen(progress, self.units) as shown:
             return self._run(shown, jobs, scheduler)
 
     def units(self) -> float:

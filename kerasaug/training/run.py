@@ -75,7 +75,7 @@ def train_generator(
     distribution.check_batch(strategy, config.batch_size)
     sizes = [] if fresh else checkpoints.sizes(folder)
     distribution.check_agreement(strategy, (config, dataset.fingerprint, fresh, sizes))
-    with bar_where_seen(progress, config.steps) as shown:
+    with bar_where_seen(progress, lambda: config.steps) as shown:
         if progress is None:
             callbacks = [*callbacks, shown.callback(config.model)]
         training = _Training(config, dataset, folder, fresh, tuple(callbacks), shown, strategy)

@@ -230,7 +230,7 @@ def _read_deep_again(
         if isinstance(file, File) and file.extremes is not None
     ]
     filled, known = _range_of([file for _, _, file in deep])
-    again = [(split, place) for split, place, file in deep if file.path in known]
+    again = [found for found in deep if found[2].path in known]
     for split, place, file in deep:
         if file.path not in known:
             low, high = file.extremes
@@ -239,8 +239,8 @@ def _read_deep_again(
     if again and filled != WHOLE:
         text = f"pixels of more than 8 bits, from {filled}, were brought to 0 to 255"
         notes.append(Note(f"{len(again)} file{'s' * (len(again) > 1)} with {text}"))
-        pairs = [(file.path, file.image.label) for _, _, file in deep if file.path in known]
-        for (split, place), result in zip(again, _read_files(root, pairs, filled), strict=True):
+        pairs = [(file.path, file.image.label) for _, _, file in again]
+        for (split, place, _), result in zip(again, _read_files(root, pairs, filled), strict=True):
             results[split][place] = result
     return filled
 

@@ -64,11 +64,12 @@ def find(paths: Sequence[str]) -> tuple[set[str], set[str]]:
         matches = (expression.fullmatch(last) for expression in NAMES)
         if any(match and os.path.join(folder, match["image"]) in by_name for match in matches):
             named += files
-    are_masks = are_flat(named)
-    found: set[str] = set(named) if are_masks else set()
-    unclear: set[str] = set(named) if are_masks is False else set()
-    known = set(named)
-    pairs = [files for files in by_name.values() if len(files) > 1 and known.isdisjoint(files)]
+    by_their_names, look_flat = set(named), are_flat(named)
+    found = set(named if look_flat else ())
+    unclear = set(named if look_flat is False else ())
+    pairs = [
+        files for files in by_name.values() if len(files) > 1 and by_their_names.isdisjoint(files)
+    ]
     flat, other = _by_content(pairs)
     for files in pairs:
         # Endings of neither kind are those of texts, such as x.xml beside x.jpg.

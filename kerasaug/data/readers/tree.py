@@ -71,11 +71,11 @@ def find(root: Path, pattern: str | None = None) -> Tree:
         for split, folders in class_folders.items()
     }
     files = search.chosen(files)
+    around_written = {path for run in search.written for path in (Path(run), *Path(run).parents)}
     for split, folders in class_folders.items():
         used = {name for _, name in files[split]}
         for name, paths in list(folders.items()):
-            around = {path for run in search.written for path in _with_parents(run)}
-            if name not in used and around.intersection(paths):
+            if name not in used and around_written.intersection(paths):
                 del folders[name]
     return Tree(files, class_folders, [*notes, *search.notes()])
 
@@ -171,10 +171,6 @@ class _Search:
         return os.fsencode(os.path.relpath(path, self._root)).decode(errors="replace")
 
 
-def _with_parents(folder: str) -> tuple[Path, ...]:
-    return Path(folder), *Path(folder).parents
-
-
 def _class_folders(root: Path, pattern: str | None, notes: list[Note]) -> dict[str, list[Path]]:
     names = sorted(entry.name for entry in root.iterdir() if entry.is_file())
     if stray := tuple(filter(_is_image_name, names)):
@@ -202,9 +198,11 @@ def _is_of_masks(name: str, folders: dict[str, Path]) -> bool:
     inner = [folder.name for folder in _visible_folders(folders[name])]
     if masks.is_folder_of_classes(name, inner, folders):
         return True
+    if not masks.is_folder(name, folders):
+        return False
     # A class may be called mask.
     paths = [os.path.join(top, file) for top, _, files in os.walk(folders[name]) for file in files]
-    return masks.is_folder(name, folders) and masks.are_flat(sorted(paths)) is not False
+    return masks.are_flat(sorted(paths)) is not False
 
 
 def _note_nested(class_folders: dict[str, list[Path]], notes: list[Note]) -> None:
@@ -242,14 +240,14 @@ def _visible_folders(root: Path) -> list[Path]:
 
 
 def _folders_but_masks(root: Path) -> list[Path]:
-    of_masks = _masks_beside(root)
-    return [folder for folder in _visible_folders(root) if folder not in of_masks]
+    folders = _visible_folders(root)
+    names = [folder.name for folder in folders]
+    return [folder for folder in folders if not masks.is_folder(folder.name, names)]
 
 
 def _masks_beside(root: Path) -> list[Path]:
-    folders = _visible_folders(root)
-    names = [folder.name for folder in folders]
-    return [folder for folder in folders if masks.is_folder(folder.name, names)]
+    folders = _folders_but_masks(root)
+    return [folder for folder in _visible_folders(root) if folder not in folders]
 
 
 def _check_names(root: Path, names: Sequence[str]) -> None:
