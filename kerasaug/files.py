@@ -12,9 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import joblib
+
 from kerasaug.errors import InputError
 
 LOCK, DRAFT_SUFFIX = ".lock", ".kerasaug"
+LARGEST_CACHE = 200 * 2**20
 DISK_ERRORS = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO)
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 _locks: dict[Path, os.stat_result] = {}
@@ -217,3 +220,17 @@ def _remove_if_abandoned(draft_folder):
 def _remove_if_empty(folder):
     with contextlib.suppress(OSError):
         folder.rmdir()
+
+
+def disk_cache() -> joblib.Memory:
+    """What keeps results of functions from one run to the next, in the user's folder for caches.
+
+    It keeps the latest, at most 200 MB, and nothing where no such folder can be written.
+    """
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    try:
+        memory = joblib.Memory(os.path.join(home, "kerasaug"), verbose=0)
+        memory.reduce_size(LARGEST_CACHE)
+    except OSError:
+        return joblib.Memory(None)
+    return memory

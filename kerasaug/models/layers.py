@@ -48,40 +48,6 @@ class LeakyReLU(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("kerasaug")
-class FusedBatchNormalization(keras.layers.BatchNormalization):
-    """Batch normalisation over the last axis by TensorFlow's fused operation.
-
-    Keras composes it of single operations, which took half of the classifier's training on a CPU.
-    The fused operation also takes the bias out of the variance that it learns, and always scales
-    and shifts. Ioffe and Szegedy 2015, "Batch Normalization" (arXiv 1502.03167).
-
-    Input and output shape: rank from 2, features last.
-    """
-
-    def call(self, inputs, training=False):
-        """Normalises by the statistics of the batch in training, else by the moving averages."""
-        training = bool(training) and self.trainable
-        # The operation takes images; it averages over all axes but the last. Images pass unchanged,
-        # so that it can be fused with the convolution before it.
-        images = inputs
-        if inputs.shape.rank != 4:
-            images = tf.reshape(inputs, (-1, 1, 1, inputs.shape[-1]))
-        moving = {} if training else {"mean": self.moving_mean, "variance": self.moving_variance}
-        outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
-            images,
-            tf.convert_to_tensor(self.gamma),
-            tf.convert_to_tensor(self.beta),
-            **{name: tf.convert_to_tensor(value) for name, value in moving.items()},
-            epsilon=self.epsilon,
-            is_training=training,
-        )
-        if training:
-            for variable, new in ((self.moving_mean, mean), (self.moving_variance, variance)):
-                variable.assign(variable * self.momentum + new * (1.0 - self.momentum))
-        return tf.reshape(outputs, tf.shape(inputs))
-
-
-@keras.saving.register_keras_serializable("kerasaug")
 class ClassProjection(keras.layers.Layer):
     """Scores features by how well they go with a class.
 

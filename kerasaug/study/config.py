@@ -15,14 +15,15 @@ FEWEST_TESTS = 100
 
 
 class Comparison(NamedTuple):
-    """What a preset compares: arms as text, and how many repetitions of them."""
+    """What a preset compares: arms as text, how many repetitions of them, and how many folds."""
 
     arms: str
     seeds: int
+    folds: int = 5
 
 
 class StudyPreset(NamedTuple):
-    """Some fields of a `StudyConfig`; `arms` and `seeds` by protocol, the generator by its name."""
+    """Some fields of a `StudyConfig`; a `Comparison` by protocol, the generator by its name."""
 
     comparisons: dict[str, Comparison]
     steps: int
@@ -35,7 +36,7 @@ STUDY_PRESETS = {
     "smoke": StudyPreset(
         comparisons={
             HOLDOUT: Comparison("none,balanced+affine,conditional-wgan", seeds=2),
-            CROSS_VALIDATION: Comparison("none,balanced+affine,conditional-wgan", seeds=1),
+            CROSS_VALIDATION: Comparison("none,balanced+affine,conditional-wgan", seeds=1, folds=2),
         },
         steps=20,
         batch_size=64,
@@ -190,9 +191,9 @@ class StudyConfig:
             preset: A key of `STUDY_PRESETS`.
             dataset: See the class.
             keep: See the class.
-            **changes: Fields of the class that differ from the preset's, which has other arms and
-                seeds for each `protocol`; those that are None do not. `arms` may be a text with
-                commas between the arms.
+            **changes: Fields of the class that differ from the preset's, which has other arms,
+                seeds and folds for each `protocol`; those that are None do not. `arms` may be a
+                text with commas between the arms.
 
         Raises:
             InputError: If there is no such preset or arm.

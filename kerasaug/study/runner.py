@@ -94,9 +94,9 @@ class Study:
         """The work that is left, in training steps of a classifier, roughly.
 
         Until `+auto` is chosen, its arms count as trainings of their own, and trainings on proxy
-        classes that choose tau do not count.
+        classes that choose their thresholds do not count.
         """
-        return sum(self.tasks.cost(task) for stage in self.tasks.stages() for task in stage)
+        return sum(map(self.tasks.cost, set(itertools.chain(*self.tasks.stages()))))
 
     def _run(self, progress, jobs, scheduler):
         # Another run may have begun one since.

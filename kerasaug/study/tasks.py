@@ -31,7 +31,7 @@ PROXY, GENERATOR, LABEL_FILTER, TRIAL = "proxy", "generator", "label-filter", "t
 FOLDERS = {PROXY: "proxies", LABEL_FILTER: "label-filters", TRIAL: "trials"}
 """Where results go, by kind of task; those of generators are folders of their own."""
 LARGEST_POOL = 5000
-FORMAT = 7
+FORMAT = 8
 """Of the files that tasks leave; those of another format are not read."""
 
 
@@ -87,27 +87,39 @@ class Tasks:
         )
 
     def stages(self) -> Iterator[list[Task]]:
-        """What is left to do, in groups whose tasks need only those of earlier groups."""
-        splits = self.protocol.splits
-        choosing = list(dict.fromkeys(map(self.protocol.choosing, splits)))
-        candidates = self.selection.candidates()
-        yield self._missing(Task(PROXY, arm, split) for split in choosing for arm in candidates)
-        yield self._missing(
-            Task(PROXY, arm, split)
-            for split in choosing
-            for arm in self.selection.proxy_arms(split)
-        )
+        """What is left to do, in groups whose tasks need only those of earlier groups.
+
+        The longest tasks of a group come first, so that no process waits for one at its end.
+        """
         trials = self._missing(self._trials())
-        pairs = [(task.subject, task.split) for task in trials]
-        needed = [Task(GENERATOR, arm.model, split) for arm, split in pairs if arm.model]
-        needed += [
-            Task(LABEL_FILTER, _filter_arm(arm), split)
-            for arm, split in pairs
-            if arm.filters_labels
+        generators = [Task(GENERATOR, t.subject.model, t.split) for t in trials if t.subject.model]
+        if self.config.latent_map:
+            generators.append(Task(GENERATOR, LATENT_MAP, self.protocol.splits[0]))
+        candidates = [
+            Task(PROXY, arm, split)
+            for split in self._choosing()
+            for arm in self.selection.candidates()
         ]
-        needed += [Task(GENERATOR, LATENT_MAP, splits[0])] * self.config.latent_map
-        yield self._missing(dict.fromkeys(needed))
+        yield self._missing([*generators, *candidates, *self._proxies()])
+        trials = self._missing(self._trials())
+        filters = [
+            Task(LABEL_FILTER, _filter_arm(task.subject), task.split)
+            for task in trials
+            if task.subject.filters_labels
+        ]
+        yield self._missing([*self._proxies(), *filters])
         yield trials
+
+    def _choosing(self) -> list[Split]:
+        return list(dict.fromkeys(map(self.protocol.choosing, self.protocol.splits)))
+
+    def _proxies(self) -> list[Task]:
+        """The trainings on proxy classes for tau and thresholds, as far as they are known yet."""
+        return [
+            Task(PROXY, arm, split)
+            for split in self._choosing()
+            for arm in self.selection.proxy_arms(split)
+        ]
 
     def cost(self, task: Task) -> float:
         """About how long a task takes, in training steps of a classifier."""
@@ -208,7 +220,8 @@ class Tasks:
         )
 
     def _missing(self, tasks: Iterable[Task]) -> list[Task]:
-        return [task for task in tasks if not self.is_done(task)]
+        missing = [task for task in dict.fromkeys(tasks) if not self.is_done(task)]
+        return sorted(missing, key=self.cost, reverse=True)
 
     def _train_generator(self, task, progress):
         self.generators.train(task.subject, task.split, self._reduced(task.split), progress)

@@ -19,7 +19,7 @@ ROOMS = {
     "images": "",
     "progress": "wording",
     "plots": "files wording",
-    "data": "errors limits wording images",
+    "data": "errors limits wording files images progress",
     "models": "errors limits files images",
     "saved": "errors files images wording runtime data models",
     "quality": "images runtime progress data models",

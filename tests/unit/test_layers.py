@@ -9,7 +9,6 @@ from kerasaug.models.layers import (
     ClassProjection,
     Equalized,
     FadeIn,
-    FusedBatchNormalization,
     LeakyReLU,
     MinibatchStddev,
     PixelNormalization,
@@ -27,38 +26,6 @@ def test_pixel_normalization_does_not_overflow_in_half_precision():
     output = layer(tf.fill((1, 1, 1, 4), tf.constant(6e4, tf.float16)))
     assert output.dtype == tf.float16
     np.testing.assert_allclose(output, 1.0, rtol=1e-2)
-
-
-@pytest.mark.parametrize("shape", [(64, 5), (16, 3, 4, 5)])
-def test_fused_normalization_is_that_of_keras(shape):
-    composed, fused = keras.layers.BatchNormalization(), FusedBatchNormalization()
-    inputs = 3.0 * tf.random.stateless_normal(shape, [0, 1]) + 1.0
-    for training in (True, False):
-        np.testing.assert_allclose(
-            fused(inputs, training=training), composed(inputs, training=training), atol=0.01
-        )
-    # Of the learned variance, the fused operation takes out the bias.
-    np.testing.assert_allclose(fused.moving_mean, composed.moving_mean, atol=1e-6)
-    np.testing.assert_allclose(fused.moving_variance, composed.moving_variance, rtol=2e-3)
-
-
-def test_fused_normalization_that_is_frozen_uses_what_it_learned():
-    layer = FusedBatchNormalization()
-    inputs = 3.0 * tf.random.stateless_normal((64, 5), [0, 1]) + 1.0
-    layer(inputs, training=True)
-    layer.trainable = False
-    learned = np.array(layer.moving_mean)
-    np.testing.assert_array_equal(layer(inputs, training=True), layer(inputs, training=False))
-    np.testing.assert_array_equal(layer.moving_mean, learned)
-
-
-def test_fused_normalization_learns_in_half_precision_without_rounding():
-    exact, half = (FusedBatchNormalization(dtype=name) for name in ("float32", "mixed_bfloat16"))
-    inputs = tf.cast(tf.random.stateless_normal((64, 5), [0, 1]), tf.bfloat16)
-    for layer in (exact, half):
-        layer(tf.cast(inputs, layer.compute_dtype), training=True)
-    assert half(inputs, training=False).dtype == tf.bfloat16
-    np.testing.assert_allclose(half.moving_mean, exact.moving_mean, rtol=1e-5)
 
 
 def test_projection_is_an_inner_product_with_the_vector_of_the_class():

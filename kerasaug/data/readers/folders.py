@@ -4,66 +4,31 @@ import collections
 import functools
 import hashlib
 import os
-import warnings
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
 from kerasaug.data.dataset import NO_LABELS, SPLITS, ImageDataset, Note
 from kerasaug.data.readers import (
+    checked,
     duplicates,
     groups,
     image_files,
-    pixel_ranges,
     table,
     tree,
     written,
 )
-from kerasaug.data.readers.duplicates import HashedImage
-from kerasaug.data.readers.image_files import WHOLE
+from kerasaug.data.readers.checked import File, Unusable
+from kerasaug.data.readers.near_duplicates import SIDE
 from kerasaug.data.readers.pixel_ranges import PixelRange
 from kerasaug.data.readers.table import Table
 from kerasaug.errors import InputError
 from kerasaug.limits import LARGEST_SIDE
 
 USUAL_SIDE = 64
-
-
-class File(NamedTuple):
-    """An image file that can be used.
-
-    Attributes:
-        path: Of the file.
-        image: Its path below the folder of the data set, class folder and pixels.
-        shape: `(height, width, channels)`.
-        mode: The file's own pixel format, as Pillow names it.
-        animated: Whether it holds further images.
-        extremes: Of deep pixels; see `image_files.Picture`.
-    """
-
-    path: str
-    image: HashedImage
-    shape: tuple[int, int, int]
-    mode: str
-    animated: bool
-    extremes: np.ndarray | None
-
-
-class Unusable(NamedTuple):
-    """A file that cannot be used.
-
-    Attributes:
-        name: Its path below the folder of the data set.
-        reason: Why it cannot be used; None of a file that neither is nor promises an image.
-    """
-
-    name: str
-    reason: str | None
 
 
 class FolderScan(NamedTuple):
@@ -129,6 +94,7 @@ def read(
         numbers, group_notes = groups.find(names, group)
     if numbers is not None:
         group_notes += groups.notes_of_shared(*np.split(numbers, [len(files["train"])]))
+    thumbnails = b"".join(file.thumbnail for file in in_order)
     shape = _common_shape(in_order, image_size)
     decode = functools.partial(image_files.read_tensor, shape=shape, aspect=aspect, filled=filled)
     class_ids = {name: class_id for class_id, name in enumerate(class_names)}
@@ -150,6 +116,7 @@ def read(
         indices=np.arange(len(split_labels["train"])),
         test_labels=split_labels.get("test", NO_LABELS),
         names=tuple(names),
+        thumbnails=np.frombuffer(thumbnails, np.uint8).reshape(-1, SIDE, SIDE),
         groups=numbers,
         decode=decode,
         notes=(*notes, *group_notes),
@@ -179,8 +146,8 @@ def scan(root: Path, pattern: str | None = None, listed: Table | None = None) ->
         paths, class_folders, notes = tree.find(root, pattern)
     else:
         paths, class_folders, notes = listed.files, {}, [*listed.notes]
-    results = {split: _read_files(root, pairs) for split, pairs in paths.items()}
-    filled = _read_deep_again(root, results, notes)
+    results, filled, deep_notes = checked.read_all(root, paths)
+    notes += deep_notes
     files = {split: _usable(split_results, notes) for split, split_results in results.items()}
     all_files = [file for split_files in files.values() for file in split_files]
     if not all_files:
@@ -211,49 +178,6 @@ def _in_no_order(files: list[File]) -> list[File]:
     return [files[place] for place in order]
 
 
-def _read_files(
-    root: Path, pairs: list[tuple[str, str]], filled: PixelRange = WHOLE
-) -> list[File | Unusable]:
-    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        return list(pool.map(lambda pair: _read_file(root, pair[0], pair[1], filled), pairs))
-
-
-def _read_deep_again(
-    root: Path, results: dict[str, list[File | Unusable]], notes: list[Note]
-) -> PixelRange:
-    """Reads deep files by the range that all of them fill together, which this returns."""
-    deep = [
-        (split, place, file)
-        for split, split_results in results.items()
-        for place, file in enumerate(split_results)
-        if isinstance(file, File) and file.extremes is not None
-    ]
-    filled, known = _range_of([file for _, _, file in deep])
-    again = [found for found in deep if found[2].path in known]
-    for split, place, file in deep:
-        if file.path not in known:
-            low, high = file.extremes
-            reason = f"pixels from {low:g} to {high:g} are of no known range"
-            results[split][place] = Unusable(file.image.name, reason)
-    if again and filled != WHOLE:
-        text = f"pixels of more than 8 bits, from {filled}, were brought to 0 to 255"
-        notes.append(Note(f"{len(again)} file{'s' * (len(again) > 1)} with {text}"))
-        pairs = [(file.path, file.image.label) for _, _, file in again]
-        for (split, place, _), result in zip(again, _read_files(root, pairs, filled), strict=True):
-            results[split][place] = result
-    return filled
-
-
-def _range_of(deep: list[File]) -> tuple[PixelRange, set[str]]:
-    """What the pixels of deep files fill, and the paths of those that have a known range."""
-    # Of extremes, resizing may have brought all out of the range.
-    find = functools.partial(pixel_ranges.find, most_beyond=1.0)
-    known = [file for file in deep if find([file.extremes])]
-    filled = find([np.concatenate([file.extremes for file in known])]) if known else WHOLE
-    return filled or WHOLE, {file.path for file in known if filled}
-
-
 def _usable(results: list[File | Unusable], notes: list[Note]) -> list[File]:
     """Leaves out what cannot be used."""
     files = [result for result in results if isinstance(result, File)]
@@ -280,23 +204,6 @@ def _usable(results: list[File | Unusable], notes: list[Note]) -> list[File]:
             notes.append(Note(f"{len(names)} file{'s' * (len(names) > 1)} {text}", tuple(names)))
     unique_ids = set(map(id, unique))
     return [file for file in files if id(file.image) in unique_ids]
-
-
-def _read_file(root: Path, path: str, class_name: str, filled: PixelRange) -> File | Unusable:
-    """The file, or why it cannot be used."""
-    # A name that is not UTF-8 can be read, but not shown.
-    name = os.fsencode(os.path.relpath(path, root)).decode(errors="replace")
-    if os.path.isdir(path):
-        return Unusable(name, "a link to a folder that holds it")
-    try:
-        pixels, extremes, mode, animated = image_files.read(path, filled)
-    except image_files.NotAnImage as error:
-        promises = path.lower().endswith(image_files.SUFFIXES)
-        return Unusable(name, str(error) if promises else None)
-    except image_files.UnreadableImage as error:
-        return Unusable(name, str(error))
-    image = HashedImage(name, class_name, duplicates.digest(pixels))
-    return File(path, image, pixels.shape, mode, animated, extremes)
 
 
 def _summary(files: list[File]) -> Note:

@@ -9,9 +9,10 @@ Image Features from Scale-Invariant Keypoints".
 """
 
 import numpy as np
+from PIL import Image
 
 from kerasaug.data.dataset import ImageDataset, Note
-from kerasaug.data.streams import READ_BATCH
+from kerasaug.files import disk_cache
 
 SIDE = 16
 """Of the small pictures."""
@@ -35,14 +36,14 @@ def pairs(images: np.ndarray, is_rare: np.ndarray) -> list[tuple[int, int]]:
     Returns:
         Positions of both images, the smaller one first; the most alike pairs first.
     """
-    return _pairs(_small_pictures(images), is_rare)
+    return _pairs(np.stack([thumbnail(image) for image in images]), is_rare)
 
 
 def notes_of_pairs(dataset: ImageDataset) -> list[Note]:
     """Reports near-duplicates in the training split, in one note; none if there are none.
 
-    With `groups`, which say what shows one thing, none are looked for. The split is read once, in
-    batches; of every image, a picture of 16x16 stays in memory.
+    With `groups`, which say what shows one thing, none are looked for. Without `thumbnails`, the
+    split is read once; of every image, a picture of 16x16 stays in memory.
 
     Args:
         dataset: With the rare classes of which duplicates matter.
@@ -53,7 +54,7 @@ def notes_of_pairs(dataset: ImageDataset) -> list[Note]:
     if dataset.groups is not None:
         return []
     is_rare = np.isin(dataset.train_labels, dataset.rare_classes)
-    twins = _pairs(_read(dataset), is_rare)
+    twins = disk_cache().cache(_pairs)(_thumbnails(dataset), is_rare)
     if not twins:
         return []
     count = int(is_rare[np.unique(twins)].sum())
@@ -71,37 +72,32 @@ def notes_of_pairs(dataset: ImageDataset) -> list[Note]:
     return [Note(text, tuple(f"{name(one)} ~ {name(other)}" for one, other in twins))]
 
 
-def _read(dataset: ImageDataset) -> np.ndarray:
+def thumbnail(pixels: np.ndarray) -> np.ndarray:
+    """Shrinks an image, uint8 (height, width, channels), to a grey one of 16x16, by area."""
+    picture = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+    small = picture.resize((SIDE, SIDE), Image.Resampling.BOX)
+    return np.asarray(small.convert("L"))
+
+
+def _thumbnails(dataset: ImageDataset) -> np.ndarray:
+    if dataset.thumbnails is not None:
+        return dataset.thumbnails[dataset.indices]
     # From memory, a stream would hand the images over one by one.
     if dataset.in_memory is not None:
-        return _small_pictures(dataset.in_memory.read())
-    batches = dataset.train.batch(READ_BATCH).as_numpy_iterator()
-    return np.concatenate([_small_pictures(images) for images, _ in batches])
+        return np.stack([thumbnail(image) for image in dataset.in_memory.read()])
+    return np.stack([thumbnail(image) for image, _ in dataset.train.as_numpy_iterator()])
 
 
-def _small_pictures(images: np.ndarray) -> np.ndarray:
-    """Grey pictures (n, 256) of mean 0 and length 1; of flat images, all 0."""
-    rows, columns = (_area_weights(side) for side in images.shape[1:3])
-    small = np.concatenate(
-        [
-            rows @ images[start : start + READ_BATCH].astype(np.float32).mean(axis=3) @ columns.T
-            for start in range(0, len(images), READ_BATCH)
-        ]
-    ).reshape(len(images), -1)
+def _normalised(thumbnails: np.ndarray) -> np.ndarray:
+    """Vectors (n, 256) of mean 0 and length 1; of flat images, all 0."""
+    small: np.ndarray = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
     small -= small.mean(axis=1, keepdims=True)
     contrast = small.std(axis=1, keepdims=True)
     return np.where(contrast < LEAST_CONTRAST, 0.0, small / np.maximum(contrast * SIDE, 1e-6))
 
 
-def _area_weights(side: int) -> np.ndarray:
-    """A matrix (16, side) that resizes by area: what share of a row each pixel has."""
-    edges = np.linspace(0, side, SIDE + 1)[:, None]
-    pixels = np.arange(side)
-    overlap = np.minimum(edges[1:], pixels + 1) - np.maximum(edges[:-1], pixels)
-    return (overlap.clip(0) * SIDE / side).astype(np.float32)
-
-
-def _pairs(small: np.ndarray, is_rare: np.ndarray) -> list[tuple[int, int]]:
+def _pairs(thumbnails: np.ndarray, is_rare: np.ndarray) -> list[tuple[int, int]]:
+    small = _normalised(thumbnails)
     rare = np.flatnonzero(is_rare)
     others = min(OTHERS, len(small) // 5)
     correlations: dict[tuple[int, int], float] = {}

@@ -230,13 +230,15 @@ def _leave_out_unlabelled(
 
 
 def _visible_folders(root: Path) -> list[Path]:
-    return sorted(
-        entry
-        for entry in root.iterdir()
-        if not entry.name.startswith(".")
-        and entry.name not in SYSTEM_FOLDERS
-        and os.path.isdir(entry)
-    )
+    # Folders may hold many files, and this asks nothing of them.
+    with os.scandir(root) as entries:
+        return sorted(
+            root / entry.name
+            for entry in entries
+            if not entry.name.startswith(".")
+            and entry.name not in SYSTEM_FOLDERS
+            and entry.is_dir()
+        )
 
 
 def _folders_but_masks(root: Path) -> list[Path]:
