@@ -1,139 +1,67 @@
-"""How much longer a quick study takes than its bare trainings.
+"""How long `bin/evaluate` takes, and how long it took at another commit, in turns.
 
-Runs the whole study, one task at a time, in as many processes at once as `bin/evaluate` would use,
-with timers around `fit` and around the callbacks in it. A bare training is `fit` without its
-callbacks, but with a classifier's scores on the test split after every epoch. Prints the time of
-each process over that of its bare trainings.
+Release 0.1 is commit 80266a4. Both run in this environment, in fresh folders, with the same options
+of `bin/evaluate`. With `--avx2`, oneDNN uses what a processor without AVX-512 has; since TensorFlow
+does not use oneDNN there by itself, neither does a commit that does not switch it on.
 
-With `--waiting`, it times how long steps wait for images instead: as much as taking the next batch
-is slower than taking one that is ready, which is timed in its place at every tenth step. That takes
-the train functions apart and makes all else slower, so the other times are not printed.
-
-    python benchmarks/whole_job.py [--seeds 3] [--processes 2] [--waiting]
+    python benchmarks/whole_job.py [--against 80266a4] [--pairs 3] [--avx2] [-- --seeds 1 ...]
 """
 
-import time
-
-START = time.perf_counter()
-
 import argparse
-import collections
-import functools
-import itertools
 import os
+import resource
+import statistics
 import subprocess
 import sys
 import tempfile
+import time
+from pathlib import Path
 
-from kerasaug.runtime import limit_threads, quiet_tensorflow
-
-seconds: collections.Counter = collections.Counter()
-calls: collections.Counter = collections.Counter()
-running_timers: set[str] = set()
-READY_EVERY = 10
-LINEAR_ALGEBRA = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+ROOT = Path(__file__).parents[1]
+SWITCH = "TF_ENABLE_ONEDNN_OPTS"
 
 
 def main() -> None:
     """The entry point."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--processes", type=int, default=0, help="0 for what bin/evaluate takes")
-    parser.add_argument("--waiting", action="store_true", help="time the wait for images instead")
-    parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    quiet_tensorflow()
-    if options.alone:
-        run_study(options.seeds, options.waiting)
-        return
-    from kerasaug.study.parallel import default_jobs
-
-    command = [sys.executable, __file__, "--alone", "--seeds", str(options.seeds)]
-    command += ["--waiting"] * options.waiting
-    count = options.processes or default_jobs()
-    # As joblib does it for its workers.
-    threads = dict.fromkeys(LINEAR_ALGEBRA, str(max(1, os.cpu_count() // count)))
-    processes = [subprocess.Popen(command, env={**os.environ, **threads}) for _ in range(count)]
-    sys.exit(any([process.wait() for process in processes]))
-
-
-def run_study(seeds, waiting):
-    """Runs the quick study with timers, and prints their times."""
-    import keras
-    import studies
-
-    limit_threads()
-    keras.Model.fit = timed(keras.Model.fit, "fit")
-    if waiting:
-        keras.Model.make_train_function = make_timed_train_function
-    for name in dir(keras.callbacks.CallbackList):
-        if name.startswith("on_"):
-            hook = timed(getattr(keras.callbacks.CallbackList, name), "callbacks", inside="fit")
-            setattr(keras.callbacks.CallbackList, name, hook)
-    imported = time.perf_counter() - START
+    parser.add_argument("--against", default="80266a4", metavar="COMMIT")
+    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--avx2", action="store_true")
+    parser.add_argument("options", nargs="*", default=[], help="of bin/evaluate, after --")
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        studies.quick(folder, seeds=seeds).run()
-    whole = time.perf_counter() - START
-    bare = seconds["fit"] - seconds["callbacks"]
-    if waiting:
-        taking, ready = (1000 * seconds[name] / calls[name] for name in ("next", "ready"))
-        waited = (taking - ready) / 1000 * (calls["next"] + calls["ready"])
-        print(
-            f"bare fit {bare:.0f} s, taking a batch {taking:.2f} ms, one that is ready {ready:.2f} "
-            f"ms: waiting for images {waited:.2f} s, {waited / bare:.2%}",
-            flush=True,
-        )
-        return
-    print(
-        f"whole {whole:.0f} s, of it imports {imported:.1f}, fit {seconds['fit']:.0f}, of it "
-        f"callbacks {seconds['callbacks']:.1f}; whole over bare fit {whole / bare:.3f}",
-        flush=True,
-    )
-
-
-def timed(function, timer, inside=None):
-    """The function with its time added to a timer, unless that runs already.
-
-    With `inside`, calls count only while the timer of that name runs.
-    """
-
-    @functools.wraps(function)
-    def run(*args, **kwargs):
-        if timer in running_timers or (inside is not None and inside not in running_timers):
-            return function(*args, **kwargs)
-        running_timers.add(timer)
-        start = time.perf_counter()
+        other = Path(folder) / "other"
+        git = ["git", "-C", str(ROOT), "worktree"]
+        subprocess.run([*git, "add", "--detach", "-q", str(other), arguments.against], check=True)
         try:
-            return function(*args, **kwargs)
+            pairs = [
+                (run(other, arguments, arguments.against), run(ROOT, arguments, "now"))
+                for _ in range(arguments.pairs)
+            ]
         finally:
-            seconds[timer] += time.perf_counter() - start
-            calls[timer] += 1
-            running_timers.discard(timer)
+            subprocess.run([*git, "remove", "--force", str(other)], check=True)
+    before, now = map(statistics.median, zip(*pairs, strict=True))
+    ratios = ", ".join(f"{old / new:.2f}" for old, new in pairs)
+    print(f"medians {before:.0f} s and {now:.0f} s; {arguments.against} over now: {ratios}")
 
-    return run
 
-
-def make_timed_train_function(model, force=False):
-    """Makes the train function in two parts, so that the first, the next batch, can be timed."""
-    import tensorflow as tf
-
-    step = tf.function(model.train_step, jit_compile=False)
-    take, take_ready = timed(next, "next"), timed(next, "ready")
-    numbers, ready = itertools.count(), None
-
-    def run(iterator):
-        nonlocal ready
-        if ready is not None and next(numbers) % READY_EVERY == 0:
-            # Not after the other: what was done just before goes faster.
-            take_ready(ready)
-            return step(next(iterator))
-        batch = take(iterator)
-        if ready is None:
-            ready = iter(tf.data.Dataset.from_tensors(batch).repeat().prefetch(tf.data.AUTOTUNE))
-            next(ready)
-        return step(batch)
-
-    model.train_function = run
+def run(root: Path, arguments: argparse.Namespace, name: str) -> float:
+    """Runs a study by the code in a folder; prints its times, and returns the seconds."""
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    if arguments.avx2:
+        environment["ONEDNN_MAX_CPU_ISA"] = "AVX2"
+        if not any(SWITCH in file.read_text() for file in (root / "kerasaug").rglob("*.py")):
+            environment[SWITCH] = "0"
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, str(root / "bin" / "evaluate"), *arguments.options]
+        command += ["--output", f"{folder}/study"]
+        subprocess.run(command, env=environment, cwd=folder, check=True, capture_output=True)
+    took = time.perf_counter() - start
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
+    print(f"{name:8} {took:6.0f} s, {processor:6.0f} s of processor time", flush=True)
+    return took
 
 
 if __name__ == "__main__":

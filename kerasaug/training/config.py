@@ -5,19 +5,19 @@ from typing import Any, NamedTuple
 
 LEARNING_RATES = {"vae": 1e-3, "conditional-vae": 1e-3}
 """Of models that take another learning rate than the preset's."""
-STEPS_FACTORS = {"conditional-vae": 4}
+STEPS_FACTORS = {"conditional-vae": 2}
 """By how much more steps than the preset's a model takes, because its steps are as much faster."""
 STEP_COSTS = {
-    "gan": 2.0,
+    "gan": 1.7,
     "vae": 1.1,
-    "conditional-vae": 1.5,
-    "conditional-vae-wgan": 7.5,
-    "progressive-wgan": 22.0,
-    "conditional-progressive-wgan": 22.0,
+    "conditional-vae": 1.2,
+    "conditional-vae-wgan": 6.0,
+    "progressive-wgan": 20.0,
+    "conditional-progressive-wgan": 20.0,
 }
-OTHER_STEP_COST = 6.0
+OTHER_STEP_COST = 4.5
 """Classifier steps that take as long as one step of a generator, for progress bars: of the preset
-`quick` on two cores, 28x28 and 48x48 pixels alike."""
+`quick` on one core, between those of 28x28 and of 48x48 pixels."""
 
 
 def step_cost(model: str) -> float:
