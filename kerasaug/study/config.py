@@ -46,7 +46,7 @@ STUDY_PRESETS = {
     "quick": StudyPreset(
         comparisons={
             HOLDOUT: Comparison(
-                "none,oversample,balanced+auto,balanced+auto+half,conditional-wgan,"
+                "none,balanced+auto,balanced+auto+half,conditional-wgan,"
                 "conditional-vae:latent-perturbation+auto",
                 seeds=3,
             ),
