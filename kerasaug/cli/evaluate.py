@@ -1,7 +1,6 @@
 """`evaluate`: compares ways to help a rare class, and says which do."""
 
 import datetime
-import os
 import shlex
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +9,7 @@ import click
 
 from kerasaug.cli import common, data_options
 from kerasaug.cli.describe import describe
+from kerasaug.cli.results_table import print_results
 from kerasaug.errors import InputError, TrainingFailed, naming
 from kerasaug.models.registry import MODELS
 from kerasaug.runtime import describe_precision, limit_threads, quiet_tensorflow
@@ -26,11 +26,6 @@ from kerasaug.study.config import (
     StudyConfig,
     choose_steps,
 )
-from kerasaug.wording import label, printable
-
-WIDTH_OF_FILE, WIDTH_OF_SCORES = 130, 65
-MOST_COLUMNS = 4
-"""Rare classes that have a column on the terminal; the page has all."""
 
 
 def _rows(rows: dict[str, str]) -> str:
@@ -261,7 +256,7 @@ def _run(study, options):
     except KeyboardInterrupt:
         output = shlex.quote(str(study.output))
         raise KeyboardInterrupt(f"the same command with --output {output} goes on") from None
-    _print_results(results)
+    print_results(results)
     common.warn_of_smoke_test(options.preset, options.steps)
     click.echo(f"\nReport:  {study.output / 'report.html'}")
     click.echo(f"Results: {study.output / 'results.json'}")
@@ -272,66 +267,6 @@ def _run(study, options):
             f"{len(results['failures'])} tasks failed, see {study.output / 'failures.txt'}; "
             "the same command with this --output tries them again"
         )
-
-
-def _print_results(results):
-    import rich.console
-
-    from kerasaug.study.sentences import headlines
-
-    console = rich.console.Console()
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = WIDTH_OF_FILE
-    table = common.table(
-        "rare class: average precision (95 % interval), recall and precision at a threshold"
-    )
-    # The only column that gives way where the window is narrow.
-    longest = max(map(len, results["arms"]))
-    is_narrow = longest + WIDTH_OF_SCORES > console.width
-    table.add_column("arm", overflow="fold", min_width=10)
-    for name in ("avg. prec.", "mean AP", "recall", "prec.", "accuracy"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("against baseline", no_wrap=True)
-    for arm, values in results["arms"].items():
-        summary = values["summary"]
-        table.add_row(
-            arms.with_breaks(arm, "\n") if is_narrow else arm,
-            _with_interval(summary["rare_average_precision"]),
-            *(
-                "-" if summary[name]["mean"] is None else f"{summary[name]['mean']:.3f}"
-                for name in (
-                    "mean_average_precision",
-                    "rare_threshold_recall",
-                    "rare_threshold_precision",
-                    "accuracy",
-                )
-            ),
-            values["verdict"] or ("baseline" if arm == arms.BASELINE else "-"),
-        )
-    console.print(table)
-    rare = [results["data"]["class_names"][c] for c in results["data"]["rare_classes"]]
-    if len(rare) > 1:
-        console.print(_class_table(results, rare))
-    note = results["config"]["generator_note"]
-    for sentence in [*headlines(results).first, *([note] if note else [])]:
-        console.print(printable(sentence), highlight=False, markup=False)
-
-
-def _class_table(results, rare):
-    table = common.table("average precision of every rare class, with its 95 % interval")
-    table.add_column("arm", overflow="fold", min_width=10)
-    for name in rare[:MOST_COLUMNS]:
-        table.add_column(label(name), justify="right")
-    for arm, values in results["arms"].items():
-        cells = (values["by_class"].get(name) for name in rare[:MOST_COLUMNS])
-        table.add_row(arm, *(_with_interval(cell) if cell else "-" for cell in cells))
-    return table
-
-
-def _with_interval(value):
-    if value["low"] is None:
-        return f"{value['mean']:.3f}"
-    return f"{value['mean']:.3f} ({value['low']:.3f}-{value['high']:.3f})".replace("0.", ".")
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ import pytest
 import sklearn.metrics
 from small_study import CONFIG, changed, run, small, undrawn  # noqa: F401
 
-from kerasaug.cli import evaluate, train_gan
+from kerasaug.cli import results_table, train_gan
 from kerasaug.errors import InputError, TrainingFailed
 from kerasaug.progress import Progress, WorkerProgress, listen
 from kerasaug.quality.fidelity import REFERENCES
@@ -318,7 +318,7 @@ def test_names_from_strangers_do_no_harm(finished, tiny, tmp_path, capfd):
     assert len(list((tmp_path / "here" / "drawn").glob("*/*.png"))) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["here"]
     assert {path.name for path in (tmp_path / "here").iterdir()} == {"out", "drawn"}
-    evaluate._print_results(results)
+    results_table.print_results(results)
     dataset = dataclasses.replace(tiny, class_names=NAMES)
     for measured in results["fidelity"]["conditional-wgan"]:
         train_gan._print_fidelity(measured, dataset)
