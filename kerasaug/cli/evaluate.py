@@ -117,7 +117,7 @@ Examples (installed from a wheel, the command is kerasaug-evaluate):
     type=click.Choice(list(STUDY_PRESETS)),
     default="quick",
     show_default=True,
-    help="smoke only shows that everything works, quick takes 13 minutes on two cores, paper has "
+    help="smoke only shows that everything works, quick takes 14 minutes on two cores, paper has "
     "the models and image counts of the student report, and takes hours.",
 )
 @common.training(
