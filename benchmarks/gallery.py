@@ -40,7 +40,7 @@ the references in the last two rows of each table.
 
 500 steps are few for growing models, which see the full size only in the last third of them;
 [study.md](study.md#a-growing-model-with-more-steps) has a longer training. `conditional-vae` takes
-2,000, which cost as little.
+1,000, which cost as little.
 """
 FIGURES = ("classification_accuracy", "precision", "coverage", "kernel_distance", "copied")
 
