@@ -56,6 +56,7 @@ def run(root: Path, arguments: argparse.Namespace, name: str) -> float:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, str(root / "bin" / "evaluate"), *arguments.options]
         command += ["--output", f"{folder}/study"]
+        environment["XDG_CACHE_HOME"] = f"{folder}/cache"
         subprocess.run(command, env=environment, cwd=folder, check=True, capture_output=True)
     took = time.perf_counter() - start
     used = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -3,16 +3,16 @@
 import contextlib
 import errno
 import fcntl
+import hashlib
 import json
 import os
+import pickle
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-
-import joblib
 
 from kerasaug.errors import InputError
 
@@ -222,15 +222,37 @@ def _remove_if_empty(folder):
         folder.rmdir()
 
 
-def disk_cache() -> joblib.Memory:
-    """What keeps results of functions from one run to the next, in the user's folder for caches.
+def remembered(facts: Any, make: Callable[[], Any]) -> Any:
+    """What `make` returned for the same facts in an earlier run, or returns now.
 
-    It keeps the latest, at most 200 MB, and nothing where no such folder can be written.
+    It is kept in the user's folder for caches, with what was kept last, at most 200 MB in all, and
+    not at all where that folder cannot be written.
+
+    Args:
+        facts: All that the result depends on, among it the code; values whose `repr` tells them
+            apart.
+        make: Its result can be pickled.
     """
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    try:
-        memory = joblib.Memory(os.path.join(home, "kerasaug"), verbose=0)
-        memory.reduce_size(LARGEST_CACHE)
-    except OSError:
-        return joblib.Memory(None)
-    return memory
+    key = hashlib.sha256(repr(facts).encode(errors="surrogateescape")).hexdigest()
+    file = Path(home, "kerasaug", f"{key}.pickle")
+    # Damage makes many kinds of errors, and none of them is worse than an empty cache.
+    with contextlib.suppress(Exception):
+        return pickle.loads(file.read_bytes())
+    result = make()
+    content = pickle.dumps(result)
+    if len(content) <= LARGEST_CACHE:
+        with contextlib.suppress(OSError):
+            with atomic(file) as draft:
+                draft.write_bytes(content)
+            _remove_oldest(file.parent)
+    return result
+
+
+def _remove_oldest(folder: Path) -> None:
+    newest_first = sorted(folder.glob("*.pickle"), key=lambda file: -file.stat().st_mtime_ns)
+    total = 0
+    for file in newest_first:
+        total += file.stat().st_size
+        if total > LARGEST_CACHE:
+            file.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import json
+import multiprocessing
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from multiprocessing.connection import Client, Connection, Listener
@@ -144,12 +145,14 @@ class ProgressBar(Progress):
 def bar_where_seen(progress: Progress | None, total: Callable[[], float]) -> Iterator[Progress]:
     """Yields what to report to: `progress`, or a bar in a terminal or a notebook, or nothing.
 
+    Worker processes share the terminal of the one that shows a bar, and have none of their own.
+
     Args:
         progress: What the caller asks for, if anything.
         total: Counts the work, if nothing is asked for; see `ProgressBar`.
     """
-    if progress is not None:
-        yield progress
+    if progress is not None or multiprocessing.parent_process() is not None:
+        yield progress or Progress()
         return
     bar = ProgressBar(total())
     with bar if bar.console.is_terminal else contextlib.nullcontext(Progress()) as shown:

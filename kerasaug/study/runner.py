@@ -96,7 +96,7 @@ class Study:
         Until `+auto` is chosen, its arms count as trainings of their own, and trainings on proxy
         classes that choose their thresholds do not count.
         """
-        return sum(map(self.tasks.cost, set(itertools.chain(*self.tasks.stages()))))
+        return sum(map(self.tasks.cost, itertools.chain(*self.tasks.stages())))
 
     def _run(self, progress, jobs, scheduler):
         # Another run may have begun one since.

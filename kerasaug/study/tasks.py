@@ -100,14 +100,17 @@ class Tasks:
             for split in self._choosing()
             for arm in self.selection.candidates()
         ]
-        yield self._missing([*generators, *candidates, *self._proxies()])
+        first = self._missing([*generators, *candidates, *self._proxies()])
+        yield first
         trials = self._missing(self._trials())
         filters = [
             Task(LABEL_FILTER, _filter_arm(task.subject), task.split)
             for task in trials
             if task.subject.filters_labels
         ]
-        yield self._missing([*self._proxies(), *filters])
+        # What has failed is not tried a second time.
+        tried = set(first)
+        yield [task for task in self._missing([*self._proxies(), *filters]) if task not in tried]
         yield trials
 
     def _choosing(self) -> list[Split]:

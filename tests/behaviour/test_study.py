@@ -164,6 +164,19 @@ def test_a_finished_trial_is_not_run_again(finished, tiny, monkeypatch):
 
 
 @undrawn_too
+def test_a_choice_that_fails_is_tried_once(tiny, tmp_path, monkeypatch):
+    def fails(arm, *arguments):
+        raise ValueError(f"out of luck with {arm}")
+
+    monkeypatch.setattr(selection, "proxy_scores", fails)
+    results = run(tiny, tmp_path, arms="none,balanced", seeds=1, **SHORT)
+    assert sorted(failure["error"] for failure in results["failures"]) == [
+        "ValueError: out of luck with balanced",
+        "ValueError: out of luck with none",
+    ]
+
+
+@undrawn_too
 def test_a_trial_that_fails_does_not_stop_the_others(tiny, tmp_path, monkeypatch):
     run_trial = trial.run_trial
 

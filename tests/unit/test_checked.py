@@ -1,12 +1,15 @@
 """What is kept of the files of a folder from one run to the next."""
 
+import errno
 import os
+import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from kerasaug import files
 from kerasaug.data.readers import checked, image_files
 from kerasaug.data.readers.checked import File, Unusable
 
@@ -78,17 +81,58 @@ def test_what_cannot_be_read_is_tried_again(parts, monkeypatch):
     assert {type(result) for result in read(parts)} == {File}
 
 
+def test_files_that_were_read_are_kept_beside_one_that_was_not(parts, decoded):
+    (parts / "cut.png").write_bytes((parts / "2.png").read_bytes()[:40])
+    first = read(parts)
+    decoded.clear()
+    assert read(parts) == first
+    assert decoded == ["cut.png"]
+
+
 def test_a_damaged_cache_is_made_anew(parts, cache, decoded):
     first = read(parts)
-    files = list(cache.rglob("output.pkl"))
-    assert files
-    for file in files:
-        file.write_bytes(file.read_bytes()[:20])
+    (file,) = cache.rglob("*.pickle")
+    for damaged in (file.read_bytes()[:20], b"", pickle.dumps(len)[:-3]):
+        decoded.clear()
+        file.write_bytes(damaged)
+        assert read(parts) == first
+        assert len(decoded) == 3
+
+
+def test_other_code_reads_anew(parts, decoded, monkeypatch):
+    first = read(parts)
+    monkeypatch.setattr(checked, "READING", checked.READING[1:])
     assert read(parts) == first
     assert len(decoded) == 6
 
 
-def test_without_a_place_for_a_cache_files_are_read(parts, cache, decoded):
-    cache.write_text("no folder")
+@pytest.mark.parametrize("place", ["", "kerasaug"])
+def test_without_a_place_for_a_cache_files_are_read(place, parts, cache, decoded):
+    (cache / place).parent.mkdir(exist_ok=True)
+    (cache / place).write_text("no folder")
     assert read(parts) == read(parts)
     assert len(decoded) == 6
+
+
+def test_a_full_disk_keeps_nothing(parts, cache, decoded, monkeypatch):
+    def fail(path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files, "atomic", fail)
+    assert read(parts) == read(parts)
+    assert len(decoded) == 6
+
+
+def test_the_oldest_is_removed_first(cache, monkeypatch):
+    monkeypatch.setattr(files, "LARGEST_CACHE", 250)
+    for number in range(3):
+        files.remembered(number, lambda: b"x" * 100)
+        newest = max(cache.rglob("*.pickle"), key=lambda file: file.stat().st_mtime_ns)
+        os.utime(newest, ns=(number, number))
+    calls = []
+    for number in (2, 1, 0):
+        files.remembered(number, lambda number=number: calls.append(number))
+    assert calls == [0]
+    files.remembered("large", lambda: b"x" * 300)
+    files.remembered("large", lambda: calls.append("large"))
+    assert calls == [0, "large"]

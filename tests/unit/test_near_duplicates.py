@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kerasaug import data
 from kerasaug.data.readers import arrays
 from kerasaug.data.readers.near_duplicates import notes_of_pairs, pairs
 
@@ -140,3 +141,22 @@ def test_names_are_those_of_the_unreduced_split(dataset):
 
 def test_without_pairs_there_is_no_note():
     assert notes_of_pairs(hills(scenes())) == []
+
+
+@pytest.mark.parametrize("keep", [{}, {"ok": 15}])
+def test_thumbnails_of_files_are_those_of_the_images(keep, tmp_path):
+    images = scenes(60)
+    images[47] = darker(images[41])
+    for number, image in enumerate(images):
+        split = "test" if number % 40 >= 30 or number > 52 else "train"
+        folder = tmp_path / split / ("bad" if number >= 40 else "ok")
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image[..., 0]).save(folder / f"{number}.png")
+    Image.fromarray(darker(images[42])[..., 0]).save(tmp_path / "test" / "bad" / "again.png")
+    dataset = data.load(tmp_path).pooled().reduce(keep).naming_rare(["bad"])
+    (note,) = notes_of_pairs(dataset)
+    assert sorted(map(sorted, (item.split(" ~ ") for item in note.items))) == [
+        ["test/bad/again.png", "train/bad/42.png"],
+        ["train/bad/41.png", "train/bad/47.png"],
+    ]
+    assert notes_of_pairs(dataclasses.replace(dataset, thumbnails=None)) == [note]

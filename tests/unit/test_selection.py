@@ -18,7 +18,7 @@ from kerasaug.study.config import SMALL_CNN, STUDY_PRESETS, Recipe, StudyConfig
 from kerasaug.study.protocol import Split
 from kerasaug.study.scores import best_threshold
 from kerasaug.study.selection import CANDIDATES, TAUS, Selection, proxy_arm
-from kerasaug.study.tasks import PROXY, Tasks
+from kerasaug.study.tasks import GENERATOR, PROXY, Tasks
 
 EQUAL = dict.fromkeys(TAUS, 0.5)
 RECIPE = Recipe(SMALL_CNN, steps=12, batch_size=8, epochs=4)
@@ -179,7 +179,13 @@ def test_choosing_costs_no_more_than_a_quarter_of_a_study(tiny, preset, protocol
     config = StudyConfig.from_preset(preset, "tiny", {"bottom": 6}, protocol=protocol)
     assert any(arm.augmentation == arms.AUTO for arm in config.arms)
     tasks = Tasks(config, tiny, tmp_path)
-    left = set(itertools.chain(*tasks.stages()))
+    first, *_ = stages = list(tasks.stages())
+    left = list(itertools.chain(*stages))
+    assert len(set(left)) == len(left)
+    # All that needs nothing comes in one group, the longest first.
+    assert {task for task in left if task.kind in (PROXY, GENERATOR)} == set(first)
+    costs = list(map(tasks.cost, first))
+    assert costs == sorted(costs, reverse=True) != costs[::-1]
     choosing = [task for task in left if task.kind == PROXY]
     assert 0 < sum(map(tasks.cost, choosing)) <= sum(map(tasks.cost, left)) / 4
     assert set(STUDY_PRESETS[preset].comparisons) >= {protocol}

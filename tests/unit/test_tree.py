@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from kerasaug import data
+from kerasaug.data.readers import tree
 from kerasaug.data.streams import collect
 from kerasaug.errors import InputError
 from kerasaug.saved.images import MANIFEST, DrawnImages, write
@@ -401,3 +402,13 @@ def test_no_command_takes_an_output_inside_its_data(
     assert {path.name for path in parts.iterdir()} == {"ok", "scratched"}
     # Beside the data is as good a place as any.
     assert call(f"{command} --dataset . --dry-run --output", parts.parent / "parts-run") == 0
+
+
+def test_a_link_that_leads_nowhere_is_no_class(tmp_path):
+    for name in ("ok", "bad"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "worse").symlink_to(tmp_path / "bad")
+    folders = tree._visible_folders(tmp_path)
+    assert [folder.name for folder in folders] == ["bad", "ok", "worse"]

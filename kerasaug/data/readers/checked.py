@@ -1,9 +1,9 @@
 """The files of a folder, each read once to check it; what is found is kept for the next run."""
 
 import functools
-import hashlib
+import inspect
 import os
-import pickle
+import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,15 +13,21 @@ import numpy as np
 import PIL
 from PIL import Image
 
-import kerasaug
 from kerasaug.data.dataset import Note
 from kerasaug.data.readers import duplicates, image_files, near_duplicates, pixel_ranges
 from kerasaug.data.readers.duplicates import HashedImage
 from kerasaug.data.readers.image_files import WHOLE
 from kerasaug.data.readers.pixel_ranges import PixelRange
-from kerasaug.files import disk_cache
+from kerasaug.files import remembered
 from kerasaug.progress import Progress, bar_where_seen
 
+READING = (
+    *(duplicates, image_files, near_duplicates, pixel_ranges),
+    sys.modules[__name__],
+)
+"""The modules whose code decides what is found in a file."""
+LARGE = 20_000
+"""Bytes of an average file from which on threads gain time; below, they wait for each other."""
 MANY = 2000
 """Files from which on a bar shows how far their reading is."""
 
@@ -83,14 +89,20 @@ def _read_files(
     root: Path, pairs: list[tuple[str, str]], filled: PixelRange = WHOLE
 ) -> list[File | Unusable]:
     """Reads files, or what an earlier run read of them if none has changed since."""
-    versions = kerasaug.__version__, PIL.__version__
-    state = [versions, root, filled, pairs, [_stamp(path) for path, _ in pairs]]
-    key = hashlib.sha256(repr(state).encode(errors="surrogateescape")).hexdigest()
-    read = disk_cache().cache(_decode_files, ignore=["root", "pairs", "filled"])
-    results = pickle.loads(read(key, root, pairs, filled))
-    # What cannot be read now may be readable next time.
-    if any(isinstance(result, Unusable) and result.reason for result in results):
-        read.call_and_shelve(key, root, pairs, filled).clear()
+    code = [inspect.getsource(module) for module in READING]
+    stamps = [_stamp(path) for path, _ in pairs]
+    facts = [code, PIL.__version__, root, filled, pairs, stamps]
+    results = remembered(facts, lambda: _decode_files(root, pairs, filled))
+    unread = [
+        place
+        for place, result in enumerate(results)
+        if isinstance(result, Unusable) and result.reason
+    ]
+    # What could not be read then may be readable now.
+    for place, result in zip(
+        unread, _decode_files(root, [pairs[place] for place in unread], filled), strict=True
+    ):
+        results[place] = result
     return results
 
 
@@ -103,8 +115,9 @@ def _stamp(path: str) -> tuple[int, int, int] | None:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def _decode_files(key: str, root: Path, pairs: list[tuple[str, str]], filled: PixelRange) -> bytes:
-    """The pickled results of `_read_file`; joblib takes seconds to read many small objects."""
+def _decode_files(
+    root: Path, pairs: list[tuple[str, str]], filled: PixelRange
+) -> list[File | Unusable]:
     with (
         bar_where_seen(None if len(pairs) > MANY else Progress(), lambda: len(pairs)) as progress,
         warnings.catch_warnings(),
@@ -112,11 +125,13 @@ def _decode_files(key: str, root: Path, pairs: list[tuple[str, str]], filled: Pi
     ):
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         progress.describe("reading the images")
+        size = sum(stamp[0] for path, _ in pairs if (stamp := _stamp(path)))
+        distribute = pool.map if size > LARGE * len(pairs) else map
         results = []
-        for result in pool.map(lambda pair: _read_file(root, pair[0], pair[1], filled), pairs):
+        for result in distribute(lambda pair: _read_file(root, pair[0], pair[1], filled), pairs):
             results.append(result)
             progress.advance(1)
-    return pickle.dumps(results)
+    return results
 
 
 def _read_deep_again(

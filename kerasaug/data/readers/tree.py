@@ -230,14 +230,15 @@ def _leave_out_unlabelled(
 
 
 def _visible_folders(root: Path) -> list[Path]:
-    # Folders may hold many files, and this asks nothing of them.
+    # Folders may hold many files, and this asks nothing of them; only of links, which may lead
+    # nowhere.
     with os.scandir(root) as entries:
         return sorted(
             root / entry.name
             for entry in entries
             if not entry.name.startswith(".")
             and entry.name not in SYSTEM_FOLDERS
-            and entry.is_dir()
+            and (os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir())
         )
 
 
