@@ -210,8 +210,9 @@ _OPTIONS = (
         "--test-split",
         type=click.FloatRange(0, 1, min_open=True, max_open=True),
         metavar="SHARE",
-        show_default="0.2",
-        help="Share of every class that is used for testing, if the data have no test split.",
+        show_default="0.2, where a test split is needed",
+        help="Share of every class that is split off for testing, if the data have no test split; "
+        "evaluate then tests on it alone (holdout).",
     ),
     common.data(
         "--group",

@@ -32,8 +32,8 @@ Examples (installed from a wheel, the command is kerasaug-generate):
     "--balance",
     type=common.ExpandedPath(),
     metavar="FOLDER",
-    help="Instead of drawing one class: copy this folder of class folders, and fill up every "
-    "class.",
+    help="Instead of drawing one class: fill up every class of this folder of class folders, in a "
+    "new folder, --output.",
 )
 @common.images(
     "--to",
