@@ -222,6 +222,11 @@ def _remove_if_empty(folder):
         folder.rmdir()
 
 
+def as_json(value: Any) -> Any:
+    """What JSON makes of a value: of tuples lists, of paths and of numbers that are keys texts."""
+    return json.loads(json.dumps(value, default=os.fspath))
+
+
 def remembered(facts: Any, make: Callable[[], Any]) -> Any:
     """What `make` returned for the same facts in an earlier run, or returns now.
 
@@ -236,6 +241,8 @@ def remembered(facts: Any, make: Callable[[], Any]) -> Any:
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     key = hashlib.sha256(repr(facts).encode(errors="surrogateescape")).hexdigest()
     file = Path(home, "kerasaug", f"{key}.pickle")
+    if not file.is_absolute():  # There is no home.
+        return make()
     # Damage makes many kinds of errors, and none of them is worse than an empty cache.
     with contextlib.suppress(Exception):
         return pickle.loads(file.read_bytes())
@@ -250,6 +257,8 @@ def remembered(facts: Any, make: Callable[[], Any]) -> Any:
 
 
 def _remove_oldest(folder: Path) -> None:
+    for draft in folder.glob(f".*{DRAFT_SUFFIX}"):
+        _remove_if_abandoned(draft)
     newest_first = sorted(folder.glob("*.pickle"), key=lambda file: -file.stat().st_mtime_ns)
     total = 0
     for file in newest_first:

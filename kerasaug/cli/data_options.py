@@ -50,11 +50,12 @@ class DataOptions(NamedTuple):
         if self.labels is not None and not self.labels.is_file():
             raise InputError(f"--labels {self.labels}: there is no such file")
 
-    def load(self, complete: bool = True) -> Loaded:
+    def load(self, complete: bool = True, pooled: bool = False) -> Loaded:
         """Loads the data set, naming the option that is at fault if that fails.
 
         Args:
             complete: Whether it is an error if a class lacks images.
+            pooled: Whether `--keep` is of training and test images together.
         """
         from kerasaug.data.load import absolute, is_path, load
 
@@ -84,7 +85,9 @@ class DataOptions(NamedTuple):
         keep = self.keep
         if keep is None:
             keep = {"5": 54} if name == "mnist" and not path else {}
-        return Loaded(dataset, str(path or name), loading, title, _by_name(keep, dataset))
+        pooled = pooled or not dataset.has_own_test
+        keep = _by_name(keep, dataset.pooled() if pooled else dataset)
+        return Loaded(dataset, str(path or name), loading, title, keep)
 
 
 def parse_keep(values: tuple[str, ...]) -> dict[str, int | float] | None:
@@ -157,11 +160,7 @@ def _by_name(keep: dict[str, int | float], dataset: Any) -> dict[str, int | floa
             class_name = dataset.class_names[class_id]
             if class_name in by_name:
                 raise InputError(f"class {class_name} is named twice")
-            available = dataset.class_counts[class_id]
-            if not dataset.has_own_test:
-                # Cross-validation keeps as many of all.
-                available += dataset.test_counts[class_id]
-            imbalance.kept_count(amount, available)
+            imbalance.kept_count(amount, dataset.class_counts[class_id])
             by_name[class_name] = amount
     return by_name
 

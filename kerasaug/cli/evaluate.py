@@ -170,7 +170,7 @@ def _evaluate(data, options):
 
     limit_threads()
     classifier = classifiers.resolve(options.classifier)
-    loaded = data.load(complete=not options.describe)
+    loaded = data.load(not options.describe, pooled=options.protocol == CROSS_VALIDATION)
     if options.describe:
         describe(loaded)
         return

@@ -61,10 +61,12 @@ def print_results(results: dict[str, Any]) -> None:
 
 
 def _class_table(results, rare):
+    import rich.markup
+
     table = common.table("average precision of every rare class, with its 95 % interval")
     table.add_column("arm", overflow="fold", min_width=10)
     for name in rare[:MOST_COLUMNS]:
-        table.add_column(label(name), justify="right")
+        table.add_column(rich.markup.escape(label(name)), justify="right")
     for arm, values in results["arms"].items():
         cells = (values["by_class"].get(name) for name in rare[:MOST_COLUMNS])
         table.add_row(arm, *(_with_interval(cell) if cell else "-" for cell in cells))

@@ -44,7 +44,7 @@ class ImageDataset:
     Attributes:
         name: What it was loaded from.
         content: Tells one data set from another: name and version, or a hash of the pixels and of
-            the test labels.
+            the labels.
         records: The training images as they are stored, such as paths: a stream of `(record,
             label)`. Images that are left out of a split are not decoded.
         test_records: The test images like `records`. Nothing that trains or chooses may read them.
@@ -57,6 +57,8 @@ class ImageDataset:
         test_labels: int32 array (m,), the labels of `test` in its order.
         test_indices: int64 array (m,), where each image of `test` stood before it was split off;
             empty if the data came with a test split.
+        test_copies: int64 array, the positions in such a test split of images that are in the
+            training split too, as far as that is known; `pooled` leaves them out.
         names: Of the training images and then the test images, before anything was reduced or split
             off, such as paths; empty if they have none.
         thumbnails: uint8 array (k, 16, 16), in the same order, by which near-duplicates are looked
@@ -87,6 +89,7 @@ class ImageDataset:
     indices: np.ndarray
     test_labels: np.ndarray = dataclasses.field(default_factory=lambda: NO_LABELS)
     test_indices: np.ndarray = dataclasses.field(default_factory=lambda: NO_INDICES)
+    test_copies: np.ndarray = dataclasses.field(default_factory=lambda: NO_INDICES)
     names: tuple[str, ...] = ()
     thumbnails: np.ndarray | None = None
     groups: np.ndarray | None = None
@@ -224,15 +227,18 @@ class ImageDataset:
         """The training and the test images together as the training split, to make folds of."""
         if self.test_records is None:
             return self
-        tests = self.test_indices
+        tests, records, labels = self.test_indices, self.test_records, self.test_labels
         if self.has_own_test:
             # After all training images, also those that were left out; as in `names`.
-            first = max(len(self.names) - len(self.test_labels), self.indices.max() + 1)
-            tests = first + np.arange(len(self.test_labels))
+            first = max(len(self.names) - len(labels), self.indices.max() + 1)
+            # A copy would be tested by what was trained on the other.
+            new = np.setdiff1d(np.arange(len(labels)), self.test_copies)
+            records = streams.at(records, new) if len(new) else records.take(0)
+            tests, labels = first + new, labels[new]
         return dataclasses.replace(
             self,
-            records=self.records.concatenate(self.test_records),
-            train_labels=np.concatenate([self.train_labels, self.test_labels]),
+            records=self.records.concatenate(records),
+            train_labels=np.concatenate([self.train_labels, labels]),
             indices=np.concatenate([self.indices, tests]),
             test_records=None,
             test_labels=NO_LABELS,

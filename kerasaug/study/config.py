@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any, NamedTuple
 
 from kerasaug.errors import InputError
+from kerasaug.files import as_json
 from kerasaug.study.arms import Arm, parse, parse_list
 from kerasaug.training.config import GENERATOR_PRESETS, GeneratorPreset
 
@@ -170,6 +171,11 @@ class StudyConfig:
     precision: str | None = None
     latent_map: bool = True
     loading: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        """Holds what JSON would, as the folder of the study does that it is compared with."""
+        object.__setattr__(self, "keep", as_json(self.keep))
+        object.__setattr__(self, "loading", as_json(self.loading))
 
     @property
     def models(self) -> list[str]:

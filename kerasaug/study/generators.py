@@ -60,11 +60,7 @@ class Generators:
             return True
         run = self.folder_of(model, split).read_run()
         return (
-            run is not None
-            and run["status"] == "finished"
-            and run["config"] == dataclasses.asdict(self._training(model, split))
-            and run["dataset"]["fingerprint"] == self.fingerprint(split)
-            and run.get("versions") == provenance.versions()
+            run is not None and run["status"] == "finished" and self._is_current(run, model, split)
         )
 
     def train(self, model: str, split: Split, dataset: ImageDataset, progress: Progress) -> None:
@@ -76,13 +72,13 @@ class Generators:
             return
         folder, is_map = self.folder_of(model, split), model == LATENT_MAP
         run, training = folder.read_run(), self._training(model, split)
-        config = dataclasses.asdict(training)
         is_measured = not is_map and split in self._measured
         train_generator(
             training,
             dataset,
             folder.path,
-            fresh=run is not None and (run["status"] == "finished" or run["config"] != config),
+            fresh=run is not None
+            and (run["status"] == "finished" or not self._is_current(run, model, split)),
             callbacks=[progress.callback(f"training {model}, {split}", step_cost(training.model))],
             evaluator=self._get_evaluator(progress) if is_measured else None,
             progress=progress,
@@ -142,6 +138,14 @@ class Generators:
             self._evaluator = Evaluator(full, steps, build=build)
         self._evaluator.progress = progress
         return self._evaluator
+
+    def _is_current(self, run: dict[str, Any], model: str, split: Split) -> bool:
+        """Whether a training was begun as this study would begin it now."""
+        return (
+            run["config"] == dataclasses.asdict(self._training(model, split))
+            and run["dataset"]["fingerprint"] == self.fingerprint(split)
+            and run.get("versions") == provenance.versions()
+        )
 
     def _training(self, model: str, split: Split) -> GeneratorConfig:
         if model == LATENT_MAP:

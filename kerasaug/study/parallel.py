@@ -74,7 +74,8 @@ def _run_elsewhere(progress, channel, tasks, todo):
     if config["generator_folder"] is not None:
         config["generator_folder"] = str(Path(config["generator_folder"]).resolve())
     function = work_apart if channel is None else functools.partial(work, channel=channel)
-    calls = (joblib.delayed(function)(config, output, task.as_text()) for task in todo)
+    data = tasks.protocol.whole.fingerprint
+    calls = (joblib.delayed(function)(config, output, data, task.as_text()) for task in todo)
     for text, failure in _results(run(calls)):
         task = Task.from_text(*text)
         if channel is None:

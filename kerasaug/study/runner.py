@@ -19,7 +19,7 @@ from kerasaug.study import classifiers, mistakes, parallel, report, results
 from kerasaug.study.arms import LATENT_PERTURBATION, strongest_control
 from kerasaug.study.config import StudyConfig
 from kerasaug.study.generators import LATENT_MAP
-from kerasaug.study.selection import HELD_OUT
+from kerasaug.study.selection import inner_data
 from kerasaug.study.synthesis import Synthesizer
 from kerasaug.study.tasks import Tasks
 from kerasaug.training import latent_map, provenance
@@ -152,11 +152,13 @@ class Study:
         smote = [arm for arm in self.config.arms if arm.mixture == "smote"]
         for arm, split in itertools.product(smote, self.protocol.splits):
             dataset = self.protocol.reduced(split)
-            # Tau is chosen without those that are held out.
-            dataset = dataset.split_test(HELD_OUT) if arm.adjusts_logits else dataset
+            # Thresholds are chosen without those that are held out.
+            _, parts, _ = inner_data(dataset, split.seed)
             for class_id in dataset.rare_classes:
-                count = dataset.class_counts[class_id]
-                if count < (3 if arm.is_halved else 2):
+                count = min(part.class_counts[class_id] for part in parts)
+                if arm.is_halved:
+                    count = min(count, dataset.class_counts[class_id] - 1)
+                if count < 2:
                     name = dataset.class_names[class_id]
                     raise InputError(f"arm {arm}: class {name} has one image left, it needs 2")
 

@@ -170,10 +170,11 @@ def proxy_scores(
         `thresholds` by tau and rare class, see `scores.best_threshold`.
     """
     rare = dataset.rare_classes
-    proxies, parts, share = _inner_data(dataset, seed)
+    proxies, parts, share = inner_data(dataset, seed)
     recipe = recipe.shortened(LENGTH * share)
     predictions: list[list[Predictions]] = []
     for part in parts:
+        part = part.cache()
         trained = trial.train(arm, trial.TrialInputs(part), recipe, seed, callbacks)
         fold = Predictions(part.test_indices, *trained.predict(part.test))
         predictions.append([fold.adjusted(part.class_counts, float(tau)) for tau in TAUS])
@@ -201,8 +202,12 @@ def _thresholds(folds: list[Predictions], classes: list[int]) -> dict[str, float
     }
 
 
-def _inner_data(dataset: ImageDataset, seed: int) -> tuple[list[int], list[ImageDataset], float]:
+def inner_data(dataset: ImageDataset, seed: int) -> tuple[list[int], list[ImageDataset], float]:
     """What to train on to choose.
+
+    Args:
+        dataset: The imbalanced data.
+        seed: Of what is left out.
 
     Returns:
         The classes to choose by, data sets whose test split is held out of the training images,
@@ -224,5 +229,5 @@ def _inner_data(dataset: ImageDataset, seed: int) -> tuple[list[int], list[Image
         proxies = rare
         parts = [dataset.fold(number, INNER_FOLDS, seed) for number in range(INNER_FOLDS)]
     # By size alone proxies would not be rare, where the smallest class is no tenth of the largest.
-    parts = [part.naming_rare([*rare, *proxies]).cache() for part in parts]
+    parts = [part.naming_rare([*rare, *proxies]) for part in parts]
     return proxies, parts, 1.0 / len(parts)

@@ -46,13 +46,19 @@ def attempt(perform: Callable[[], None]) -> Failure | None:
 
 
 def work(
-    config: dict[str, Any], output: str, task: tuple, channel: tuple[Any, bytes] | None
+    config: dict[str, Any],
+    output: str,
+    data: str,
+    task: tuple,
+    channel: tuple[Any, bytes] | None,
 ) -> tuple[tuple, Failure | None]:
     """Does one task of a study in this process.
 
     Args:
         config: What `StudyConfig.as_dict` returned.
         output: The study's folder.
+        data: Fingerprint of the whole data; if it is not that of an earlier task, they are read
+            again.
         task: What `Task.as_text` returned.
         channel: Address and key for `WorkerProgress`; None for no progress.
 
@@ -68,12 +74,14 @@ def work(
             progress = Progress()
             if channel is not None:
                 progress = stack.enter_context(contextlib.closing(WorkerProgress(*channel)))
-            _tasks(config, output).perform(Task.from_text(*task), progress)
+            _tasks(config, output, data).perform(Task.from_text(*task), progress)
 
     return task, attempt(perform)
 
 
-def work_apart(config: dict[str, Any], output: str, task: tuple) -> tuple[tuple, Failure | None]:
+def work_apart(
+    config: dict[str, Any], output: str, data: str, task: tuple
+) -> tuple[tuple, Failure | None]:
     """Does one task in a new process, for a Dask worker.
 
     The worker's own threads draw random numbers at any time, which would change the figures.
@@ -81,7 +89,7 @@ def work_apart(config: dict[str, Any], output: str, task: tuple) -> tuple[tuple,
     Returns:
         See `work`.
     """
-    order = json.dumps([os.getpid(), config, output, task])
+    order = json.dumps([os.getpid(), config, output, data, task])
     command = [sys.executable, "-m", __name__]
     process = subprocess.run(command, input=order, capture_output=True, text=True)
     if process.returncode != 0:
@@ -108,8 +116,8 @@ def end_with(study: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _tasks(config, output):
-    key = f"{output} {config}"
+def _tasks(config, output, data):
+    key = f"{output} {config} {data}"
     if key not in _studies:
         from kerasaug.data.load import load
         from kerasaug.study.config import StudyConfig
@@ -124,6 +132,6 @@ def _tasks(config, output):
 
 
 if __name__ == "__main__":
-    study, config, output, task = json.load(sys.stdin)
+    study, config, output, data, task = json.load(sys.stdin)
     end_with(study)
-    print(json.dumps(work(config, output, task, channel=None)[1]))
+    print(json.dumps(work(config, output, data, task, channel=None)[1]))

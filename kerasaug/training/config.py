@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Any, NamedTuple
 
+from kerasaug.files import as_json
+
 LEARNING_RATES = {"vae": 1e-3, "conditional-vae": 1e-3}
 """Of models that take another learning rate than the preset's."""
 STEPS_FACTORS = {"conditional-vae": 2}
@@ -96,3 +98,8 @@ class GeneratorConfig:
     augment: bool = True
     latent_dim: int | None = None
     loading: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        """Holds what JSON would, as `run.json` does that it is compared with."""
+        object.__setattr__(self, "keep", as_json(self.keep))
+        object.__setattr__(self, "loading", as_json(self.loading))

@@ -46,6 +46,10 @@ def two_outputs(image_shape, num_classes):
     return keras.Model(images, outputs)
 
 
+def sigmoids(image_shape, num_classes):
+    return network(num_classes, "sigmoid")
+
+
 def no_model(image_shape, num_classes):
     return "a model"
 

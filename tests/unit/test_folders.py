@@ -1,4 +1,6 @@
 import os
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -432,3 +434,51 @@ def test_a_group_of_arrays_gives_one_line(tmp_path, call, capfd):
     assert err.startswith("Error: ")
     assert f"--group {GROUP}: goes with a folder of images" in err
     assert err.count("\n") == 1
+
+
+def test_what_is_in_both_splits_is_tested_once_by_cross_validation(parts):
+    fill(parts / "train" / "ok", 20, seed=1)
+    fill(parts / "train" / "scratched", 5, seed=2)
+    fill(parts / "test" / "ok", 4, seed=1)
+    fill(parts / "test" / "scratched", 3, seed=3)
+    shutil.rmtree(parts / "ok")
+    shutil.rmtree(parts / "scratched")
+    dataset = data.load(parts)
+    assert dataset.test_counts == [4, 3]
+    assert len(items(dataset, "are test images too")) == 4
+    for whole in (dataset.pooled(), dataset.cache().pooled()):
+        assert whole.class_counts == [20, 8]
+        images, labels = collect(whole.train)
+        assert len({image.tobytes() for image in images}) == 28
+        np.testing.assert_array_equal(labels, whole.train_labels)
+        scratched = [dataset.names[index] for index in whole.indices[labels == 1]]
+        assert sorted(Path(name).parts[-3] for name in scratched) == ["test"] * 3 + ["train"] * 5
+
+
+def test_a_test_split_of_copies_adds_nothing(parts):
+    shutil.copytree(parts, parts.parent / "both" / "train")
+    shutil.copytree(parts, parts.parent / "both" / "test")
+    assert data.load(parts.parent / "both").pooled().class_counts == [20, 5]
+
+
+def test_copies_in_both_splits_of_arrays_are_known(tmp_path):
+    images = np.random.default_rng(0).integers(0, 255, (30, 8, 8, 1)).astype(np.uint8)
+    arrays = {"x_train": images[:20], "x_test": images[15:], "y_train": np.arange(20) % 2}
+    np.savez(tmp_path / "a.npz", **arrays, y_test=np.arange(15) % 2)
+    assert data.load(tmp_path / "a.npz").pooled().class_counts == [15, 15]
+
+
+def test_floats_and_whole_numbers_are_not_brought_to_one_range(tmp_path):
+    random = np.random.default_rng(0)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    for number in range(6):
+        floats = random.random((9, 9)).astype(np.float32)
+        Image.fromarray(floats).save(tmp_path / "a" / f"{number}.tif")
+        whole = random.integers(0, 65535, (9, 9)).astype(np.uint16)
+        Image.fromarray(whole).save(tmp_path / "b" / f"{number}.png")
+    fill(tmp_path / "a", 6, size=(9, 9))
+    dataset = data.load(tmp_path, test_split=0.3)
+    assert len(items(dataset, "unreadable")) == 6
+    assert all("pixels are floats" in item for item in items(dataset, "unreadable"))
+    assert np.add(dataset.class_counts, dataset.test_counts).tolist() == [6, 6]

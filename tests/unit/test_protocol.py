@@ -1,13 +1,16 @@
 """How the data of a study are divided: into repetitions, or into folds."""
 
 import dataclasses
+import importlib
 import itertools
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from kerasaug.errors import InputError
-from kerasaug.study import protocol
+from kerasaug.study import protocol, tasks, worker
 from kerasaug.study.arms import parse_list
 from kerasaug.study.config import FEWEST_TESTS, StudyConfig
 from kerasaug.study.protocol import Protocol, Split
@@ -147,3 +150,24 @@ def test_a_class_of_one_group_is_refused(tiny):
         folded(dataclasses.replace(tiny, groups=one_part)).check()
     two_parts = np.where((labels == 2) & (np.arange(len(labels)) % 2), 10_001, one_part)
     folded(dataclasses.replace(tiny, groups=two_parts), seeds=1).check()
+
+
+def test_a_configuration_holds_what_json_holds():
+    loading = {"image_size": (16, 16), "labels": Path("labels.csv")}
+    mixed = config(keep={1: 20}, loading=loading)
+    assert mixed.keep == {"1": 20}
+    assert mixed.loading == {"image_size": [16, 16], "labels": "labels.csv"}
+    assert StudyConfig.from_dict(json.loads(json.dumps(mixed.as_dict()))) == mixed
+
+
+def test_a_worker_reads_data_again_that_have_changed(monkeypatch):
+    reads = []
+    module = importlib.import_module("kerasaug.data.load")
+    monkeypatch.setattr(module, "load", lambda name, **loading: reads.append(name))
+    monkeypatch.setattr(tasks, "Tasks", lambda config, dataset, output: object())
+    monkeypatch.setattr(worker, "_studies", {})
+    monkeypatch.setattr(worker, "limit_threads", lambda: None)
+    first = worker._tasks(config().as_dict(), "out", "before")
+    assert worker._tasks(config().as_dict(), "out", "before") is first
+    assert worker._tasks(config().as_dict(), "out", "after") is not first
+    assert len(reads) == 2

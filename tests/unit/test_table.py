@@ -193,3 +193,26 @@ def test_names_that_differ_in_case_are_refused(folder):
     path.write_text(path.read_text().replace("01,ok", "01,OK"))
     with pytest.raises(InputError, match="differ only in case"):
         data.load(folder, labels=path)
+
+
+def test_a_split_under_another_name_is_told_from_others_by_its_values(folder):
+    sets = {name: ("test" if n % 3 == 0 else "train") for n, name in enumerate(LABELS)}
+    lines = [f"{name}.png,{LABELS[name]},{sets[name] if name != '07' else ''}" for name in LABELS]
+    path = folder.parent / "labels.csv"
+    path.write_text("\n".join(["file,label,set", *lines]))
+    with pytest.raises(InputError, match="the column set looks like the split"):
+        data.load(folder, labels=path)
+
+
+def test_a_path_is_not_taken_for_a_name(folder):
+    (folder / "more" / "00.png").write_bytes((folder / "more" / "11.png").read_bytes())
+    path = table(folder, "file,label", "{name}.png,{label}", names=list(LABELS)[:6])
+    dataset = data.load(folder, labels=path)
+    assert sorted(dataset.names) == [f"{n:02}.png" for n in range(6)]
+
+
+def test_a_column_of_one_value_makes_no_groups(folder):
+    dataset = data.load(folder, labels=table(folder, "file,label,case", "{name},{label},1"))
+    assert dataset.groups is None
+    assert "one value alone" in notes(dataset)
+    right(dataset)

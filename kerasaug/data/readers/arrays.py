@@ -101,6 +101,7 @@ def from_splits(
         )
     digest = hashlib.sha256(str(train_images.shape).encode())
     digest.update(np.ascontiguousarray(train_images))
+    digest.update(np.ascontiguousarray(train_labels.astype(np.int32)))
     in_memory, train_labels = InMemory.of(train_images), train_labels.astype(np.int32)
     test, labels = None, NO_LABELS
     if "test" in splits:

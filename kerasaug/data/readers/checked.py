@@ -144,6 +144,14 @@ def _read_deep_again(
         for place, file in enumerate(split_results)
         if isinstance(file, File) and file.extremes is not None
     ]
+    # A range of whole numbers would make floats from 0 to 1 black.
+    whole = [found for found in deep if found[2].extremes.dtype.kind != "f"]
+    if 0 < len(whole) < len(deep):
+        for split, place, file in deep:
+            if file.extremes.dtype.kind == "f":
+                reason = "pixels are floats, where others of more than 8 bits are whole numbers"
+                results[split][place] = Unusable(file.image.name, reason)
+        deep = whole
     filled, known = _range_of([file for _, _, file in deep])
     again = [found for found in deep if found[2].path in known]
     for split, place, file in deep:

@@ -69,6 +69,12 @@ def split_duplicates(images: Sequence[HashedImage]) -> tuple[list[HashedImage], 
     return list(unique.values()), copies, ambiguous
 
 
+def copies_in_test(train: Sequence[HashedImage], test: Sequence[HashedImage]) -> np.ndarray:
+    """The positions of the test images that are training images too, int64 (n,)."""
+    digests = {image.digest for image in train}
+    return np.flatnonzero([image.digest in digests for image in test])
+
+
 def notes_of_shared(train: Sequence[HashedImage], test: Sequence[HashedImage]) -> list[Note]:
     """Reports the images that are in both splits, in one note; none if there are none."""
     twins = {image.digest: image.name for image in test}
@@ -76,6 +82,7 @@ def notes_of_shared(train: Sequence[HashedImage], test: Sequence[HashedImage]) -
     if not pairs:
         return []
     text = f"{len(pairs)} training images are test images too, which flatters the scores"
+    text += "; cross-validation takes them once"
     return [Note(text, tuple(pairs))]
 
 
@@ -93,4 +100,5 @@ def with_notes(dataset: ImageDataset) -> ImageDataset:
                 names = tuple(image.name for image in group)
                 notes.append(Note(f"{len(group)} {split} images {text}", names))
     notes += notes_of_shared(hashed["training"], hashed["test"])
-    return dataclasses.replace(dataset, notes=tuple(notes))
+    test_copies = copies_in_test(hashed["training"], hashed["test"])
+    return dataclasses.replace(dataset, notes=tuple(notes), test_copies=test_copies)

@@ -94,7 +94,11 @@ def read(root: Path, path: Path, columns: Mapping[str, str] | None = None) -> Ta
             raise InputError(f"{path}: the labels {other!r} and {row.label!r} differ only in case")
     files = _by_split(path, used, notes)
     groups = {file: row.group for file, row in used.items()}
-    return Table(files, groups if any(groups.values()) else None, notes)
+    different = set(groups.values())
+    if GROUP not in (columns or {}) and len(different) == 1 and "" not in different:
+        notes.append(Note("the column of groups has one value alone, so it is not used"))
+        different.clear()
+    return Table(files, groups if different - {""} else None, notes)
 
 
 def _rows(path: Path, columns: Mapping[str, str]) -> tuple[list[Row], list[Note]]:
@@ -137,9 +141,10 @@ def _refuse_unread_split(
 ) -> None:
     """A column of splits under a name that nobody foresaw would put test images into training."""
     for place, name in enumerate(header):
-        values = {line[place].strip() for line in lines}
+        values = {line[place].strip() for line in lines} - {""}
         kinds = [splits.read_name(value) for value in values]
-        if place not in places.values() and all(kind and not kind.prefix for kind in kinds):
+        are_splits = kinds and all(kind and not kind.prefix for kind in kinds)
+        if place not in places.values() and are_splits:
             raise InputError(
                 f"{path}: the column {name} looks like the split; say `columns` split={name}, or "
                 "remove it"
@@ -227,6 +232,7 @@ class _Folder:
     """The files of a folder, by path and by name; images by those without their ending too."""
 
     def __init__(self, root: Path):
+        self._by_path: dict[str, str] = {}
         self._by_key: dict[str, list[str]] = collections.defaultdict(list)
         seen: set[str] = set()
         for folder, folders, names in os.walk(root, followlinks=True):
@@ -241,6 +247,7 @@ class _Folder:
             for name in sorted(names) if is_new else ():
                 path = os.path.join(folder, name)
                 keys = [os.path.relpath(path, root), name]
+                self._by_path[keys[0].replace(os.sep, "/")] = path
                 if name.lower().endswith(image_files.SUFFIXES):
                     keys += [os.path.splitext(key)[0] for key in keys]
                 for key in dict.fromkeys(key.replace(os.sep, "/") for key in keys):
@@ -260,7 +267,10 @@ class _Folder:
 
     def _find(self, path: list[str], shared: int) -> str | None:
         for start in range(shared + 1):
-            files = self._by_key.get("/".join(path[start:]), [])
+            key = "/".join(path[start:])
+            if key in self._by_path:
+                return self._by_path[key]
+            files = self._by_key.get(key, [])
             if len(files) > 1:
                 raise InputError(
                     f"{path[-1]} may be {files[0]} or {files[1]}; list it by its path, or read the "
