@@ -44,8 +44,8 @@ _MIXTURE_ROWS = {
 }
 EPILOG = f"""\b
 Arms are written MIXTURE[:COUNT|:FORM][+MODIFIER...] and separated by commas.
-COUNT images are added to every rare class; without it, as many as the largest
-class has more.
+COUNT images are added to every rare class; without it, every rare class is
+filled up to the size of the largest class.
 \b
 Mixtures:
 {_rows(_MIXTURE_ROWS)}
@@ -195,8 +195,12 @@ def _evaluate(data, options):
         precision=options.precision,
     )
     study = Study(config, loaded.dataset, output)
-    counts = study.protocol.data.class_counts
+    images = study.protocol.data
+    counts = dict(zip(images.class_names, images.class_counts, strict=True))
     shown = {**study.config.as_dict(), "class counts": counts, "output": output}
+    preset = study.config.generator
+    del shown["generator"]
+    shown |= {model: preset.of(model)._asdict() for model in study.config.models}
     common.print_config({**shown, "precision": describe_precision(study.config.precision)})
     common.print_notes(study)
     if not options.dry_run:

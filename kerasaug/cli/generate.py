@@ -43,9 +43,10 @@ Examples (installed from a wheel, the command is kerasaug-generate):
 )
 @common.images(
     "--originals",
-    type=click.Choice(["symlink", "copy"]),
+    type=click.Choice(["symlink", "copy", "resized"]),
     show_default="symlink",
-    help="Whether --balance links to the images that are there, or copies them.",
+    help="Whether --balance links to the images that are there, copies them, or writes them as PNG "
+    "files of the size of generated ones.",
 )
 @common.images(
     "--pattern",

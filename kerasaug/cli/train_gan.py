@@ -91,7 +91,8 @@ def train_gan(data, **options):
 
     Leaves a folder with generator/ (a SavedModel that needs neither this package nor Keras),
     model.keras (to train on), run.json, history.csv, losses.png, samples/, and of models with an
-    encoder latent/, and says how good the images are.
+    encoder latent/, and says how good the images are, by the test images, which it does not learn
+    from.
     """
     _train(data, SimpleNamespace(**options))
 

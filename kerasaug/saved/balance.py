@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kerasaug.data.dataset import Note
-from kerasaug.data.readers import folders, splits
+from kerasaug.data.readers import folders, image_files, splits
 from kerasaug.data.readers.written import MANIFEST
 from kerasaug.errors import InputError
 from kerasaug.files import atomic
@@ -72,8 +72,9 @@ class Plan:
         Args:
             output: The folder to write.
             seed: Same generator, folder and seed, same images.
-            originals: Whether they are linked to (`"symlink"`, by their absolute paths) or copied
-                (`"copy"`).
+            originals: Whether they are linked to (`"symlink"`, by their absolute paths), copied
+                (`"copy"`), or written as PNG files of the size of generated images (`"resized"`),
+                whose proportions are kept, see `image_files.fit`.
 
         Raises:
             InputError: If `output` exists, or `root` has a file of a generated image's name.
@@ -83,7 +84,11 @@ class Plan:
             for file in (file for files in self._scan.files.values() for file in files):
                 target = draft / os.path.relpath(file.path, self._root)
                 target.parent.mkdir(parents=True, exist_ok=True)
-                if originals == "copy":
+                if originals == "resized":
+                    pixels = image_files.read(file.path, self._scan.filled).pixels
+                    pixels = image_files.fit(pixels, self._generator.image_shape, "pad")
+                    _free(target.with_suffix(".png")).write_bytes(png(pixels))
+                elif originals == "copy":
                     shutil.copy2(file.path, target)
                 else:
                     target.symlink_to(Path(file.path).resolve())
@@ -109,7 +114,8 @@ class Plan:
         if others:
             yield Note(
                 f"generated images are {width}x{height}, and {others} of {len(shapes)} that are "
-                "there have another size, by which a classifier could tell them: resize all alike"
+                "there have another size, by which a classifier could tell them; `originals` "
+                "resized makes all alike"
             )
 
     def _fill(self, draft: Path, name: str, seed: int) -> Iterator[list]:
@@ -125,3 +131,8 @@ class Plan:
                 raise InputError(f"{class_folder} has a file {file.name}; give another `seed`")
             file.write_bytes(png(image))
             yield [file.relative_to(draft).as_posix(), name, seed, number]
+
+
+def _free(file: Path) -> Path:
+    """The file, or one with a longer name if it exists: `x.jpg` may stand beside `x.png`."""
+    return file if not file.exists() else _free(file.with_stem(file.stem + "-2"))

@@ -144,10 +144,14 @@ def best_threshold(labels: np.ndarray, probabilities: np.ndarray) -> float:
         probabilities: float array (n,).
 
     Returns:
-        The highest one of equals; 0.5 if no image is positive.
+        The middle between the lowest probability of an image that is called positive and the next
+        lower one, or 0; of equally good ones, the highest. 0.5 if no image is positive.
     """
     if not labels.any():
         return 0.5
     precision, recall, limits = sklearn.metrics.precision_recall_curve(labels, probabilities)
     f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
-    return float(limits[len(limits) - 1 - f1[:-1][::-1].argmax()])
+    best = len(limits) - 1 - int(f1[:-1][::-1].argmax())
+    # Of few positive images the lowest probability is too high for others: they lie below as well.
+    below = limits[best - 1] if best else 0.0
+    return float(limits[best] + below) / 2.0

@@ -31,7 +31,7 @@ PROXY, GENERATOR, LABEL_FILTER, TRIAL = "proxy", "generator", "label-filter", "t
 FOLDERS = {PROXY: "proxies", LABEL_FILTER: "label-filters", TRIAL: "trials"}
 """Where results go, by kind of task; those of generators are folders of their own."""
 LARGEST_POOL = 5000
-FORMAT = 9
+FORMAT = 10
 """Of the files that tasks leave; those of another format are not read."""
 
 

@@ -13,6 +13,7 @@ from kerasaug.cli import evaluate, generate, train_gan
 from kerasaug.models.registry import MODELS
 from kerasaug.study.arms import ALIASES, FORMS, MIXTURES, MODIFIERS
 from kerasaug.study.config import STUDY_PRESETS
+from kerasaug.training.config import GENERATOR_PRESETS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -39,15 +40,13 @@ def test_the_story_of_a_folder_runs(monkeypatch, tmp_path, eagerly):
     story = README.split("<!-- folder story -->\n```bash\n")[1].split("```")[0]
     shutil.copytree(ROOT / "tests" / "digits", tmp_path / "parts")
     monkeypatch.chdir(tmp_path)
+    preset = GENERATOR_PRESETS["smoke"]._replace(evaluator_steps=2)
+    monkeypatch.setitem(GENERATOR_PRESETS, "smoke", preset)
     mains = {"evaluate": evaluate.main, "train-gan": train_gan.main, "generate": generate.main}
     smoke = ["--preset", "smoke", "--steps", "2"]
     # In this process, where trainings run eagerly.
     few = ["--arms", "none,balanced+affine", "--folds", "2", "--jobs", "1"]
-    shorter = {
-        "evaluate": [*smoke, *few],
-        "train-gan": smoke,
-        "generate": [],
-    }
+    shorter = {"evaluate": [*smoke, *few], "train-gan": smoke, "generate": []}
     for line in story.splitlines():
         command, *arguments = shlex.split(line.partition("#")[0].removeprefix(".venv/bin/python "))
         name = command.removeprefix("bin/")

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from kerasaug import data, models
+from kerasaug.data.readers import image_files
 from kerasaug.data.streams import collect
 from kerasaug.errors import InputError
 from kerasaug.saved.balance import Plan
@@ -71,6 +72,23 @@ def test_a_folder_is_filled_up_and_left_as_it_is(generator, parts, tmp_path, ori
     for row, image in zip(rows(new), generator.generate(4, 0, seed=5), strict=True):
         assert (row["label"], row["seed"]) == ("bad", "5")
         np.testing.assert_array_equal(np.asarray(Image.open(new / row["file"])), image[..., 0])
+
+
+def test_originals_can_be_brought_to_the_size_of_generated_images(generator, parts, tmp_path):
+    large = np.full((4 * HEIGHT, 2 * WIDTH), 90, np.uint8)
+    for name in ("large.jpg", "large.bmp"):
+        Image.fromarray(large + len(name) * (name == "large.bmp")).save(parts / "ok" / name)
+    plan = Plan(generator, parts)
+    assert any("`originals` resized makes all alike" in note.text for note in plan.notes)
+    plan.write(tmp_path / "new", originals="resized")
+    files = list((tmp_path / "new").rglob("*.png"))
+    assert len(files) == 2 * 9
+    assert {"large.png", "large-2.png"} <= {file.name for file in files}
+    for file in files:
+        with Image.open(file) as image:
+            assert image.size == (WIDTH, HEIGHT)
+    written, original = (folder / "ok" / "1.png" for folder in (tmp_path / "new", parts))
+    np.testing.assert_array_equal(image_files.read(written)[0], image_files.read(original)[0])
 
 
 @pytest.mark.parametrize("around", [None, "images"])

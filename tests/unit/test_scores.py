@@ -58,10 +58,12 @@ def test_a_class_that_is_not_tested_does_not_count():
 def test_the_best_threshold_has_the_highest_f1():
     labels = np.array([True, False, True, False, False])
     # All positives from 0.6 on, with one false alarm: F1 0.8; from 0.9 on, F1 is 2/3.
-    assert best_threshold(labels, np.array([0.9, 0.7, 0.6, 0.5, 0.1])) == 0.6
-    assert best_threshold(labels, np.array([0.9, 0.2, 0.8, 0.1, 0.0])) == 0.8
+    near = np.array([0.9, 0.7, 0.6, 0.5, 0.1])
+    assert best_threshold(labels, near) == pytest.approx(0.55)
+    assert best_threshold(labels, np.array([0.9, 0.2, 0.8, 0.1, 0.0])) == pytest.approx(0.5)
     # A probability that all images share is no reason to call none of them positive.
-    assert best_threshold(labels, np.full(5, 0.3)) == pytest.approx(0.3)
+    assert best_threshold(labels, np.full(5, 0.3)) == pytest.approx(0.15)
+    assert best_threshold(~labels, 1 - near) == pytest.approx(0.2)
     assert best_threshold(np.zeros(5, bool), np.full(5, 0.3)) == 0.5
 
 
