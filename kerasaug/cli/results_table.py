@@ -25,9 +25,7 @@ def print_results(results: dict[str, Any]) -> None:
     console = rich.console.Console()
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = WIDTH_OF_FILE
-    table = common.table(
-        "rare class: average precision (95 % interval), recall and precision at a threshold"
-    )
+    table = common.table("rare class: average precision (95 % interval), recall and precision")
     # The only column that gives way where the window is narrow.
     longest = max(map(len, results["arms"]))
     is_narrow = longest + WIDTH_OF_SCORES > console.width
@@ -44,8 +42,8 @@ def print_results(results: dict[str, Any]) -> None:
                 "-" if summary[name]["mean"] is None else f"{summary[name]['mean']:.3f}"
                 for name in (
                     "mean_average_precision",
-                    "rare_threshold_recall",
-                    "rare_threshold_precision",
+                    "rare_recall",
+                    "rare_precision",
                     "accuracy",
                 )
             ),

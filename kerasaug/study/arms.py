@@ -51,8 +51,7 @@ AUGMENTATIONS = {
     "flip-shift-erasing": "every image shifted, half of them mirrored, left to right, and a "
     "rectangle in half of them filled with noise",
     "randaugment": "every image changed by two random operations on its colours or its geometry",
-    AUTO: "of no augmentation, +affine, +flip-shift, +flip-shift-erasing and +flip-shift+cutmix, "
-    "the one that does best on held-out training images",
+    AUTO: "the augmentation, or none, that does best on held-out training images",
 }
 BLENDINGS = {
     "mixup": "pairs of images and of labels blended",

@@ -62,8 +62,8 @@ def headlines(results: dict[str, Any]) -> Headlines:
         summary = summaries[BASELINE]["summary"]
         first.append(
             f"Without augmentation, the average precision of {rare} is "
-            f"{summary['rare_average_precision']['mean']:.3f}; without a threshold of its own, the "
-            f"classifier finds {summary['rare_recall']['mean']:.1%} of their test images."
+            f"{summary['rare_average_precision']['mean']:.3f}; the classifier finds "
+            f"{summary['rare_recall']['mean']:.1%} of their test images."
         )
         further += [
             _comparison(str(control), summaries[str(control)], BASELINE)

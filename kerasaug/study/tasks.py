@@ -31,6 +31,8 @@ PROXY, GENERATOR, LABEL_FILTER, TRIAL = "proxy", "generator", "label-filter", "t
 FOLDERS = {PROXY: "proxies", LABEL_FILTER: "label-filters", TRIAL: "trials"}
 """Where results go, by kind of task; those of generators are folders of their own."""
 LARGEST_POOL = 5000
+FORM_COST = 1.4
+"""Of a trial, half of whose images a generator makes, in trials without one."""
 FORMAT = 10
 """Of the files that tasks leave; those of another format are not read."""
 
@@ -130,7 +132,7 @@ class Tasks:
             return self.config.steps * selection.LENGTH
         if task.kind == GENERATOR:
             return self.generators.cost(task.subject, task.split)
-        return float(self.config.steps)
+        return self.config.steps * (FORM_COST if task.subject.form else 1.0)
 
     def is_done(self, task: Task) -> bool:
         """Whether a task was finished with the same options, data and versions."""
@@ -259,7 +261,7 @@ class Tasks:
             self.config.recipe,
             seed=task.split.seed,
             csv_log=file.with_suffix(".csv"),
-            callbacks=[progress.callback(str(task))],
+            callbacks=[progress.callback(str(task), self.cost(task) / self.config.steps)],
         )
         predictions.save(self._predictions(task))
         self._write(task, result)
