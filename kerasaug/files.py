@@ -223,7 +223,7 @@ def _remove_if_empty(folder):
 
 
 def as_json(value: Any) -> Any:
-    """What JSON makes of a value: of tuples lists, of paths and of numbers that are keys texts."""
+    """What JSON makes of a value: of tuples lists, of paths texts."""
     return json.loads(json.dumps(value, default=os.fspath))
 
 

@@ -56,7 +56,8 @@ and conditional-vae-wgan); every class is drawn equally often:
 \b
 Modifiers:
 {_rows({"+" + name: text for name, text in arms.MODIFIERS.items()})}
-+auto tries +affine, +flip-shift, +flip-shift-erasing and +flip-shift+cutmix.
++auto tries none, +affine, +flip-shift, +flip-shift-erasing and
++flip-shift+cutmix.
 \b
 Examples (installed from a wheel, the command is kerasaug-evaluate):
   bin/evaluate

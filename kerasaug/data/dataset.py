@@ -57,12 +57,12 @@ class ImageDataset:
         test_labels: int32 array (m,), the labels of `test` in its order.
         test_indices: int64 array (m,), where each image of `test` stood before it was split off;
             empty if the data came with a test split.
-        test_copies: int64 array, the positions in such a test split of images that are in the
-            training split too, as far as that is known; `pooled` leaves them out.
         names: Of the training images and then the test images, before anything was reduced or split
             off, such as paths; empty if they have none.
         thumbnails: uint8 array (k, 16, 16), in the same order, by which near-duplicates are looked
             for; None to make them of the images.
+        copies: int64 array, where in the same order images stand that equal an earlier one, as far
+            as that is known. `pooled` leaves them out.
         groups: int64 array, in the same order: images with the same number show the same thing, and
             stay in one fold. None if each is a group of its own.
         in_memory: The images of `train` in its order, if they are in memory, which splits and
@@ -89,9 +89,9 @@ class ImageDataset:
     indices: np.ndarray
     test_labels: np.ndarray = dataclasses.field(default_factory=lambda: NO_LABELS)
     test_indices: np.ndarray = dataclasses.field(default_factory=lambda: NO_INDICES)
-    test_copies: np.ndarray = dataclasses.field(default_factory=lambda: NO_INDICES)
     names: tuple[str, ...] = ()
     thumbnails: np.ndarray | None = None
+    copies: np.ndarray = dataclasses.field(default_factory=lambda: NO_INDICES)
     groups: np.ndarray | None = None
     in_memory: InMemory | None = None
     named_rare: tuple[int, ...] | None = None
@@ -127,6 +127,15 @@ class ImageDataset:
     def has_own_test(self) -> bool:
         """Whether the test split came with the data, and was not split off."""
         return self.test_records is not None and len(self.test_indices) == 0
+
+    @property
+    def test_numbers(self) -> np.ndarray:
+        """Where each image of `test` stands in the order of `names`, int64 (m,)."""
+        if not self.has_own_test:
+            return self.test_indices
+        # After all training images, also those that were left out.
+        first = max(len(self.names) - len(self.test_labels), self.indices.max() + 1)
+        return first + np.arange(len(self.test_labels))
 
     @property
     def rare_classes(self) -> list[int]:
@@ -227,24 +236,19 @@ class ImageDataset:
         """The training and the test images together as the training split, to make folds of."""
         if self.test_records is None:
             return self
-        tests, records, labels = self.test_indices, self.test_records, self.test_labels
-        if self.has_own_test:
-            # After all training images, also those that were left out; as in `names`.
-            first = max(len(self.names) - len(labels), self.indices.max() + 1)
-            # A copy would be tested by what was trained on the other.
-            new = np.setdiff1d(np.arange(len(labels)), self.test_copies)
-            records = streams.at(records, new) if len(new) else records.take(0)
-            tests, labels = first + new, labels[new]
-        return dataclasses.replace(
+        together = dataclasses.replace(
             self,
-            records=self.records.concatenate(records),
-            train_labels=np.concatenate([self.train_labels, labels]),
-            indices=np.concatenate([self.indices, tests]),
+            records=self.records.concatenate(self.test_records),
+            train_labels=np.concatenate([self.train_labels, self.test_labels]),
+            indices=np.concatenate([self.indices, self.test_numbers]),
             test_records=None,
             test_labels=NO_LABELS,
             test_indices=NO_INDICES,
             in_memory=None,
         )
+        # A copy would be tested by what was trained on the other.
+        is_copy = np.isin(together.indices, self.copies)
+        return together._keep(np.flatnonzero(~is_copy)) if is_copy.any() else together
 
     def without(self, other: "ImageDataset") -> "ImageDataset":
         """This data set with the test images of another as its test split, taken out of training.

@@ -97,6 +97,8 @@ def load(
         )
     published_split = kind == "tfds" and dataset.test_records is not None
     if dataset.test_records is None:
+        if len(dataset.train_labels) < 2:
+            raise InputError("the data hold one image alone")
         dataset = dataset.split_test(TEST_SHARE if test_split is None else test_split)
     elif test_split is not None:
         raise InputError("the data have a test split, so none can be split off")

@@ -65,7 +65,8 @@ class Plan:
         """Writes a folder with the images of the original one, and generated ones beside them.
 
         It has the same classes (in `train` and `test`, if the original has these; then only `train`
-        is filled up), the originals under their own names, generated images as
+        is filled up), the originals under their own names (if they are resized, with the ending
+        `.png`), generated images as
         `generated-seedSEED-NUMBER.png`, and `manifest.csv`, which lists those. Files that
         `folders.scan` leaves out are left out here too. It appears whole or not at all.
 
@@ -74,7 +75,7 @@ class Plan:
             seed: Same generator, folder and seed, same images.
             originals: Whether they are linked to (`"symlink"`, by their absolute paths), copied
                 (`"copy"`), or written as PNG files of the size of generated images (`"resized"`),
-                whose proportions are kept, see `image_files.fit`.
+                as the generator saw its images, see `image_files.fit`.
 
         Raises:
             InputError: If `output` exists, or `root` has a file of a generated image's name.
@@ -86,8 +87,11 @@ class Plan:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 if originals == "resized":
                     pixels = image_files.read(file.path, self._scan.filled).pixels
-                    pixels = image_files.fit(pixels, self._generator.image_shape, "pad")
-                    _free(target.with_suffix(".png")).write_bytes(png(pixels))
+                    shape, aspect = self._generator.image_shape, self._generator.aspect
+                    pixels = image_files.fit(pixels, shape, aspect)
+                    if target.suffix.lower() in image_files.SUFFIXES:
+                        target = target.with_suffix("")
+                    _free(target.with_name(f"{target.name}.png")).write_bytes(png(pixels))
                 elif originals == "copy":
                     shutil.copy2(file.path, target)
                 else:
@@ -114,8 +118,8 @@ class Plan:
         if others:
             yield Note(
                 f"generated images are {width}x{height}, and {others} of {len(shapes)} that are "
-                "there have another size, by which a classifier could tell them; `originals` "
-                "resized makes all alike"
+                "there have another size, by which a classifier could tell them, unless "
+                "`originals` is resized"
             )
 
     def _fill(self, draft: Path, name: str, seed: int) -> Iterator[list]:

@@ -23,6 +23,7 @@ class SavedGenerator(ExportedGenerator):
         makes: The one class that it makes whatever it is asked for; None if it makes several, or
             if that is not known.
         dataset: Name or path of the data that it was trained on; None if that is not known.
+        aspect: How these were resized, see `image_files.fit`; `"pad"` if that is not known.
 
     Raises:
         InputError: If there is no such generator, or it is damaged.
@@ -42,9 +43,11 @@ class SavedGenerator(ExportedGenerator):
         self.class_names, self.makes = read_classes(self.path)
         self.unmeasured: set[str] = set()
         self.dataset: str | None = None
+        self.aspect = "pad"
         if run:
             folder.check_shapes(self, folder.generator, run)
             self.dataset = run["config"]["dataset"]
+            self.aspect = run["config"].get("loading", {}).get("aspect", "pad")
             self.class_names = tuple(run["dataset"]["class_names"])
             measured = (run.get("fidelity") or {"classes": {}})["classes"]
             self.unmeasured = set(self.class_names) - set(measured)

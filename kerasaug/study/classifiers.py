@@ -234,11 +234,9 @@ def _prepared(model, image_shape, num_classes, steps, loss) -> Classifier:
         )
     values = np.asarray(outputs, np.float32)
     probabilities = bool((values >= 0).all() and np.allclose(values.sum(axis=1), 1, atol=TOLERANCE))
-    if not probabilities and (values > 0).all() and (values < 1).all():
-        raise InputError(
-            "its outputs are from 0 to 1 and do not sum to 1, as those of a sigmoid; must return "
-            "logits, or probabilities of a softmax"
-        )
+    last = model.layers[-1] if model.layers else None
+    if not probabilities and getattr(last, "activation", None) is keras.activations.sigmoid:
+        raise InputError("must end in logits or in a softmax. Received: a sigmoid")
     if not model.compiled:
         compile_classifier(model, steps, _loss(loss, probabilities), CAREFUL_LEARNING_RATE)
         return Classifier(model, loss is not None, probabilities)

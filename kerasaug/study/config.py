@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from kerasaug.errors import InputError
 from kerasaug.files import as_json
 from kerasaug.study.arms import Arm, parse, parse_list
-from kerasaug.training.config import GENERATOR_PRESETS, GeneratorPreset
+from kerasaug.training.config import GENERATOR_PRESETS, GeneratorPreset, check_names
 
 SMALL_CNN = "small-cnn"
 """The built-in classifier."""
@@ -174,7 +174,7 @@ class StudyConfig:
 
     def __post_init__(self):
         """Holds what JSON would, as the folder of the study does that it is compared with."""
-        object.__setattr__(self, "keep", as_json(self.keep))
+        check_names(self.keep)
         object.__setattr__(self, "loading", as_json(self.loading))
 
     @property

@@ -16,7 +16,7 @@ from kerasaug.files import atomic, is_empty, locked, read_json, write_json
 from kerasaug.progress import Progress, bar_where_seen
 from kerasaug.runtime import POLICIES, choose_precision
 from kerasaug.study import classifiers, mistakes, parallel, report, results
-from kerasaug.study.arms import LATENT_PERTURBATION, strongest_control
+from kerasaug.study.arms import LATENT_PERTURBATION, Arm, strongest_control
 from kerasaug.study.config import StudyConfig
 from kerasaug.study.generators import LATENT_MAP
 from kerasaug.study.selection import inner_data
@@ -152,15 +152,10 @@ class Study:
         smote = [arm for arm in self.config.arms if arm.mixture == "smote"]
         for arm, split in itertools.product(smote, self.protocol.splits):
             dataset = self.protocol.reduced(split)
-            # Thresholds are chosen without those that are held out.
-            _, parts, _ = inner_data(dataset, split.seed)
-            for class_id in dataset.rare_classes:
-                count = min(part.class_counts[class_id] for part in parts)
-                if arm.is_halved:
-                    count = min(count, dataset.class_counts[class_id] - 1)
-                if count < 2:
-                    name = dataset.class_names[class_id]
-                    raise InputError(f"arm {arm}: class {name} has one image left, it needs 2")
+            _check_pairs(arm, dataset, 3 if arm.is_halved else 2)
+            if split == self.protocol.choosing(split):
+                for part in inner_data(dataset, split.seed)[1]:
+                    _check_pairs(arm, part, 2, ", where others are held out to choose thresholds")
 
     def _refuse_another(self, earlier):
         for name, value in self.tasks.base_config.items():
@@ -245,6 +240,13 @@ class Study:
             f"{control}: the worst mistakes",
         )
         plots.save_figure(figure, picture)
+
+
+def _check_pairs(arm: Arm, dataset: ImageDataset, least: int, where: str = "") -> None:
+    for class_id in dataset.rare_classes:
+        if dataset.class_counts[class_id] < least:
+            name = dataset.class_names[class_id]
+            raise InputError(f"arm {arm}: class {name} has one image left, it needs 2{where}")
 
 
 def _write_failures(path: Path, failed: list[parallel.FailedTask]) -> None:

@@ -32,7 +32,7 @@ FOLDERS = {PROXY: "proxies", LABEL_FILTER: "label-filters", TRIAL: "trials"}
 """Where results go, by kind of task; those of generators are folders of their own."""
 LARGEST_POOL = 5000
 FORM_COST = 1.4
-"""Of a trial, half of whose images a generator makes, in trials without one."""
+"""Of a trial with synthetic images of every class, in trials without them."""
 FORMAT = 10
 """Of the files that tasks leave; those of another format are not read."""
 

@@ -1,8 +1,10 @@
 """What the training of a generator is a function of; free of TensorFlow."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from kerasaug.errors import InputError
 from kerasaug.files import as_json
 
 LEARNING_RATES = {"vae": 1e-3, "conditional-vae": 1e-3}
@@ -66,6 +68,13 @@ GENERATOR_PRESETS = {
 }
 
 
+def check_names(keep: Mapping[Any, Any]) -> None:
+    """Raises `InputError` if classes are not named: an index would be read back as a name."""
+    for name in keep:
+        if not isinstance(name, str):
+            raise InputError(f"`keep` must have the names of classes as keys. Received: {name!r}")
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class GeneratorConfig:
     """Everything that a training is a function of, beside the content of the data set.
@@ -101,5 +110,5 @@ class GeneratorConfig:
 
     def __post_init__(self):
         """Holds what JSON would, as `run.json` does that it is compared with."""
-        object.__setattr__(self, "keep", as_json(self.keep))
+        check_names(self.keep)
         object.__setattr__(self, "loading", as_json(self.loading))

@@ -79,7 +79,7 @@ def test_originals_can_be_brought_to_the_size_of_generated_images(generator, par
     for name in ("large.jpg", "large.bmp"):
         Image.fromarray(large + len(name) * (name == "large.bmp")).save(parts / "ok" / name)
     plan = Plan(generator, parts)
-    assert any("`originals` resized makes all alike" in note.text for note in plan.notes)
+    assert any("unless `originals` is resized" in note.text for note in plan.notes)
     plan.write(tmp_path / "new", originals="resized")
     files = list((tmp_path / "new").rglob("*.png"))
     assert len(files) == 2 * 9

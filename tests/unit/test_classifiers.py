@@ -75,7 +75,7 @@ def test_a_target_that_is_none_is_refused(source, target, message):
         ("no_model", r"no_model\(\(8, 8, 1\), 3\) must return a Keras model. Received: str"),
         ("not_finite", "must return a finite 'loss'"),
         ("shared", "must make new layers whenever it is called"),
-        ("sigmoids", "do not sum to 1, as those of a sigmoid"),
+        ("sigmoids", "must end in logits or in a softmax. Received: a sigmoid"),
     ],
 )
 def test_a_model_that_does_not_fit_is_refused_before_a_study(source, function, message):

@@ -466,6 +466,11 @@ def test_copies_in_both_splits_of_arrays_are_known(tmp_path):
     arrays = {"x_train": images[:20], "x_test": images[15:], "y_train": np.arange(20) % 2}
     np.savez(tmp_path / "a.npz", **arrays, y_test=np.arange(15) % 2)
     assert data.load(tmp_path / "a.npz").pooled().class_counts == [15, 15]
+    twice = np.concatenate([images[:20], images[:20]])
+    np.savez(tmp_path / "b.npz", x=twice, y=np.arange(40) % 2)
+    whole = data.load(tmp_path / "b.npz").pooled()
+    assert whole.class_counts == [10, 10]
+    assert len({image.tobytes() for image in collect(whole.train)[0]}) == 20
 
 
 def test_floats_and_whole_numbers_are_not_brought_to_one_range(tmp_path):
@@ -475,10 +480,29 @@ def test_floats_and_whole_numbers_are_not_brought_to_one_range(tmp_path):
     for number in range(6):
         floats = random.random((9, 9)).astype(np.float32)
         Image.fromarray(floats).save(tmp_path / "a" / f"{number}.tif")
+    for number in range(7):
         whole = random.integers(0, 65535, (9, 9)).astype(np.uint16)
         Image.fromarray(whole).save(tmp_path / "b" / f"{number}.png")
     fill(tmp_path / "a", 6, size=(9, 9))
     dataset = data.load(tmp_path, test_split=0.3)
     assert len(items(dataset, "unreadable")) == 6
-    assert all("pixels are floats" in item for item in items(dataset, "unreadable"))
+    reason = "pixels from 0 to 1, those of most others from 0 to 65535"
+    assert all(reason in item for item in items(dataset, "unreadable"))
+    assert np.add(dataset.class_counts, dataset.test_counts).tolist() == [6, 7]
+
+
+def test_floats_of_the_range_of_whole_numbers_are_read_with_them(tmp_path):
+    random = np.random.default_rng(0)
+    for name, kind, ending in (("a", np.float32, "tif"), ("b", np.uint16, "png")):
+        (tmp_path / name).mkdir()
+        for number in range(6):
+            pixels = random.integers(0, 65535, (9, 9)).astype(kind)
+            Image.fromarray(pixels).save(tmp_path / name / f"{number}.{ending}")
+    dataset = data.load(tmp_path, test_split=0.3)
     assert np.add(dataset.class_counts, dataset.test_counts).tolist() == [6, 6]
+
+
+def test_a_single_image_is_refused(tmp_path):
+    fill(tmp_path / "ok", 1)
+    with pytest.raises(InputError, match="one image alone"):
+        data.load(tmp_path)

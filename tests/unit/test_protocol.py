@@ -154,8 +154,9 @@ def test_a_class_of_one_group_is_refused(tiny):
 
 def test_a_configuration_holds_what_json_holds():
     loading = {"image_size": (16, 16), "labels": Path("labels.csv")}
-    mixed = config(keep={1: 20}, loading=loading)
-    assert mixed.keep == {"1": 20}
+    with pytest.raises(InputError, match="names of classes as keys. Received: 1"):
+        config(keep={1: 20})
+    mixed = config(loading=loading)
     assert mixed.loading == {"image_size": [16, 16], "labels": "labels.csv"}
     assert StudyConfig.from_dict(json.loads(json.dumps(mixed.as_dict()))) == mixed
 

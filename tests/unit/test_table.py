@@ -202,6 +202,9 @@ def test_a_split_under_another_name_is_told_from_others_by_its_values(folder):
     path.write_text("\n".join(["file,label,set", *lines]))
     with pytest.raises(InputError, match="the column set looks like the split"):
         data.load(folder, labels=path)
+    dataset = data.load(folder, labels=path, columns={"split": "set"})
+    assert (sum(dataset.class_counts), sum(dataset.test_counts)) == (7, 4)
+    assert "1 file without a split left out: 07.png" in notes(dataset)
 
 
 def test_a_path_is_not_taken_for_a_name(folder):

@@ -144,14 +144,16 @@ def _read_deep_again(
         for place, file in enumerate(split_results)
         if isinstance(file, File) and file.extremes is not None
     ]
-    # A range of whole numbers would make floats from 0 to 1 black.
     whole = [found for found in deep if found[2].extremes.dtype.kind != "f"]
-    if 0 < len(whole) < len(deep):
-        for split, place, file in deep:
-            if file.extremes.dtype.kind == "f":
-                reason = "pixels are floats, where others of more than 8 bits are whole numbers"
-                results[split][place] = Unusable(file.image.name, reason)
-        deep = whole
+    floats = [found for found in deep if found[2].extremes.dtype.kind == "f"]
+    few, many = sorted((floats, whole), key=len)
+    ranges = [_range_of([file for _, _, file in found])[0] for found in (few, many)]
+    if few and ranges[0] != ranges[1]:
+        # In the range of whole numbers, floats from 0 to 1 would be black.
+        deep = many
+        for split, place, file in few:
+            reason = f"pixels from {ranges[0]}, those of most others from {ranges[1]}"
+            results[split][place] = Unusable(file.image.name, reason)
     filled, known = _range_of([file for _, _, file in deep])
     again = [found for found in deep if found[2].path in known]
     for split, place, file in deep:

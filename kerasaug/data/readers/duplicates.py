@@ -69,10 +69,12 @@ def split_duplicates(images: Sequence[HashedImage]) -> tuple[list[HashedImage], 
     return list(unique.values()), copies, ambiguous
 
 
-def copies_in_test(train: Sequence[HashedImage], test: Sequence[HashedImage]) -> np.ndarray:
-    """The positions of the test images that are training images too, int64 (n,)."""
-    digests = {image.digest for image in train}
-    return np.flatnonzero([image.digest in digests for image in test])
+def find_copies(images: Sequence[HashedImage]) -> np.ndarray:
+    """The positions of the images that equal an earlier one, int64 (n,)."""
+    first: dict[bytes, HashedImage] = {}
+    return np.flatnonzero(
+        [first.setdefault(image.digest, image) is not image for image in images]
+    ).astype(np.int64)
 
 
 def notes_of_shared(train: Sequence[HashedImage], test: Sequence[HashedImage]) -> list[Note]:
@@ -100,5 +102,6 @@ def with_notes(dataset: ImageDataset) -> ImageDataset:
                 names = tuple(image.name for image in group)
                 notes.append(Note(f"{len(group)} {split} images {text}", names))
     notes += notes_of_shared(hashed["training"], hashed["test"])
-    test_copies = copies_in_test(hashed["training"], hashed["test"])
-    return dataclasses.replace(dataset, notes=tuple(notes), test_copies=test_copies)
+    numbers = np.concatenate([dataset.indices, dataset.test_numbers])
+    further = numbers[find_copies([*hashed["training"], *hashed["test"]])]
+    return dataclasses.replace(dataset, notes=tuple(notes), copies=further)

@@ -115,11 +115,9 @@ def read(
         train_labels=split_labels["train"],
         indices=np.arange(len(split_labels["train"])),
         test_labels=split_labels.get("test", NO_LABELS),
-        test_copies=duplicates.copies_in_test(
-            *([file.image for file in files.get(split, ())] for split in SPLITS)
-        ),
         names=tuple(names),
         thumbnails=np.frombuffer(thumbnails, np.uint8).reshape(-1, SIDE, SIDE),
+        copies=duplicates.find_copies([file.image for file in in_order]),
         groups=numbers,
         decode=decode,
         notes=(*notes, *group_notes),

@@ -141,10 +141,11 @@ def _refuse_unread_split(
 ) -> None:
     """A column of splits under a name that nobody foresaw would put test images into training."""
     for place, name in enumerate(header):
-        values = {line[place].strip() for line in lines} - {""}
-        kinds = [splits.read_name(value) for value in values]
-        are_splits = kinds and all(kind and not kind.prefix for kind in kinds)
-        if place not in places.values() and are_splits:
+        values = {line[place].strip() for line in lines}
+        # A single word in some lines alone is a remark.
+        named = values - {""} if len(values) > 2 else values
+        kinds = [splits.read_name(value) for value in named]
+        if place not in places.values() and all(kind and not kind.prefix for kind in kinds):
             raise InputError(
                 f"{path}: the column {name} looks like the split; say `columns` split={name}, or "
                 "remove it"
@@ -201,9 +202,11 @@ def _shown(header: Sequence[str]) -> str:
 def _by_split(
     path: Path, rows: dict[str, Row], notes: list[Note]
 ) -> dict[str, list[tuple[str, str]]]:
-    names = sorted({row.split for row in rows.values()})
-    if names == [""]:
+    names = sorted({row.split for row in rows.values()} - {""})
+    if not names:
         return {"train": [(file, row.label) for file, row in rows.items()]}
+    _note(notes, "without a split left out", [row.file for row in rows.values() if not row.split])
+    rows = {file: row for file, row in rows.items() if row.split}
     kinds = {name: splits.read_name(name) for name in names}
     if strange := [name for name, kind in kinds.items() if kind is None or kind.prefix]:
         raise InputError(
