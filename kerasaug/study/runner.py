@@ -152,10 +152,13 @@ class Study:
         smote = [arm for arm in self.config.arms if arm.mixture == "smote"]
         for arm, split in itertools.product(smote, self.protocol.splits):
             dataset = self.protocol.reduced(split)
-            _check_pairs(arm, dataset, 3 if arm.is_halved else 2)
+            rare = dataset.rare_classes
+            _check_pairs(arm, dataset, rare, 3 if arm.is_halved else 2)
             if split == self.protocol.choosing(split):
-                for part in inner_data(dataset, split.seed)[1]:
-                    _check_pairs(arm, part, 2, ", where others are held out to choose thresholds")
+                proxies, parts, _ = inner_data(dataset, split.seed)
+                where = ", where others are held out to choose thresholds"
+                for part in parts:
+                    _check_pairs(arm, part, [*rare, *proxies], 2, where)
 
     def _refuse_another(self, earlier):
         for name, value in self.tasks.base_config.items():
@@ -242,8 +245,10 @@ class Study:
         plots.save_figure(figure, picture)
 
 
-def _check_pairs(arm: Arm, dataset: ImageDataset, least: int, where: str = "") -> None:
-    for class_id in dataset.rare_classes:
+def _check_pairs(
+    arm: Arm, dataset: ImageDataset, classes: list[int], least: int, where: str = ""
+) -> None:
+    for class_id in classes:
         if dataset.class_counts[class_id] < least:
             name = dataset.class_names[class_id]
             raise InputError(f"arm {arm}: class {name} has one image left, it needs 2{where}")
