@@ -264,9 +264,10 @@ def test_copies_are_named_and_stay(tmp_path):
     assert sum(dataset.class_counts) + sum(dataset.test_counts) == 20
     texts = {note.text.split(" ", 1)[1] for note in dataset.notes}
     assert texts <= {
-        "training images are copies of others",
+        "training images are copies of others; cross-validation takes them once",
         "training images are in two classes",
-        "training images are test images too, which flatters the scores",
+        "training images are test images too, which flatters the scores; cross-validation takes "
+        "them once",
     }
     repeated = sum(len(note.items) for note in dataset.notes)
     assert repeated >= 2

@@ -12,6 +12,7 @@ import tensorflow as tf
 from kerasaug.data.dataset import ImageDataset, Note
 
 HASH_BATCH = 256
+ONCE = "cross-validation takes them once"
 
 
 class HashedImage(NamedTuple):
@@ -83,8 +84,7 @@ def notes_of_shared(train: Sequence[HashedImage], test: Sequence[HashedImage]) -
     pairs = [f"{image.name} = {twins[image.digest]}" for image in train if image.digest in twins]
     if not pairs:
         return []
-    text = f"{len(pairs)} training images are test images too, which flatters the scores"
-    text += "; cross-validation takes them once"
+    text = f"{len(pairs)} training images are test images too, which flatters the scores; {ONCE}"
     return [Note(text, tuple(pairs))]
 
 
@@ -97,7 +97,10 @@ def with_notes(dataset: ImageDataset) -> ImageDataset:
     notes = list(dataset.notes)
     for split, images in hashed.items():
         _, copies, ambiguous = split_duplicates(images)
-        for text, group in (("are copies of others", copies), ("are in two classes", ambiguous)):
+        for text, group in (
+            (f"are copies of others; {ONCE}", copies),
+            ("are in two classes", ambiguous),
+        ):
             if group:
                 names = tuple(image.name for image in group)
                 notes.append(Note(f"{len(group)} {split} images {text}", names))
