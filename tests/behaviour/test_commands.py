@@ -334,3 +334,16 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(call, monkeypatch, capfd, tm
     monkeypatch.setattr(run, "train_generator", interrupted)
     assert call("train-gan --preset smoke --output", tmp_path / "g") == 130
     assert "the same command goes on" in capfd.readouterr().err
+
+
+def test_cross_validation_keeps_of_all_images(call, tmp_path, capfd):
+    random = np.random.default_rng(0)
+    images = random.integers(0, 255, (60, 8, 8)).astype(np.uint8)
+    labels = np.arange(60) % 2
+    arrays = {"x_train": images[:40], "y_train": labels[:40]}
+    np.savez(tmp_path / "a.npz", **arrays, x_test=images[40:], y_test=labels[40:])
+    line = f"evaluate --dry-run --dataset {tmp_path / 'a.npz'} --keep 1=25 --protocol"
+    assert call(f"{line} cross-validation") == 0
+    assert re.search("class counts +0=30, 1=25", capfd.readouterr().out)
+    assert call(f"{line} holdout") == 2
+    assert "--keep 1=25: a count to keep must be from 1 to 20" in capfd.readouterr().err

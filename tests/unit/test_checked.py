@@ -136,3 +136,20 @@ def test_the_oldest_is_removed_first(cache, monkeypatch):
     files.remembered("large", lambda: b"x" * 300)
     files.remembered("large", lambda: calls.append("large"))
     assert calls == [0, "large"]
+
+
+def test_where_there_is_no_home_nothing_is_kept(parts, decoded, monkeypatch, tmp_path):
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    assert read(parts) == read(parts)
+    assert len(decoded) == 6
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_what_a_killed_run_left_is_removed(cache):
+    draft = cache / "kerasaug" / f".abandoned{files.DRAFT_SUFFIX}"
+    draft.mkdir(parents=True)
+    files.remembered("facts", lambda: "result")
+    assert not draft.exists()

@@ -177,6 +177,13 @@ def test_a_file_that_is_no_model_is_refused_in_a_line(tmp_path):
     assert "\n" not in str(caught.value)
 
 
+def test_logits_that_happen_to_be_small_are_no_sigmoid(source):
+    """Of a network that was not trained, all may lie between 0 and 1."""
+    for seed in range(12):
+        keras.utils.set_random_seed(seed)
+        assert not classifiers.build(f"{source}:uncompiled", SHAPE, 2, 1).returns_probabilities
+
+
 def test_another_source_is_another_classifier(source):
     target = f"{source}:compiled"
     before, model = classifiers.digest(target), build("compiled", source).model
