@@ -2,6 +2,7 @@
 
 import datetime
 import shlex
+import textwrap
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -42,6 +43,8 @@ _MIXTURE_ROWS = {
     },
     **{name + "[:COUNT]": f"images from a {entry.description}" for name, entry in MODELS.items()},
 }
+_TRIED = ", ".join(str(arm).removeprefix("balanced") or "none" for arm in arms.CANDIDATES)
+_AUTO = textwrap.fill(f"+auto tries {_TRIED}.", 78, break_on_hyphens=False)
 EPILOG = f"""\b
 Arms are written MIXTURE[:COUNT|:FORM][+MODIFIER...] and separated by commas.
 COUNT images are added to every rare class; without it, every rare class is
@@ -56,8 +59,7 @@ and conditional-vae-wgan); every class is drawn equally often:
 \b
 Modifiers:
 {_rows({"+" + name: text for name, text in arms.MODIFIERS.items()})}
-+auto tries none, +affine, +flip-shift, +flip-shift-erasing and
-+flip-shift+cutmix.
+{_AUTO}
 \b
 Examples (installed from a wheel, the command is kerasaug-evaluate):
   bin/evaluate
@@ -172,7 +174,8 @@ def _evaluate(data, options):
 
     limit_threads()
     classifier = classifiers.resolve(options.classifier)
-    loaded = data.load(not options.describe, pooled=options.protocol == CROSS_VALIDATION)
+    pooled = options.protocol == CROSS_VALIDATION
+    loaded = data.load(complete=not options.describe, pooled=pooled)
     if options.describe:
         describe(loaded)
         return

@@ -251,3 +251,10 @@ def _check_modifiers(text: str, mixture: str, modifiers: list[str]) -> None:
         raise InputError(f"arm {text!r}: a blended image has no one class to be weighted by")
     if HALF in modifiers and (mixture in MODELS or mixture == FULL_DATA):
         raise InputError(f"arm {text!r}: '+{HALF}' goes with the imbalanced real images alone")
+
+
+CANDIDATES = parse_list(
+    "balanced,balanced+affine,balanced+flip-shift,balanced+flip-shift-erasing,"
+    "balanced+flip-shift+cutmix"
+)
+"""The arms that `+auto` chooses from; of equals, the first."""

@@ -77,8 +77,8 @@ class Generators:
             training,
             dataset,
             folder.path,
-            fresh=run is not None
-            and (run["status"] == "finished" or not self._is_current(run, model, split)),
+            # A finished training that is not ready is not current either.
+            fresh=run is not None and not self._is_current(run, model, split),
             callbacks=[progress.callback(f"training {model}, {split}", step_cost(training.model))],
             evaluator=self._get_evaluator(progress) if is_measured else None,
             progress=progress,

@@ -21,22 +21,17 @@ from kerasaug.study import ranking, scores, trial
 from kerasaug.study.arms import (
     AUTO,
     BASELINE,
+    CANDIDATES,
     FULL_DATA,
     HALF,
     LOGIT_ADJUSTED,
     Arm,
     parse,
-    parse_list,
 )
 from kerasaug.study.config import Recipe
 from kerasaug.study.protocol import Split
 from kerasaug.study.scores import Predictions
 
-CANDIDATES = parse_list(
-    "balanced,balanced+affine,balanced+flip-shift,balanced+flip-shift-erasing,"
-    "balanced+flip-shift+cutmix"
-)
-"""The arms that `+auto` chooses from; of equals, the first."""
 HELD_OUT = 0.2
 """Share of every class that is held out."""
 INNER_FOLDS = 2

@@ -144,16 +144,7 @@ def _read_deep_again(
         for place, file in enumerate(split_results)
         if isinstance(file, File) and file.extremes is not None
     ]
-    whole = [found for found in deep if found[2].extremes.dtype.kind != "f"]
-    floats = [found for found in deep if found[2].extremes.dtype.kind == "f"]
-    few, many = sorted((floats, whole), key=len)
-    ranges = [_range_of([file for _, _, file in found])[0] for found in (few, many)]
-    if few and ranges[0] != ranges[1]:
-        # In the range of whole numbers, floats from 0 to 1 would be black.
-        deep = many
-        for split, place, file in few:
-            reason = f"pixels from {ranges[0]}, those of most others from {ranges[1]}"
-            results[split][place] = Unusable(file.image.name, reason)
+    deep = _of_one_kind(deep, results)
     filled, known = _range_of([file for _, _, file in deep])
     again = [found for found in deep if found[2].path in known]
     for split, place, file in deep:
@@ -168,6 +159,25 @@ def _read_deep_again(
         for (split, place, _), result in zip(again, _read_files(root, pairs, filled), strict=True):
             results[split][place] = result
     return filled
+
+
+def _of_one_kind(
+    deep: list[tuple[str, int, File]], results: dict[str, list[File | Unusable]]
+) -> list[tuple[str, int, File]]:
+    """Leaves out floats or whole numbers, whichever are fewer, if their ranges differ.
+
+    In the range of whole numbers, floats from 0 to 1 would be black.
+    """
+    floats = [found for found in deep if found[2].extremes.dtype.kind == "f"]
+    whole = [found for found in deep if found[2].extremes.dtype.kind != "f"]
+    few, many = sorted((floats, whole), key=len)
+    own, usual = (_range_of([file for _, _, file in found])[0] for found in (few, many))
+    if not few or own == usual:
+        return deep
+    for split, place, file in few:
+        reason = f"pixels from {own}, those of most others from {usual}"
+        results[split][place] = Unusable(file.image.name, reason)
+    return many
 
 
 def _range_of(deep: list[File]) -> tuple[PixelRange, set[str]]:
