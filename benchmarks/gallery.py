@@ -64,7 +64,7 @@ def section(dataset: str, folder: Path) -> list[str]:
         picture = f"images/gallery/{dataset}-{model}.png"
         images = trained.load_generator().generate(2 * COLUMNS, class_id, seed=0)
         plots.save_grid(images, ROOT / "docs" / picture, COLUMNS, enlarge=1)
-        figures = fidelity.rows([run["fidelity"]], class_name)
+        figures = fidelity.rows(run["fidelity"], class_name)
         image = f"![{2 * COLUMNS} images of {class_name} from {model}]({picture})"
         lines.append(row([f"`{model}`", image, *cells(figures["generated"]), seconds]))
     for source, title in fidelity.REFERENCES.items():

@@ -45,7 +45,7 @@ def main() -> None:
             return encoder.transfer(images[rows], labels[rows], class_id)
 
         measured = evaluator.measure(SimpleNamespace(generate=transfer), dataset, [rare])
-        figures = fidelity.rows([measured], dataset.class_names[rare])["generated"]
+        figures = fidelity.rows(measured, dataset.class_names[rare])["generated"]
         print(folder.path, {name: round(value, 3) for name, value in figures.items()}, flush=True)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import rich.console
 import rich.progress
 import rich.table
+import rich.text
 
 from kerasaug.wording import printable
 
@@ -91,7 +92,7 @@ class ProgressBar(Progress):
             rich.progress.BarColumn(bar_width=10),
             rich.progress.TimeElapsedColumn(table_column=_column(7)),
             rich.progress.TextColumn("left", table_column=_column(4)),
-            rich.progress.TimeRemainingColumn(table_column=_column(7)),
+            TimeLeftColumn(table_column=_column(7)),
             # What does not fit is cut off here, and never from the numbers before it.
             rich.progress.TextColumn(
                 "{task.description}  {task.fields[losses]}",
@@ -120,8 +121,7 @@ class ProgressBar(Progress):
             before = task.completed // part
             self.bar.advance(self.task, units)
             if task.completed // part > before and not self.console.is_terminal:
-                left = task.time_remaining
-                time = "" if left is None else f"{datetime.timedelta(seconds=left)} left  "
+                time = f"{_time_left(task)} left  "
                 self.report(f"{time}{task.description}  {task.fields['losses']}".strip())
 
     def describe(self, description):
@@ -230,6 +230,24 @@ def listen(progress: Progress, key: bytes) -> Iterator[Any]:
 
         threading.Thread(target=accept, daemon=True).start()
         yield listener.address
+
+
+class TimeLeftColumn(rich.progress.ProgressColumn):
+    """The time that is left at the mean speed so far.
+
+    Rich's own column takes the speed of the last half minute, which is 0 where a study makes images
+    between two trainings.
+    """
+
+    def render(self, task: rich.progress.Task) -> rich.text.Text:
+        """Shows it as Rich shows the time elapsed, once there is a speed."""
+        shown = str(_time_left(task)) if task.completed else "-:--:--"
+        return rich.text.Text(shown, style="progress.remaining")
+
+
+def _time_left(task: rich.progress.Task) -> datetime.timedelta:
+    seconds = (task.elapsed or 0.0) * task.remaining / task.completed
+    return datetime.timedelta(seconds=round(seconds))
 
 
 def _column(width: int) -> rich.table.Column:

@@ -183,7 +183,7 @@ def _print_fidelity(measured, dataset):
     console = rich.console.Console()
     # The rare classes and their references come last, where the eye is.
     for class_name in sorted(dataset.class_names, key=rare.__contains__):
-        rows, shown = fidelity.rows([measured], class_name), label(class_name)
+        rows, shown = fidelity.rows(measured, class_name), label(class_name)
         if class_name in rare and not rows:
             console.print(f"{shown} has too few images to be measured.", markup=False)
         for source, figures in rows.items():
@@ -191,7 +191,7 @@ def _print_fidelity(measured, dataset):
                 cells = [f"{figures[name]:.3f}" if name in figures else "" for name in SHOWN]
                 title = fidelity.REFERENCES.get(source, source)
                 table.add_row(rich.markup.escape(f"{shown}, {title}"), *cells)
-        if fidelity.memorised([measured], class_name):
+        if fidelity.memorised(measured, class_name):
             warning = f"The generator copies its training images of {shown}."
             console.print(warning, markup=False)
     if table.rows:

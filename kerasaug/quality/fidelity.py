@@ -6,7 +6,6 @@ Vinyals 2019 (arXiv 1905.10887) found that one does not follow from the other.
 """
 
 import functools
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -144,35 +143,27 @@ def figures(real: Sample, generated: Sample) -> dict[str, float]:
     }
 
 
-def rows(measured: Sequence[dict[str, Any]], class_name: str) -> dict[str, dict[str, float]]:
+def rows(measured: dict[str, Any], class_name: str) -> dict[str, dict[str, float]]:
     """The figures of one class, as rows of a table.
 
     Args:
-        measured: What `Evaluator.measure` returned, once or for each of several repetitions.
+        measured: What `Evaluator.measure` returned.
         class_name: Which class.
 
     Returns:
-        For `generated` and for every key of `REFERENCES`, the means of those figures of `NAMES`
-        that it has; empty if the class was not measured.
+        For `generated` and for every key of `REFERENCES`, those figures of `NAMES` that it has;
+        empty if the class was not measured.
     """
-    repetitions = _repetitions(measured, class_name)
-    if not repetitions:
+    samples = measured["classes"].get(class_name)
+    if samples is None:
         return {}
     return {
-        source: {
-            name: float(np.mean([samples[source][name] for samples in repetitions]))
-            for name in NAMES
-            if name in repetitions[0][source]
-        }
+        source: {name: samples[source][name] for name in NAMES if name in samples[source]}
         for source in ("generated", *REFERENCES)
     }
 
 
-def memorised(measured: Sequence[dict[str, Any]], class_name: str) -> bool:
-    """Whether a generator repeats its training images in any repetition; see `rows`."""
-    repetitions = _repetitions(measured, class_name)
-    return any(samples["generated"]["copied"] > MEMORISED for samples in repetitions)
-
-
-def _repetitions(measured, class_name):
-    return [m["classes"][class_name] for m in measured if class_name in m["classes"]]
+def memorised(measured: dict[str, Any], class_name: str) -> bool:
+    """Whether a generator repeats its training images of a class; see `rows`."""
+    samples = measured["classes"].get(class_name)
+    return samples is not None and samples["generated"]["copied"] > MEMORISED

@@ -33,11 +33,13 @@ class StudyPreset(NamedTuple):
     generator: str
 
 
+SMOKE_ARMS = "none,balanced+affine,conditional-vae:latent-perturbation+affine"
+QUICK_ARMS = "none,balanced+auto,balanced+auto+half,conditional-vae:latent-perturbation+auto"
 STUDY_PRESETS = {
     "smoke": StudyPreset(
         comparisons={
-            HOLDOUT: Comparison("none,balanced+affine,conditional-wgan", seeds=2),
-            CROSS_VALIDATION: Comparison("none,balanced+affine,conditional-wgan", seeds=1, folds=2),
+            HOLDOUT: Comparison(SMOKE_ARMS, seeds=1),
+            CROSS_VALIDATION: Comparison(SMOKE_ARMS, seeds=1, folds=2),
         },
         steps=20,
         batch_size=64,
@@ -46,15 +48,8 @@ STUDY_PRESETS = {
     ),
     "quick": StudyPreset(
         comparisons={
-            HOLDOUT: Comparison(
-                "none,balanced+auto,balanced+auto+half,conditional-wgan,"
-                "conditional-vae:latent-perturbation+auto",
-                seeds=3,
-            ),
-            CROSS_VALIDATION: Comparison(
-                "none,balanced+auto,balanced+auto+half,conditional-vae:latent-perturbation+auto",
-                seeds=1,
-            ),
+            HOLDOUT: Comparison(QUICK_ARMS, seeds=3),
+            CROSS_VALIDATION: Comparison(QUICK_ARMS, seeds=1),
         },
         steps=400,
         batch_size=256,

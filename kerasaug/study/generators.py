@@ -66,13 +66,13 @@ class Generators:
     def train(self, model: str, split: Split, dataset: ImageDataset, progress: Progress) -> None:
         """Trains the generator of a split, unless it is ready.
 
-        Of every repetition, or of the first fold of all, its images are measured too.
+        That of the first split is measured too, for which a classifier has to be trained.
         """
         if self.is_ready(model, split):
             return
         folder, is_map = self.folder_of(model, split), model == LATENT_MAP
         run, training = folder.read_run(), self._training(model, split)
-        is_measured = not is_map and split in self._measured
+        is_measured = not is_map and split == self.protocol.splits[0]
         train_generator(
             training,
             dataset,
@@ -89,16 +89,14 @@ class Generators:
         training = self._training(model, split)
         return training.steps * step_cost(training.model)
 
-    def fidelity(self) -> dict[str, list[dict[str, Any] | None]]:
-        """By model, what `Evaluator.measure` returned, for each generator that was measured.
+    def fidelity(self) -> dict[str, dict[str, Any] | None]:
+        """By model, what `Evaluator.measure` returned for the generator of the first split.
 
-        None where images were not measured, or where the generator was removed since.
+        None where the generator was removed since.
         """
+        first = self.protocol.splits[0]
         return {
-            model: [
-                (self.folder_of(model, split).read_run() or {}).get("fidelity")
-                for split in self._measured
-            ]
+            model: (self.folder_of(model, first).read_run() or {}).get("fidelity")
             for model in self.config.models
         }
 
@@ -114,12 +112,6 @@ class Generators:
             f"The generator of {self.trained_folder.path} was used; it saw only the imbalanced "
             f"split of seed {self.protocol.split_seed}, which all repetitions share."
         )
-
-    @property
-    def _measured(self) -> list[Split]:
-        """The splits whose generators are measured; a measurement takes a classifier's training."""
-        splits = self.protocol.splits
-        return splits[:1] if self.trained_folder or self.protocol.has_folds else splits
 
     def _warnings(self):
         for model in self.config.models:

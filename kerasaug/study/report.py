@@ -176,9 +176,8 @@ def _fidelity_rows(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for class_id, name in enumerate(results["data"]["class_names"]):
         common = {"class": name, "rare": class_id in rare}
         rows: dict[str, dict[str, float]] = {}
-        for model, repetitions in results["fidelity"].items():
-            measured = [figures for figures in repetitions if figures]
-            if model_rows := fidelity.rows(measured, name):
+        for model, measured in results["fidelity"].items():
+            if measured and (model_rows := fidelity.rows(measured, name)):
                 rows = model_rows
                 copies = fidelity.memorised(measured, name)
                 yield {**common, "of": model, "figures": rows["generated"], "memorised": copies}

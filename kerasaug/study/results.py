@@ -37,7 +37,7 @@ def summarise(
     *,
     config: Mapping[str, Any],
     data: Mapping[str, Any],
-    fidelity: Mapping[str, list[dict[str, Any] | None]] | None = None,
+    fidelity: Mapping[str, dict[str, Any] | None] | None = None,
     augmentation: Sequence[Mapping[str, float]] = (),
     failures: Sequence[dict[str, str]] = (),
 ) -> dict[str, Any]:

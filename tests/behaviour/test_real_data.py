@@ -98,4 +98,4 @@ def test_a_shipped_generator_makes_the_rare_class(name):
     figures = measured["classes"][reduced.class_names[rare]]["generated"]
     assert figures["classification_accuracy"] >= (0.97 if whole.name == "mnist" else 0.7)
     assert figures["coverage"] >= 0.6
-    assert not memorised([measured], reduced.class_names[rare])
+    assert not memorised(measured, reduced.class_names[rare])

@@ -77,11 +77,11 @@ def repetition(arm, seed):
 
 
 def fidelity_of_all(arms):
-    """Figures of every generator, as of a measurement in each repetition."""
+    """Figures of every generator."""
     figures = dict.fromkeys(fidelity.NAMES, 0.123)
     classes = {name: dict.fromkeys(("generated", *fidelity.REFERENCES), figures) for name in NAMES}
     models = sorted({arm.model for arm in arms if arm.model})
-    return {model: [{"classes": classes}, None] for model in models}
+    return {model: {"classes": classes} for model in models}
 
 
 @pytest.fixture(scope="module")

@@ -123,8 +123,10 @@ def test_every_fold_has_files_results_and_choices_of_its_own(folded):
         assert arm["summary"]["rare_average_precision"]["low"] is not None
     page = (study.output / "report.html").read_text()
     assert "1 repetition of 2 folds, for every arm" in page
-    # Of folds, the generator of the first one is measured.
-    assert len(results["fidelity"][MODEL]) == 1
+    # The generator of the first fold is measured.
+    measured = [study.generators.folder_of(MODEL, s).read_run() for s in study.protocol.splits]
+    assert results["fidelity"][MODEL] == measured[0]["fidelity"]
+    assert not any(run.get("fidelity") for run in measured[1:])
     assert results["data"]["test_counts"] == results["data"]["class_counts"] == [60, 60, 6]
 
 

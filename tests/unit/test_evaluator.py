@@ -35,14 +35,14 @@ def test_new_images_of_the_right_class_are_recognised_and_not_memorised(evaluato
         assert samples["generated"]["classification_accuracy"] > 0.9
         assert samples["generated"]["coverage"] == 1.0
         assert samples["repeated"] == samples["real"]
-        assert not memorised([measured], name)
+        assert not memorised(measured, name)
     json.dumps(measured, allow_nan=False)
 
 
 def test_copies_of_the_training_images_are_flagged(evaluator, tiny):
     measured = evaluator.measure(Replay(*collect(tiny.train)), tiny, [2])
     assert list(measured["classes"]) == ["bottom"]
-    assert memorised([measured], "bottom")
+    assert memorised(measured, "bottom")
     assert measured["classes"]["bottom"]["generated"]["nearest_ratio"] < 1e-3
     assert measured["classes"]["bottom"]["generated"]["copied"] == 1.0
 
