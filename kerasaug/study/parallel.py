@@ -13,7 +13,8 @@ import joblib
 
 from kerasaug.errors import InputError, TrainingFailed
 from kerasaug.progress import Progress, listen
-from kerasaug.study.tasks import Task, Tasks
+from kerasaug.study.task import Task
+from kerasaug.study.tasks import Tasks
 from kerasaug.study.worker import Failure, attempt, end_with, work, work_apart
 
 MOST_JOBS = 8

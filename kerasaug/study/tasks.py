@@ -1,74 +1,35 @@
-"""The tasks of a study: what each needs, and what it leaves on disk.
+"""The tasks of a study: in which order they are done, and what each does.
 
 A task is a pure function of the study's configuration, so it may run in any process and on any
 machine that sees the study's folder, and a finished one is never run again.
 """
 
 import functools
-import hashlib
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.errors import InputError, TrainingFailed
-from kerasaug.files import atomic, read_json, write_json
+from kerasaug.files import atomic
 from kerasaug.progress import Progress
 from kerasaug.study import classifiers, ranking, selection, trial
-from kerasaug.study.arms import FULL_DATA, SHARES, Arm, parse
+from kerasaug.study.arms import FULL_DATA, SHARES, Arm
 from kerasaug.study.config import SMALL_CNN, StudyConfig
 from kerasaug.study.generators import LATENT_MAP, Generators, check_trained
 from kerasaug.study.protocol import Protocol, Split
 from kerasaug.study.results import Repetition
 from kerasaug.study.scores import Predictions
 from kerasaug.study.synthesis import Synthesizer
-from kerasaug.training import provenance
+from kerasaug.study.task import GENERATOR, LABEL_FILTER, PROXY, TRIAL, Task
+from kerasaug.study.task_files import TaskFiles
 
-PROXY, GENERATOR, LABEL_FILTER, TRIAL = "proxy", "generator", "label-filter", "trial"
-FOLDERS = {PROXY: "proxies", LABEL_FILTER: "label-filters", TRIAL: "trials"}
-"""Where results go, by kind of task; those of generators are folders of their own."""
-LARGEST_POOL = 5000
+LARGEST_POOL = 2500
+"""Synthetic images of a class; with twice as many, a classifier ranks no better."""
 FORM_COST = 1.4
 """Of a trial with synthetic images of every class, in trials without them."""
-FORMAT = 10
-"""Of the files that tasks leave; those of another format are not read."""
-
-
-class Task(NamedTuple):
-    """One task of a study.
-
-    Attributes:
-        kind: One of the kinds above.
-        subject: The arm to train; of a generator, the name of the model.
-        split: The training images.
-    """
-
-    kind: str
-    subject: Any
-    split: Split
-
-    def __str__(self) -> str:
-        """The task in words."""
-        words = {
-            PROXY: f"training {self.subject} on proxy classes",
-            GENERATOR: f"training {self.subject}",
-            LABEL_FILTER: f"training the label filter {self.subject}",
-            TRIAL: str(self.subject),
-        }
-        return f"{words[self.kind]}, {self.split}"
-
-    def as_text(self) -> tuple[str, str, int, int | None]:
-        """The task as another process can be sent it."""
-        return self.kind, str(self.subject), *self.split
-
-    @classmethod
-    def from_text(cls, kind: str, subject: str, repetition: int, fold: int | None) -> "Task":
-        """Makes a task from what `as_text` returned."""
-        split = Split(repetition, fold)
-        return cls(kind, subject if kind == GENERATOR else parse(subject), split)
 
 
 class Tasks:
@@ -81,11 +42,12 @@ class Tasks:
         seed = None if trained_folder is None else trained_folder.read_run()["config"]["seed"]
         self.protocol = Protocol(config, dataset, seed)
         self.generators = Generators(config, self.protocol, output / "generators", trained_folder)
+        self.files = TaskFiles(output, self._facts)
         # Where the whole data do not fit into memory, those of a split are read once.
         self._reduced = functools.lru_cache(1)(lambda split: self.protocol.reduced(split).cache())
         self.selection = selection.Selection(
             config.arms,
-            lambda arm, split: self._read(Task(PROXY, arm, self.protocol.choosing(split))),
+            lambda arm, split: self.files.read(Task(PROXY, arm, self.protocol.choosing(split))),
         )
 
     def stages(self) -> Iterator[list[Task]]:
@@ -138,11 +100,11 @@ class Tasks:
         """Whether a task was finished with the same options, data and versions."""
         if task.kind == GENERATOR:
             return self.generators.is_ready(task.subject, task.split)
-        if task.kind == LABEL_FILTER and not self._network(task).exists():
+        if task.kind == LABEL_FILTER and not self.files.network(task).exists():
             return False
-        if task.kind == TRIAL and self._read_predictions(task) is None:
+        if task.kind == TRIAL and self.files.read_predictions(task) is None:
             return False
-        return self._read(task) is not None
+        return self.files.read(task) is not None
 
     def perform(self, task: Task, progress: Progress) -> None:
         """Does a task, and writes its result."""
@@ -162,10 +124,10 @@ class Tasks:
     def describe(self, task: Task) -> str:
         """Says in a line what came of a finished task."""
         if task.kind == PROXY:
-            return f"{task}: average precision {self._read(task)['average_precision']:.4f}"
+            return f"{task}: average precision {self.files.read(task)['average_precision']:.4f}"
         if task.kind != TRIAL:
             return f"{task}: done"
-        predictions = Predictions.load(self._predictions(task))
+        predictions = Predictions.load(self.files.predictions(task))
         tested = set(predictions.labels.tolist()) & set(self.protocol.rare_classes)
         words = (
             f"test accuracy {(predictions.logits.argmax(axis=1) == predictions.labels).mean():.4f}"
@@ -173,7 +135,7 @@ class Tasks:
         if tested:
             value = ranking.average_precision([[predictions]], sorted(tested)).mean
             words = f"average precision {value:.3f} of the rare class, {words}"
-        return f"{task}: {words} ({self._read(task)['seconds']:.0f} s)"
+        return f"{task}: {words} ({self.files.read(task)['seconds']:.0f} s)"
 
     def trial(self, arm: Arm, split: Split) -> tuple[dict[str, Any], Predictions] | None:
         """The result of a finished trial, and its predictions; None if it was not finished.
@@ -183,7 +145,7 @@ class Tasks:
         """
         task = Task(TRIAL, self.selection.trained_arm(arm, split), split)
         thresholds, tau = self.selection.thresholds(arm, split), self.selection.tau(arm, split)
-        result, predictions = self._read(task), self._read_predictions(task)
+        result, predictions = self.files.read(task), self.files.read_predictions(task)
         if tau is None or result is None or predictions is None:
             return None
         counts = result.pop("class_counts")
@@ -235,7 +197,7 @@ class Tasks:
         callbacks = [progress.callback(str(task))]
         dataset, recipe = self._reduced(task.split), self.config.recipe
         result = selection.proxy_scores(task.subject, dataset, recipe, task.split.seed, callbacks)
-        self._write(task, result)
+        self.files.write(task, result)
 
     def _train_label_filter(self, task, progress):
         callbacks = [progress.callback(str(task))]
@@ -244,16 +206,16 @@ class Tasks:
         # Any process can load the built-in classifier, which confirms labels well enough.
         recipe = self.config.recipe._replace(classifier=SMALL_CNN)
         (network,), _, _ = trial.train(arm, inputs, recipe, task.split.seed, callbacks)
-        with atomic(self._network(task)) as draft:
+        with atomic(self.files.network(task)) as draft:
             network.model.save(draft)
-        self._write(task, {"arm": str(arm)})
+        self.files.write(task, {"arm": str(arm)})
 
     def _run_trial(self, task, progress):
         arm = self.selection.resolve(task.subject, task.split)
         dataset = self._reduced(task.split)
         synthesizer = None if arm.model is None else self.synthesizer(arm, dataset, task.split)
         full = self.protocol.full(task.split) if arm.mixture == FULL_DATA else None
-        file = self._file(task)
+        file = self.files.result(task)
         file.parent.mkdir(parents=True, exist_ok=True)
         result, predictions = trial.run_trial(
             arm,
@@ -263,8 +225,8 @@ class Tasks:
             csv_log=file.with_suffix(".csv"),
             callbacks=[progress.callback(str(task), self.cost(task) / self.config.steps)],
         )
-        predictions.save(self._predictions(task))
-        self._write(task, result)
+        predictions.save(self.files.predictions(task))
+        self.files.write(task, result)
 
     def synthesizer(self, arm: Arm, dataset: ImageDataset, split: Split) -> Synthesizer:
         """Makes the synthetic images of an arm, by what was trained on a split."""
@@ -280,46 +242,12 @@ class Tasks:
             self.generators.folder_of(arm.model, split),
             pool_size=min(LARGEST_POOL, max(1, round(drawn / dataset.num_classes))),
             seed=split.seed,
-            label_filter=self._network(filter_task),
+            label_filter=self.files.network(filter_task),
         )
 
-    def _network(self, task: Task) -> Path:
-        return self._file(task).with_suffix(".keras")
-
-    def _predictions(self, task: Task) -> Path:
-        return self._file(task).with_suffix(".npz")
-
-    def _read_predictions(self, task: Task) -> Predictions | None:
-        try:
-            return Predictions.load(self._predictions(task))
-        except InputError:
-            return None
-
-    def _file(self, task: Task) -> Path:
-        name = f"{task.subject.file_name}-{task.split.file_name}.json"
-        return self.output / FOLDERS[task.kind] / name
-
-    def _read(self, task: Task) -> dict[str, Any] | None:
-        try:
-            content = read_json(self._file(task))
-        except (FileNotFoundError, InputError):
-            return None
-        return content.get("result") if content.get("key") == self._key(task) else None
-
-    def _write(self, task: Task, result: dict[str, Any]) -> None:
-        write_json(self._file(task), {"key": self._key(task), "result": result})
-
-    def _key(self, task: Task) -> str:
-        """Tells a result from that of other options, data or versions."""
-        facts = [
-            FORMAT,
-            self.base_config,
-            task.as_text(),
-            self.generators.fingerprint(task.split),
-            self.protocol.rare_classes,
-            provenance.versions(),
-        ]
-        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+    def _facts(self, split: Split) -> list[Any]:
+        fingerprint = self.generators.fingerprint(split)
+        return [self.base_config, fingerprint, self.protocol.rare_classes]
 
     @functools.cached_property
     def base_config(self) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def work(
     quiet_tensorflow()
 
     def perform():
-        from kerasaug.study.tasks import Task
+        from kerasaug.study.task import Task
 
         with contextlib.ExitStack() as stack:
             progress = Progress()

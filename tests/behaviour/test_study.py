@@ -18,12 +18,12 @@ from kerasaug.errors import InputError, TrainingFailed
 from kerasaug.progress import Progress, WorkerProgress, listen
 from kerasaug.quality.fidelity import REFERENCES
 from kerasaug.saved import images
-from kerasaug.study import generators, report, selection, tasks, trial
+from kerasaug.study import generators, report, selection, task_files, trial
 from kerasaug.study.arms import BASELINE, Arm, parse
 from kerasaug.study.protocol import Split
 from kerasaug.study.runner import Study
 from kerasaug.study.scores import Predictions
-from kerasaug.study.tasks import TRIAL, Task
+from kerasaug.study.task import TRIAL, Task
 from kerasaug.study.verdict import verdict
 from kerasaug.training import latent_map
 
@@ -158,7 +158,7 @@ def test_a_finished_trial_is_not_run_again(finished, tiny, monkeypatch):
     predictions.rename(predictions.with_suffix(".away"))
     assert Study(CONFIG, tiny, output).units() == CONFIG.steps
     predictions.with_suffix(".away").rename(predictions)
-    monkeypatch.setattr(tasks, "FORMAT", tasks.FORMAT - 1)
+    monkeypatch.setattr(task_files, "FORMAT", task_files.FORMAT - 1)
     assert Study(CONFIG, tiny, output).units() > 0
 
 

@@ -16,7 +16,7 @@ from kerasaug.study import protocol, synthesis, trial
 from kerasaug.study.arms import parse
 from kerasaug.study.protocol import Split
 from kerasaug.study.runner import Study
-from kerasaug.study.tasks import PROXY, TRIAL, Task
+from kerasaug.study.task import PROXY, TRIAL, Task
 
 pytestmark = pytest.mark.usefixtures("small")
 undrawn_too = pytest.mark.usefixtures("undrawn")

@@ -16,7 +16,7 @@ from kerasaug.progress import Progress
 from kerasaug.study import scores, selection, synthesis, trial
 from kerasaug.study.protocol import Split
 from kerasaug.study.runner import Study
-from kerasaug.study.tasks import TRIAL, Task
+from kerasaug.study.task import TRIAL, Task
 from kerasaug.training.config import GeneratorConfig
 from kerasaug.training.run import train_generator
 

@@ -14,7 +14,7 @@ from kerasaug.study import protocol, tasks, worker
 from kerasaug.study.arms import parse_list
 from kerasaug.study.config import FEWEST_TESTS, StudyConfig
 from kerasaug.study.protocol import Protocol, Split
-from kerasaug.study.tasks import GENERATOR, TRIAL, Task
+from kerasaug.study.task import GENERATOR, TRIAL, Task
 from kerasaug.training.config import GENERATOR_PRESETS
 
 

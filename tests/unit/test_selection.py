@@ -18,7 +18,8 @@ from kerasaug.study.config import SMALL_CNN, STUDY_PRESETS, Recipe, StudyConfig
 from kerasaug.study.protocol import Split
 from kerasaug.study.scores import best_threshold
 from kerasaug.study.selection import CANDIDATES, TAUS, Selection, proxy_arm
-from kerasaug.study.tasks import GENERATOR, PROXY, Tasks
+from kerasaug.study.task import GENERATOR, PROXY
+from kerasaug.study.tasks import Tasks
 
 EQUAL = dict.fromkeys(TAUS, 0.5)
 RECIPE = Recipe(SMALL_CNN, steps=12, batch_size=8, epochs=4)
