@@ -60,7 +60,8 @@ def main() -> None:
 
 def splits_of(options: argparse.Namespace) -> Iterator[tuple[data.ImageDataset, int]]:
     """The imbalanced data with their test images, and a seed."""
-    whole = data.load(options.dataset, image_size=options.image_size)
+    size = options.image_size
+    whole = data.load(options.dataset, image_size=size and (size, size))
     keep = {name: int(count) for name, count in (text.split("=") for text in options.keep)}
     if whole.has_own_test:
         yield from ((whole.reduce(keep, seed).cache(), seed) for seed in range(options.seeds))

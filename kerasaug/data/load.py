@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from kerasaug.data.dataset import ImageDataset, Note
 from kerasaug.data.readers import duplicates, folders, idx, image_files, npz, tfds, written
 from kerasaug.data.readers.arrays import TEST_SHARE
@@ -65,6 +67,10 @@ def load(
     """
     if aspect not in image_files.ASPECTS:
         raise InputError(f"`aspect` must be pad or crop. Received: aspect={aspect!r}")
+    if image_size is not None and np.shape(image_size) != (2,):
+        raise InputError(
+            f"`image_size` must be (height, width). Received: image_size={image_size!r}"
+        )
     if columns and labels is None:
         raise InputError(f"`columns` {readable(dict(columns))}: goes with `labels`")
     if pattern is not None and labels is not None:

@@ -267,6 +267,9 @@ def test_folders_that_cannot_be_used_are_refused(tmp_path, parts):
     fill(tmp_path / "single" / "ok", 5)
     refused(tmp_path / "single", "has 1 class")
     refused(parts, "must be pad or crop", aspect="stretch")
+    refused(
+        parts, r"`image_size` must be \(height, width\). Received: image_size=32", image_size=32
+    )
     fill(parts / "OK", 3, seed=9)
     refused(parts, "differ only in case")
     for name in ("train", "Train"):
