@@ -10,7 +10,8 @@ real images in the place of the generated ones.
 """
 
 import argparse
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,8 +21,13 @@ quiet_tensorflow()
 
 import keras
 import numpy as np
+import tensorflow as tf
+from flow import Flow
 
 from kerasaug import data
+from kerasaug.images import in_chunks, to_float, to_uint8
+from kerasaug.models import registry
+from kerasaug.models.generative import GenerativeModel
 from kerasaug.models.registry import MODELS, Entry
 from kerasaug.study import ranking, trial
 from kerasaug.study.arms import parse
@@ -37,6 +43,8 @@ HALF_SYNTHETIC = "conditional-vae:latent-perturbation+flip-shift"
 """The arm whose batches are half synthetic, of whatever images; its model is not used."""
 STEPS, BATCH_SIZE = 1000, 256
 FEW, MORE, DRAWN = 60, 300, 600
+STARTS = (0.5, 0.75)
+"""Shares of an image from which a flow varies it."""
 
 
 class Images(NamedTuple):
@@ -61,27 +69,35 @@ def main() -> None:
     limit_threads()
     keras.config.set_dtype_policy("float32")
     full = data.load(options.dataset).cache()
-    images = {
-        f"{FEW}, and {DRAWN} of each class by {model}": generated(full, model, options.folder)
-        for model in options.models.split(",")
-    }
+    networks = {model: trained(full, model, options.folder) for model in options.models.split(",")}
     print("| real images | average precision | mean over classes |\n|---|---|---|")
-    few: dict[str, int] = {options.rare: FEW}
-    rows = {f"{FEW}": (few, None), f"{MORE}": ({options.rare: MORE}, None)}
-    rows[f"{FEW}, and {DRAWN} real ones of each class"] = (few, list(real(full)))
-    rows |= {name: (few, added) for name, added in images.items()}
-    for name, (keep, added) in rows.items():
+    rows: dict[str, tuple[int, Callable[[data.ImageDataset], list[np.ndarray]] | None]] = {
+        f"{FEW}": (FEW, None),
+        f"{MORE}": (MORE, None),
+        f"{FEW}, and {DRAWN} real ones of each class": (FEW, lambda _: some(full)),
+    }
+    for model, network in networks.items():
+        images = drawn(network)
+        rows[f"{FEW}, and {DRAWN} of each class by {model}"] = (FEW, lambda _, i=images: i)
+        for start in STARTS if model == "flow" else ():
+            vary = functools.partial(varied, network, start)
+            rows[f"{FEW}, varied by {model} from {1 - start:.0%} noise"] = (FEW, vary)
+    for name, (count, add) in rows.items():
+        few = [full.reduce({options.rare: count}, seed).cache() for seed in range(options.seeds)]
         values = np.array(
-            [average_precisions(full, keep, added, seed) for seed in range(options.seeds)]
+            [
+                average_precisions(dataset, add and add(dataset), seed)
+                for seed, dataset in enumerate(few)
+            ]
         )
         rare = values[:, full.class_names.index(options.rare)]
         each = ", ".join(f"{value:.3f}" for value in rare)
         print(f"| {name} | {rare.mean():.3f} ({each}) | {values.mean():.3f} |", flush=True)
 
 
-def generated(full: data.ImageDataset, model: str, folder: Path) -> list[np.ndarray]:
-    """Images of every class, of a generator that has seen all of them; made once."""
-    file = folder / f"{full.name}-{model}.npy".replace("/", "_")
+def trained(full: data.ImageDataset, model: str, folder: Path) -> GenerativeModel:
+    """A generator that has seen all images of all classes; trained once."""
+    file = folder / f"{full.name}-{model}.keras"
     if not file.exists():
         preset = GENERATOR_PRESETS["quick"].of(model)
         preset = preset._replace(**FLOW) if model == "flow" else preset
@@ -91,28 +107,48 @@ def generated(full: data.ImageDataset, model: str, folder: Path) -> list[np.ndar
         network = fit.new_model(config, full)
         fit.fit(network, config, full)
         folder.mkdir(parents=True, exist_ok=True)
-        np.save(file, [network.generate(DRAWN, c) for c in range(full.num_classes)])
-    return list(np.load(file))
+        network.save(file)
+    return registry.load(model, file)
 
 
-def real(full: data.ImageDataset) -> Iterator[np.ndarray]:
-    """As many real images of every class."""
-    for class_id in range(full.num_classes):
-        images = full.class_images(class_id)
-        yield images[np.random.default_rng(0).permutation(len(images))[:DRAWN]]
+def drawn(network: GenerativeModel) -> list[np.ndarray]:
+    """Images of every class."""
+    return [network.generate(DRAWN, class_id) for class_id in range(network.num_classes)]
+
+
+def varied(network: Flow, start: float, dataset: data.ImageDataset) -> list[np.ndarray]:
+    """Variations of training images of every class."""
+
+    @tf.function
+    def vary(images, labels, noise):
+        return to_uint8(network.vary(to_float(images), labels, noise, start))
+
+    random = np.random.default_rng(0)
+    by_class = []
+    for class_id, images in enumerate(some(dataset)):
+        images = images[np.arange(DRAWN) % len(images)]
+        noise = random.normal(size=images.shape).astype(np.float32)
+        by_class.append(in_chunks(vary, images, np.full(DRAWN, class_id, np.int32), noise))
+    return by_class
+
+
+def some(dataset: data.ImageDataset) -> list[np.ndarray]:
+    """Real images of every class, no more than are drawn."""
+    by_class = map(dataset.class_images, range(dataset.num_classes))
+    random = np.random.default_rng(0)
+    return [images[random.permutation(len(images))[:DRAWN]] for images in by_class]
 
 
 def average_precisions(
-    full: data.ImageDataset, keep: dict[str, int], added: list[np.ndarray] | None, seed: int
+    dataset: data.ImageDataset, added: list[np.ndarray] | None, seed: int
 ) -> list[float]:
     """Trains a classifier; returns the average precision of every class."""
-    dataset = full.reduce(keep, seed).cache()
     arm = parse(CONTROL if added is None else HALF_SYNTHETIC)
     inputs = trial.TrialInputs(dataset, synthesizer=added and Images(added))
     trained = trial.train(arm, inputs, Recipe(SMALL_CNN, STEPS, BATCH_SIZE, epochs=1), seed)
     labels, logits = trained.predict(dataset.test)
     predictions = [[Predictions(np.arange(len(labels)), labels, logits)]]
-    return [value.mean for _, value in ranking.by_class(predictions, range(full.num_classes))]
+    return [value.mean for _, value in ranking.by_class(predictions, range(dataset.num_classes))]
 
 
 if __name__ == "__main__":

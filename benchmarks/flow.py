@@ -91,13 +91,30 @@ class Flow(GenerativeModel):
 
     def decode(self, latents, labels):
         """Follows the flow from noise by Heun's method; see `GenerativeModel.decode`."""
-        images = tf.reshape(latents, (-1, *self.image_shape))
-        step = 1.0 / DRAWING_STEPS
+        return self._follow(tf.reshape(latents, (-1, *self.image_shape)), labels, 0.0)
+
+    def vary(self, images, labels, noise, start):
+        """Mixes noise into images, and follows the flow from there.
+
+        Args:
+            images: Real images, float32 (n, height, width, channels) in [-1, 1].
+            labels: Their classes, int32 (n,).
+            noise: Standard normal, of the same shape as the images.
+            start: Share of the image, in [0, 1); the rest is noise.
+
+        Reference:
+            Meng et al. 2022, "SDEdit", arXiv 2108.01073.
+        """
+        return self._follow((1.0 - start) * noise + start * images, labels, start)
+
+    def _follow(self, images, labels, start):
+        step = (1.0 - start) / DRAWING_STEPS
         for number in range(DRAWING_STEPS):
-            velocity = self._velocity(images, number * step, labels)
+            time = start + number * step
+            velocity = self._velocity(images, time, labels)
             if number < DRAWING_STEPS - 1:
                 ahead = images + step * velocity
-                velocity = 0.5 * (velocity + self._velocity(ahead, (number + 1) * step, labels))
+                velocity = 0.5 * (velocity + self._velocity(ahead, time + step, labels))
             images += step * velocity
         return tf.clip_by_value(images, -1.0, 1.0)
 
