@@ -122,7 +122,7 @@ Examples (installed from a wheel, the command is kerasaug-evaluate):
     type=click.Choice(list(STUDY_PRESETS)),
     default="quick",
     show_default=True,
-    help="smoke only shows that everything works. quick takes 14 minutes on two cores for MNIST, "
+    help="smoke only shows that everything works. quick takes nine minutes on two cores for MNIST, "
     "half an hour for 1,344 grey photographs of 48x48, and several times as long for colour. paper "
     "has the models and image counts of the student report, and takes hours.",
 )
