@@ -357,17 +357,6 @@ class ImageDataset:
             parts = self.balanced_parts() if balanced else self.natural_parts()
         return mixture.batches(parts, batch_size, seed=seed, augment=augment)
 
-    def test_batches(self, batch_size: int) -> tf.data.Dataset:
-        """The test split once, in order, in batches.
-
-        Args:
-            batch_size: Images per batch; the last one may be smaller.
-
-        Returns:
-            A stream of `(images, labels)` like that of `batches`.
-        """
-        return mixture.to_model_input(self.test.batch(batch_size))
-
     def _fold_numbers(self, count: int, seed: int) -> np.ndarray:
         groups = None if self.groups is None else self.groups[self.indices]
         return folds.numbers(self.train_labels, count, seed, groups)
