@@ -146,6 +146,8 @@ def arm_comparison(
         axes.plot([np.mean(scores)] * 2, [row - 0.3, row + 0.3], color="black", linewidth=2)
     axes.set_yticks(range(len(values)), list(values))
     axes.invert_yaxis()
+    # Near 1, numbers of four decimals would meet.
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
     axes.grid(alpha=0.3, axis="x")
     return figure
 

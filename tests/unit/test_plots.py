@@ -25,6 +25,18 @@ def test_names_of_classes_are_no_formulas(tmp_path):
         assert picture.width > 100
 
 
+def test_numbers_below_the_arms_do_not_meet():
+    name = "conditional-vae:latent-perturbation+auto"
+    scores = {"none": [0.9971, 0.9974, 0.9977], name: [0.9987, 0.9992, 0.9992]}
+    intervals = {"none": {"mean": 0.9974, "low": 0.99597, "high": 0.99882}}
+    intervals[name] = {"mean": 0.9991, "low": 0.9982, "high": 1.0}
+    figure = plots.arm_comparison(scores, intervals, "average precision")
+    figure.draw_without_rendering()
+    boxes = [label.get_window_extent() for label in figure.axes[0].get_xticklabels()]
+    assert len(boxes) > 2
+    assert all(left.x1 < right.x0 for left, right in zip(boxes, boxes[1:], strict=False))
+
+
 def test_precision_recall_curves_are_means_with_bands_over_the_repetitions():
     recalls = [0.0, 0.5, 1.0]
     curves = {"none": [[1.0, 0.6, 0.2], [1.0, 0.4, 0.4]], "balanced": [[1.0, 0.8, 0.5]]}
