@@ -28,7 +28,6 @@ from kerasaug import data
 from kerasaug.images import in_chunks, to_float, to_uint8
 from kerasaug.models import registry
 from kerasaug.models.generative import GenerativeModel
-from kerasaug.models.registry import MODELS, Entry
 from kerasaug.study import ranking, trial
 from kerasaug.study.arms import parse
 from kerasaug.study.config import SMALL_CNN, Recipe
@@ -36,7 +35,7 @@ from kerasaug.study.scores import Predictions
 from kerasaug.training import fit
 from kerasaug.training.config import GENERATOR_PRESETS, GeneratorConfig
 
-MODELS["flow"] = Entry("flow:Flow", all_classes=True, description="rectified flow")
+registry.MODELS["flow"] = registry.Entry("flow:Flow", True, "rectified flow")
 FLOW = {"steps": 3000, "learning_rate": 2e-3}
 CONTROL = "balanced+flip-shift"
 HALF_SYNTHETIC = "conditional-vae:latent-perturbation+flip-shift"
@@ -60,7 +59,7 @@ class Images(NamedTuple):
 def main() -> None:
     """Prints average precision of the rare class and mean average precision, by row."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("folder", type=Path, help="where generated images are kept")
+    parser.add_argument("folder", type=Path, help="where trained generators are kept")
     parser.add_argument("--dataset", default="fashion_mnist")
     parser.add_argument("--rare", default="Shirt")
     parser.add_argument("--seeds", type=int, default=2)
@@ -145,8 +144,8 @@ def average_precisions(
     """Trains a classifier; returns the average precision of every class."""
     arm = parse(CONTROL if added is None else HALF_SYNTHETIC)
     inputs = trial.TrialInputs(dataset, synthesizer=added and Images(added))
-    trained = trial.train(arm, inputs, Recipe(SMALL_CNN, STEPS, BATCH_SIZE, epochs=1), seed)
-    labels, logits = trained.predict(dataset.test)
+    result = trial.train(arm, inputs, Recipe(SMALL_CNN, STEPS, BATCH_SIZE, epochs=1), seed)
+    labels, logits = result.predict(dataset.test)
     predictions = [[Predictions(np.arange(len(labels)), labels, logits)]]
     return [value.mean for _, value in ranking.by_class(predictions, range(dataset.num_classes))]
 

@@ -25,6 +25,7 @@ from sklearn.metrics import average_precision_score
 from sklearn.preprocessing import StandardScaler
 
 from kerasaug import data
+from kerasaug.cli.data_options import parse_keep
 from kerasaug.data.streams import collect
 from kerasaug.images import as_float, in_chunks
 from kerasaug.study import trial
@@ -62,7 +63,7 @@ def splits_of(options: argparse.Namespace) -> Iterator[tuple[data.ImageDataset, 
     """The imbalanced data with their test images, and a seed."""
     size = options.image_size
     whole = data.load(options.dataset, image_size=size and (size, size))
-    keep = {name: int(count) for name, count in (text.split("=") for text in options.keep)}
+    keep = parse_keep(tuple(options.keep)) or {}
     if whole.has_own_test:
         yield from ((whole.reduce(keep, seed).cache(), seed) for seed in range(options.seeds))
         return
