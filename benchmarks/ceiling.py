@@ -81,6 +81,9 @@ def main() -> None:
         for start in STARTS if model == "flow" else ():
             vary = functools.partial(varied, network, start)
             rows[f"{FEW}, varied by {model} from {1 - start:.0%} noise"] = (FEW, vary)
+        if model == "flow":
+            change = functools.partial(bridged, network)
+            rows[f"{FEW}, and {DRAWN} of each class from images of others by {model}"] = FEW, change
     for name, (count, add) in rows.items():
         few = [full.reduce({options.rare: count}, seed).cache() for seed in range(options.seeds)]
         values = np.array(
@@ -128,6 +131,28 @@ def varied(network: Flow, start: float, dataset: data.ImageDataset) -> list[np.n
         images = images[np.arange(DRAWN) % len(images)]
         noise = random.normal(size=images.shape).astype(np.float32)
         by_class.append(in_chunks(vary, images, np.full(DRAWN, class_id, np.int32), noise))
+    return by_class
+
+
+def bridged(network: Flow, dataset: data.ImageDataset) -> list[np.ndarray]:
+    """Training images of other classes, turned into those of every class."""
+
+    @tf.function
+    def bridge(images, labels, new_labels):
+        return to_uint8(network.bridge(to_float(images), labels, new_labels))
+
+    random = np.random.default_rng(0)
+    real, by_class = some(dataset), []
+    for class_id in range(dataset.num_classes):
+        images = np.concatenate([real[c] for c in range(len(real)) if c != class_id])
+        labels = np.concatenate(
+            [np.full(len(real[c]), c) for c in range(len(real)) if c != class_id]
+        )
+        chosen = random.permutation(len(images))[:DRAWN]
+        new_labels = np.full(len(chosen), class_id, np.int32)
+        by_class.append(
+            in_chunks(bridge, images[chosen], labels[chosen].astype(np.int32), new_labels)
+        )
     return by_class
 
 

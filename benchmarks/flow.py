@@ -107,8 +107,27 @@ class Flow(GenerativeModel):
         """
         return self._follow((1.0 - start) * noise + start * images, labels, start)
 
+    def bridge(self, images, labels, new_labels):
+        """Follows the flow from images back to noise, and from there to images of other classes.
+
+        Args:
+            images: Real images, float32 (n, height, width, channels) in [-1, 1].
+            labels: Their classes, int32 (n,).
+            new_labels: The other classes, int32 (n,).
+
+        Reference:
+            Su et al. 2022, "Dual Diffusion Implicit Bridges", arXiv 2203.08382.
+        """
+        step = -1.0 / DRAWING_STEPS
+        noise = self._integrate(images, labels, 1.0, step)
+        return self._follow(noise, new_labels, 0.0)
+
     def _follow(self, images, labels, start):
-        step = (1.0 - start) / DRAWING_STEPS
+        images = self._integrate(images, labels, start, (1.0 - start) / DRAWING_STEPS)
+        return tf.clip_by_value(images, -1.0, 1.0)
+
+    def _integrate(self, images, labels, start, step):
+        """Heun's method; the last step is Euler's, since it ends where no time was trained."""
         for number in range(DRAWING_STEPS):
             time = start + number * step
             velocity = self._velocity(images, time, labels)
@@ -116,7 +135,7 @@ class Flow(GenerativeModel):
                 ahead = images + step * velocity
                 velocity = 0.5 * (velocity + self._velocity(ahead, time + step, labels))
             images += step * velocity
-        return tf.clip_by_value(images, -1.0, 1.0)
+        return images
 
     def _velocity(self, images, time, labels):
         times = tf.fill(tf.shape(labels), time)

@@ -196,7 +196,9 @@ def measure_steps(rounds):
 
         torch_images = torch.from_numpy(images.numpy().transpose(0, 3, 1, 2).copy())
         torch_images = torch_images.to(memory_format=torch.channels_last)
-        steps[TORCH] = peers.torch_step(BATCH, N_CRITIC, LEARNING_RATE)[0], torch_images
+        for name, compiled in ((TORCH, False), (f"{TORCH}, torch.compile", True)):
+            torch_step, _ = peers.torch_step(BATCH, N_CRITIC, LEARNING_RATE, compiled)
+            steps[name] = torch_step, torch_images
     runs = {name: functools.partial(*step) for name, step in steps.items()}
     medians = take_turns(runs, rounds)
     print(f"seconds per train step, median of {rounds}, and times as fast as {PLAIN}, {TORCH}")

@@ -21,6 +21,9 @@ import tensorflow as tf  # noqa: E402
 from kerasaug import data  # noqa: E402
 from kerasaug.data.readers import tfds  # noqa: E402
 
+# Graphs of a few steps take longer to optimise than to run; commands in processes of their own do.
+tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
 SIDE = 8
 COUNTS = (40, 40, 12)
 

@@ -16,7 +16,7 @@ CONFIG = StudyConfig(
     keep={"bottom": 3},
     arms=parse_list("none,balanced+affine,conditional-wgan:10+affine"),
     seeds=2,
-    steps=4,
+    steps=2,
     batch_size=8,
     epochs=2,
     generator=GeneratorPreset(2, batch_size=4, width=4, learning_rate=1e-3, evaluator_steps=2),

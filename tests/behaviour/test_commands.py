@@ -296,6 +296,7 @@ def test_generate_notes_images_that_were_never_measured(call, capfd, tmp_path):
     assert "Note: the quality of its images of 5 was never measured" in capfd.readouterr().out
 
 
+@pytest.mark.thorough
 def test_train_gan_leaves_a_saved_model_that_makes_images(script, call, capfd, tmp_path):
     """The main task of the package, from a shell, on the real MNIST."""
     folder = tmp_path / "g"

@@ -71,6 +71,7 @@ def whole(tiny, tmp_path_factory):
     return train_generator(CONFIG, tiny, tmp_path_factory.mktemp("whole") / "model").path
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("size", [500, pytest.param(20_000, marks=pytest.mark.slow), 70_000])
 def test_a_full_disk_keeps_what_was_there_and_the_training_goes_on(size, tiny, tmp_path, whole):
     folder = ModelFolder(tmp_path / "model")

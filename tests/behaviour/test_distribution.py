@@ -99,6 +99,7 @@ def test_two_workers_end_with_the_weights_of_one_process(tmp_path):
         assert row == pytest.approx(other, rel=1e-4)
 
 
+@pytest.mark.thorough
 def test_workers_with_different_options_are_refused(tmp_path):
     for process in start(3, tmp_path / "model", [("--seed", "0"), ("--seed", "1")]):
         _, error = process.communicate()

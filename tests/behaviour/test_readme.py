@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 
 
+@pytest.mark.thorough
 def test_the_python_example_runs(monkeypatch, tmp_path, eagerly):
     example = README.split("<!-- python example -->\n```python\n")[1].split("```")[0]
     shorter = {
@@ -36,6 +37,7 @@ def test_the_python_example_runs(monkeypatch, tmp_path, eagerly):
     assert (tmp_path / "fives/saved_model.pb").exists()
 
 
+@pytest.mark.thorough
 def test_the_story_of_a_folder_runs(monkeypatch, tmp_path, eagerly):
     story = README.split("<!-- folder story -->\n```bash\n")[1].split("```")[0]
     shutil.copytree(ROOT / "tests" / "digits", tmp_path / "parts")

@@ -92,7 +92,7 @@ def test_pictures_and_a_page_that_needs_no_other_file(finished):
         assert 'alt="' in image.split(">")[0]
     assert page.index('class="verdict"') < page.index("<table")
     first = page.split('class="verdict">')[1].strip()
-    assert first.startswith("<p>This is a smoke test: after trainings of 4 steps, the scores are ")
+    assert first.startswith("<p>This is a smoke test: after trainings of 2 steps, the scores are ")
     assert "conditional-wgan:10+affine" in page.split("Further comparisons")[1].split("<table")[0]
     # Beside the differences stands the verdict that follows from them.
     arms = [arm for name, arm in results["arms"].items() if name != BASELINE]
@@ -123,6 +123,7 @@ def test_a_study_without_its_generators_is_still_put_together(finished, tiny, tm
     assert again["fidelity"] == {"conditional-wgan": None}
 
 
+@pytest.mark.thorough
 def test_the_page_has_fidelity_and_a_map_of_the_data(tiny, tmp_path):
     options = {"keep": {"bottom": 7}, "arms": "none,vae:5", "seeds": 1, "latent_map": True, **SHORT}
     results = run(tiny, tmp_path, **options)
@@ -195,6 +196,7 @@ def test_a_choice_that_fails_is_tried_once(tiny, tmp_path, monkeypatch):
     ]
 
 
+@pytest.mark.thorough
 @undrawn_too
 def test_a_trial_that_fails_does_not_stop_the_others(tiny, tmp_path, monkeypatch):
     run_trial = trial.run_trial
@@ -314,10 +316,11 @@ def test_same_command_same_numbers_and_a_stopped_study_goes_on(
 
 def test_another_study_in_the_folder_is_refused(finished, tiny):
     output, _ = finished
-    with pytest.raises(InputError, match="holds a study with steps=4, not 5"):
+    with pytest.raises(InputError, match="holds a study with steps=2, not 5"):
         run(tiny, output, steps=5)
 
 
+@pytest.mark.thorough
 @undrawn_too
 def test_more_arms_and_seeds_add_to_a_study(tiny, tmp_path):
     first = run(tiny, tmp_path, arms="none", seeds=1, **SHORT)

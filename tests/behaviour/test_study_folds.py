@@ -225,6 +225,7 @@ def test_nothing_that_trains_or_chooses_sees_the_images_of_its_fold(
     assert first != second
 
 
+@pytest.mark.thorough
 @undrawn_too
 def test_a_stopped_study_goes_on_with_the_same_results(folded, tiny, tmp_path, monkeypatch):
     _, results, _ = folded

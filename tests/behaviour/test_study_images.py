@@ -40,7 +40,7 @@ def test_nothing_that_trains_or_chooses_sees_the_test_split(tiny, tmp_path, monk
     poisoned = tf.data.Dataset.from_tensor_slices((255 - images, labels))
     poisoned = dataclasses.replace(tiny, test_records=poisoned, test_labels=labels)
     model = "conditional-vae"
-    names = ["none+logit-adjusted", f"{model}:class-balanced+auto", f"{model}:4", f"{model}:9"]
+    names = [f"{model}:class-balanced+auto+logit-adjusted", f"{model}:4", f"{model}:9"]
     options = {"arms": ",".join(names), "seeds": 1, "keep": {"bottom": 6}, "steps": 2}
     clean = run(tiny, tmp_path / "clean", **options)
     monkeypatch.setattr(plots, "save_figure", lambda figure, path: None)
@@ -164,6 +164,7 @@ def test_the_folder_of_a_generator_is_no_study(tiny, tmp_path):
         run(tiny, folder.path)
 
 
+@pytest.mark.thorough
 @undrawn_too
 def test_a_trained_generator_is_used_on_the_split_that_it_saw(tiny, tmp_path):
     folder = train(tiny, tmp_path / "generator")
@@ -213,6 +214,7 @@ def test_too_few_images_are_refused_before_anything_is_trained(tiny, tmp_path, c
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.thorough
 @undrawn_too
 def test_choices_are_made_also_where_a_single_image_is_left(tiny, tmp_path):
     arms = "balanced+auto,none+logit-adjusted"

@@ -50,6 +50,7 @@ def odd(tmp_path):
     return folder
 
 
+@pytest.mark.thorough
 def test_every_path_that_the_system_can_write_works(call, parts, odd, capfd):
     data = Path(shutil.move(parts, odd / "parts [1]"))
     gan, drawn = odd / "gan", odd / "drawn"
@@ -89,6 +90,7 @@ def test_an_accent_that_is_written_in_two_ways_is_one_class(call, tmp_path, capf
         assert "differ in how an accent is encoded are one class" in out
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("home", ["/proc", "/nowhere", "read-only"])
 def test_a_folder_needs_no_home(home, parts, script, tmp_path):
     if home == "read-only":
@@ -139,6 +141,7 @@ def test_the_library_says_so_too():
     assert "backend of Keras must be tensorflow" in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii", "cp1252"])
 def test_a_terminal_without_all_letters_shows_others(encoding, script, tmp_path):
     for name in ("\u5199\u771f", ACCENT):
@@ -151,6 +154,7 @@ def test_a_terminal_without_all_letters_shows_others(encoding, script, tmp_path)
     assert any(line.split()[1:2] == ["6"] and line.endswith("rare") for line in lines)
 
 
+@pytest.mark.thorough
 def test_sigterm_ends_with_a_checkpoint_as_ctrl_c_does(parts, tmp_path):
     """Slurm and Docker send it before they kill."""
     command = [sys.executable, ROOT / "bin" / "train-gan", "--dataset", parts, "--output", "gan"]

@@ -11,8 +11,11 @@ CLASSES = 3
 ALIKE = {"wgan", "conditional-wgan", "progressive-wgan"}
 """Models that hold nothing that others do not: what takes seconds is tried with those."""
 every_model = pytest.mark.parametrize("name", MODELS)
+LARGE = {"conditional-progressive-wgan", "conditional-vae-wgan"}
+"""Models whose graphs take longest to trace."""
+MARKS = {name: pytest.mark.slow for name in ALIKE} | {name: pytest.mark.thorough for name in LARGE}
 every_kind = pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow if name in ALIKE else ()) for name in MODELS]
+    "name", [pytest.param(name, marks=MARKS.get(name, ())) for name in MODELS]
 )
 
 

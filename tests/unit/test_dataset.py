@@ -41,6 +41,7 @@ def test_reduce_reads_no_more_than_is_asked_for(streamed):
     assert len(read) < 30
 
 
+@pytest.mark.thorough
 def test_a_large_set_is_read_like_a_small_one(monkeypatch):
     small = data.load("mnist")
     monkeypatch.setattr(tfds, "MOST_KEPT", 0)

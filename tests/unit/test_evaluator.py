@@ -66,6 +66,7 @@ def test_the_references_are_the_remaining_images_and_all_there_were(evaluator, t
     assert samples["repeated"]["coverage"] < samples["real"]["coverage"]
 
 
+@pytest.mark.thorough
 def test_the_evaluator_is_the_same_whatever_trains_fastest(evaluator, tiny):
     images, _ = collect(tiny.test)
     expected = evaluator.predict(images)
@@ -76,6 +77,7 @@ def test_the_evaluator_is_the_same_whatever_trains_fastest(evaluator, tiny):
         np.testing.assert_array_equal(output, other)
 
 
+@pytest.mark.thorough
 def test_features_may_be_those_of_another_network(tiny):
     """Such as one of `keras.applications`, which has its preprocessing and its features inside."""
 

@@ -64,6 +64,7 @@ CHECKS = list(
 )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("estimator", "check"), CHECKS, ids=[check.func.__name__ for _, check in CHECKS]
 )

@@ -22,20 +22,28 @@ OBJECTS = {
 WITHOUT = {"Entry", "AdversarialModel", "EncodingModel", "GenerativeModel"}
 """What is there to be filled in or inherited from."""
 
+WHOLE_STUDIES = ("study.Study", "study.winner")
+
 
 def test_everything_public_is_there():
     assert set(NAMESPACES) == {"kerasaug", "data", "models", "study"}
     assert {"kerasaug.ProgressBar", "data.load", "models.create", "study.Study"} <= set(OBJECTS)
 
 
-@pytest.mark.parametrize("name", OBJECTS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.thorough if name in WHOLE_STUDIES else ())
+        for name in OBJECTS
+    ],
+)
 def test_a_public_object_is_documented_by_an_example_that_runs(
     name, tmp_path, monkeypatch, request
 ):
     documented = OBJECTS[name]
     assert documented.__doc__
     monkeypatch.chdir(tmp_path)
-    if name in ("study.Study", "study.winner"):
+    if name in WHOLE_STUDIES:
         # Several trainings of two steps; the others take enough steps for a graph.
         request.getfixturevalue("eagerly")
     names = vars(sys.modules[documented.__module__])

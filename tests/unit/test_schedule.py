@@ -78,7 +78,7 @@ def test_real_images_are_blurred_as_far_as_the_stage_is_faded_in():
 @pytest.mark.parametrize(
     "shape",
     # Sides that are halved unevenly, and the most stages; those between bring nothing new.
-    [(28, 28, 3), (128, 128, 3)]
+    [(28, 28, 3), pytest.param((128, 128, 3), marks=pytest.mark.thorough)]
     + [pytest.param(shape, marks=pytest.mark.slow) for shape in ((32, 32, 3), (64, 64, 1))],
     ids=str,
 )

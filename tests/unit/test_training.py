@@ -127,6 +127,7 @@ def test_a_stopped_training_ends_as_if_it_had_not_been(tiny, whole, killed):
     assert not any(checkpoint.exists() for checkpoint in killed.checkpoints)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "model",
     ["conditional-wgan"]
@@ -149,7 +150,7 @@ def test_ctrl_c_saves_the_step_that_was_taken(model, tiny, tmp_path, monkeypatch
     ("damage", "both", "step"),
     [
         ("flip", False, 8),
-        ("flip", True, 0),
+        pytest.param("flip", True, 0, marks=pytest.mark.thorough),
         pytest.param("cut", False, 8, marks=pytest.mark.slow),
         pytest.param("remove", False, 8, marks=pytest.mark.slow),
     ],
@@ -201,6 +202,7 @@ def test_a_training_is_not_resumed_with_other_images(tiny, killed):
         train_generator(CONFIG, other, killed.path)
 
 
+@pytest.mark.thorough
 def test_a_half_finished_training_of_schema_1_is_resumed(tiny, whole, killed):
     text = killed.run_file.read_text().replace('"schema": 2', '"schema": 1')
     killed.run_file.write_text(text.replace("evaluator_steps", "judge_steps"))

@@ -64,6 +64,7 @@ def test_members_have_epochs_of_equal_length(steps, epochs, expected):
     assert (part.steps, part.epochs) == expected
 
 
+@pytest.mark.thorough
 def test_deferred_weights_end_the_training_and_its_last_weights_stay(tiny, monkeypatch):
     seen = []
     weighted = trial.mixture.weighted

@@ -40,7 +40,13 @@ def styled():
     return data.from_arrays(*draw(40, 1), *draw(20, 2), ("a", "b", "c"), "styled")
 
 
-@pytest.fixture(scope="module", params=["conditional-vae", "conditional-vae-wgan"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        "conditional-vae",
+        pytest.param("conditional-vae-wgan", marks=pytest.mark.thorough),
+    ],
+)
 def trained(styled, request):
     return train(request.param, styled, latent_dim=4)
 

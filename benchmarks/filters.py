@@ -1,0 +1,165 @@
+"""Which generated images to keep: those a classifier is sure of, or those near a class's mean?
+
+Trains `conditional-vae` on the imbalanced data. As half of every batch, its images of all classes
+(the arm MODEL:class-balanced) are kept by one filter or another; features and confidence are those
+of the control, which saw the same images. Prints average precision of the rare classes.
+
+    python benchmarks/filters.py fashion_mnist Shirt=60 [--arm balanced+flip-shift]
+        [--steps 1000] [--seeds 3] [--image-size 48]
+
+arXiv 2605.01468 reports that a filter by distance to class means helps, and one by confidence not.
+"""
+
+import argparse
+import functools
+from typing import NamedTuple
+
+from kerasaug.runtime import limit_threads, quiet_tensorflow
+
+quiet_tensorflow()
+
+import keras
+import numpy as np
+from feature_calibration import splits_of
+from sklearn.metrics import average_precision_score
+
+from kerasaug import data
+from kerasaug.data.streams import collect
+from kerasaug.errors import TrainingFailed
+from kerasaug.images import as_float, in_chunks
+from kerasaug.models.encoding import EncodingModel
+from kerasaug.study import trial
+from kerasaug.study.arms import parse
+from kerasaug.study.config import SMALL_CNN, Recipe
+from kerasaug.study.synthesis import Synthesizer
+from kerasaug.training import fit
+from kerasaug.training.config import GENERATOR_PRESETS, GeneratorConfig
+
+MODEL = "conditional-vae"
+POOL = 2500
+"""Images of each class that are kept, at most."""
+FILTERS = ("confidence", "prototypes")
+
+
+class Folder(NamedTuple):
+    """Takes the place of the folder of a trained generator."""
+
+    model: EncodingModel
+
+    def load_encoder(self) -> EncodingModel:
+        """The model."""
+        return self.model
+
+
+class Filtered(Synthesizer):
+    """A synthesizer with a filter of its own."""
+
+    network: keras.Model
+    prototypes: np.ndarray
+    filters: tuple[str, ...]
+
+    def _confirmed(self, images, class_id):
+        logits, features = in_chunks(lambda chunk: self.network(as_float(chunk)), images)
+        kept = np.ones(len(images), bool)
+        if "confidence" in self.filters:
+            probabilities = np.asarray(keras.ops.softmax(logits))
+            kept &= (probabilities.argmax(axis=1) == class_id) & (probabilities[:, class_id] >= 0.5)
+        if "prototypes" in self.filters:
+            distances = ((features[:, None] - self.prototypes) ** 2).sum(axis=2)
+            kept &= distances.argmin(axis=1) == class_id
+        return kept
+
+
+def main() -> None:
+    """The entry point."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("dataset")
+    parser.add_argument("keep", nargs="*", metavar="CLASS=COUNT")
+    parser.add_argument("--arm", default="balanced+flip-shift")
+    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--image-size", type=int)
+    options = parser.parse_args()
+    limit_threads()
+    keras.config.set_dtype_policy("float32")
+    recipe = Recipe(SMALL_CNN, options.steps, batch_size=256, epochs=1)
+    results: dict[str, list[float]] = {}
+    for dataset, seed in splits_of(options):
+        for name, value, kept in measure(dataset, options.arm, recipe, seed):
+            results.setdefault(name, []).append(value)
+            print(f"{name:30} {value:.4f} {kept}", flush=True)
+    print("| kept by | average precision |\n|---|---|")
+    for name, values in results.items():
+        each = ", ".join(f"{value:.3f}" for value in values)
+        print(f"| {name} | {np.mean(values):.3f} ({each}) |")
+
+
+def measure(dataset: data.ImageDataset, control: str, recipe: Recipe, seed: int):
+    """Yields a filter's name, average precision, and the share of images that it kept."""
+    arm = parse(control)
+    trained = trial.train(arm, trial.TrialInputs(dataset), recipe, seed)
+    yield "the control", average_precision(trained, dataset), ""
+    (classifier,) = trained.members
+    network = classifier.model
+    features = network.get_layer("features").output
+    filtered = functools.partial(
+        Filtered,
+        dataset,
+        Folder(generator(dataset, seed)),
+        POOL,
+        seed,  # type: ignore[arg-type]
+    )
+    both = keras.Model(network.input, [network.output, features])
+    images, labels = collect(dataset.train)
+    _, features = in_chunks(lambda chunk: both(as_float(chunk)), images)
+    means = [features[labels == class_id].mean(axis=0) for class_id in range(dataset.num_classes)]
+    balanced = parse(
+        f"{MODEL}:class-balanced" + (arm.augmentation and f"+{arm.augmentation}" or "")
+    )
+    for filters in ((), FILTERS[:1], FILTERS[1:], FILTERS):
+        synthesizer = filtered()
+        synthesizer.network, synthesizer.prototypes = both, np.stack(means)
+        synthesizer.filters = filters
+        name = " and ".join(filters) or "no filter"
+        try:
+            result = trial.train(
+                balanced, trial.TrialInputs(dataset, synthesizer=synthesizer), recipe, seed
+            )
+        except TrainingFailed as error:
+            yield name, np.nan, str(error)
+        else:
+            shares = synthesizer.acceptance_rates.items()
+            kept = ", ".join(f"{share:.0%} of {class_name}" for class_name, share in shares)
+            yield name, average_precision(result, dataset), kept
+
+
+def generator(dataset: data.ImageDataset, seed: int) -> EncodingModel:
+    """Trains the model as the quick study does."""
+    config = GeneratorConfig(
+        model=MODEL,
+        dataset=dataset.name,
+        precision="float32",
+        seed=seed,
+        **GENERATOR_PRESETS["quick"].of(MODEL)._asdict(),
+    )
+    model = fit.new_model(config, dataset)
+    fit.fit(model, config, dataset)
+    return model
+
+
+def average_precision(trained: trial.Trained, dataset: data.ImageDataset) -> float:
+    """The mean over rare classes, on test images."""
+    labels, logits = trained.predict(dataset.test)
+    probabilities = np.asarray(keras.ops.softmax(logits))
+    return float(
+        np.mean(
+            [
+                average_precision_score(labels == c, probabilities[:, c])
+                for c in dataset.rare_classes
+            ]
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
