@@ -7,7 +7,7 @@ mean over all classes, by five folds.
 
     python benchmarks/local_paste.py FOLDER [--arm balanced] [--steps 400] [--image-size 48]
 
-A mask has the name of its photograph and the ending .png. Wei et al. 2022, "Defect Transfer GAN",
+A mask has the name of its photograph and the ending .png. Wang et al. 2022, "Defect Transfer GAN",
 arXiv 2302.08366; Park et al. 2021, "The Majority Can Help The Minority", arXiv 2112.00412.
 """
 

@@ -36,10 +36,15 @@ def run(tiny, output, **changes):
     return Study(changed(**changes), tiny, output).run()
 
 
+def draw_nothing(patch):
+    """Leaves out the figures, which take longer than trainings of a few steps."""
+    patch.setattr(plots, "save_figure", lambda figure, path: None)
+
+
 @pytest.fixture
 def undrawn(monkeypatch):
-    """Leaves out the figures, which take longer than trainings of a few steps."""
-    monkeypatch.setattr(plots, "save_figure", lambda figure, path: None)
+    """As `draw_nothing`, in a test."""
+    draw_nothing(monkeypatch)
 
 
 @pytest.fixture(scope="module")

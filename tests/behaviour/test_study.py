@@ -286,6 +286,7 @@ def test_a_damaged_run_file_is_refused(tiny, tmp_path):
         run(tiny, tmp_path)
 
 
+@pytest.mark.thorough
 @undrawn_too
 def test_same_command_same_numbers_and_a_stopped_study_goes_on(
     finished, tiny, tmp_path, monkeypatch

@@ -7,7 +7,7 @@ import json
 import keras
 import numpy as np
 import pytest
-from small_study import changed, run, small, undrawn  # noqa: F401
+from small_study import changed, draw_nothing, run, small, undrawn  # noqa: F401
 
 from kerasaug import data
 from kerasaug.data.streams import collect
@@ -59,6 +59,7 @@ def folded(tiny, tmp_path_factory):
     """A finished study, its results, and what was observed."""
     study = Study(changed(**OPTIONS), tiny, tmp_path_factory.mktemp("folded") / "out")
     with pytest.MonkeyPatch.context() as patch:
+        draw_nothing(patch)
         observed = Observed(patch)
         results = study.run()
     return study, results, observed
@@ -179,6 +180,7 @@ def results_of(study, folder, split):
     return contents
 
 
+@pytest.mark.thorough
 @undrawn_too
 def test_nothing_that_trains_or_chooses_sees_the_images_of_its_fold(
     folded, tiny, tmp_path, monkeypatch
@@ -265,6 +267,7 @@ def two_classes(dataset):
     return data.from_arrays(*parts, dataset.class_names[1:], dataset.name)
 
 
+@pytest.mark.thorough
 @undrawn_too
 def test_with_two_classes_inner_folds_choose_and_test_images_do_not_matter(
     tiny, tmp_path, monkeypatch

@@ -107,6 +107,7 @@ def test_other_ranges_come_back_as_they_were(images, balanced, scale):
     np.testing.assert_allclose(scaled, balanced * scale, atol=1e-9)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("scale", "dtype", "change"),
     [
