@@ -132,6 +132,12 @@ Examples (installed from a wheel, the command is kerasaug-evaluate):
     show_default="preset's, more for colour",
     help="Training steps of every classifier.",
 )
+@common.training(
+    "--batch-size",
+    type=click.IntRange(1),
+    show_default="preset's, at most 32 for keras.applications",
+    help="Images per step of every classifier; a large network may need fewer to fit into memory.",
+)
 @common.PRECISION
 @common.machine(
     "--jobs",
@@ -195,6 +201,7 @@ def _evaluate(data, options):
         arms=chosen,
         seeds=options.seeds,
         steps=options.steps or choose_steps(options.preset, loaded.dataset.image_shape),
+        batch_size=options.batch_size,
         loading=loaded.loading,
         generator_folder=options.generator_folder and str(options.generator_folder),
         precision=options.precision,

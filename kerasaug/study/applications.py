@@ -13,8 +13,8 @@ import keras
 
 from kerasaug.errors import InputError
 from kerasaug.models.classifier import MOMENTUM
+from kerasaug.study.config import APPLICATIONS
 
-PREFIX = "keras.applications:"
 RANDOM = ":random"
 PATIENCE = 15
 """Seconds that a server of weights may be silent."""
@@ -39,7 +39,7 @@ def find(target: str) -> tuple[Callable[..., keras.Model], str | None]:
         >>> find("keras.applications:ResNet50")[1]
         'imagenet'
     """
-    name = target.removeprefix(PREFIX).removesuffix(RANDOM)
+    name = target.removeprefix(APPLICATIONS).removesuffix(RANDOM)
     names = [n for n, item in vars(keras.applications).items() if inspect.isfunction(item)]
     if name not in names:
         similar = difflib.get_close_matches(name, names, n=6, cutoff=0.5) or sorted(names)

@@ -20,10 +20,10 @@ from kerasaug.models.classifier import (
 from kerasaug.runtime import make_reproducible
 from kerasaug.study import applications, user_code
 from kerasaug.study.arms import AUTO, FOCAL, Arm
-from kerasaug.study.config import SMALL_CNN
+from kerasaug.study.config import APPLICATIONS, SMALL_CNN
 
 TARGETS = (
-    f"{SMALL_CNN}, module:function, path/file.py:function, {applications.PREFIX}NAME or "
+    f"{SMALL_CNN}, module:function, path/file.py:function, {APPLICATIONS}NAME or "
     "path/model.keras"
 )
 TRIED = 4
@@ -83,7 +83,7 @@ def resolve(target: str) -> str:
     """
     if target == SMALL_CNN:
         return target
-    if target.startswith(applications.PREFIX):
+    if target.startswith(APPLICATIONS):
         applications.find(target)
         return target
     with naming(f"`classifier` {target}"):
@@ -109,7 +109,7 @@ def digest(target: str) -> str | None:
     Args:
         target: What `resolve` returned.
     """
-    if target == SMALL_CNN or target.startswith(applications.PREFIX):
+    if target == SMALL_CNN or target.startswith(APPLICATIONS):
         return None
     file = Path(target if target.endswith(".keras") else target.rpartition(":")[0])
     return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
@@ -141,7 +141,7 @@ def build(
         compile_classifier(model, steps, _loss(loss, probabilities=False))
         return Classifier(model, loss is not None, returns_probabilities=False)
     with naming(f"`classifier` {target}"):
-        if target.startswith(applications.PREFIX):
+        if target.startswith(APPLICATIONS):
             model = applications.build(target, image_shape, num_classes)
             return _prepared(model, image_shape, num_classes, steps, loss)
         policy = keras.config.dtype_policy()

@@ -10,6 +10,11 @@ from kerasaug.training.config import GENERATOR_PRESETS, GeneratorPreset, check_n
 
 SMALL_CNN = "small-cnn"
 """The built-in classifier."""
+APPLICATIONS = "keras.applications:"
+"""What the name of a network of Keras begins with, as a classifier."""
+APPLICATION_BATCH = 32
+"""Images per step of such a network, at most: Keras' own default. Larger batches take more memory
+and time per image, and networks that are pretrained need fewer images."""
 AUTO_PROTOCOL, HOLDOUT, CROSS_VALIDATION = PROTOCOLS = ("auto", "holdout", "cross-validation")
 FEWEST_TESTS = 100
 """Test images of every rare class from which on the data's own test split is used as it is."""
@@ -193,8 +198,9 @@ class StudyConfig:
             dataset: See the class.
             keep: See the class.
             **changes: Fields of the class that differ from the preset's, which has other arms,
-                seeds and folds for each `protocol`; those that are None do not. `arms` may be a
-                text with commas between the arms.
+                seeds and folds for each `protocol`, and smaller batches for a network of
+                `keras.applications`; those that are None do not. `arms` may be a text with commas
+                between the arms.
 
         Raises:
             InputError: If there is no such preset or arm.
@@ -213,6 +219,8 @@ class StudyConfig:
             raise InputError(f"`protocol` must be one of {names}. Received: protocol={protocol!r}")
         fields |= comparisons[protocol]._asdict()
         fields["generator"] = GENERATOR_PRESETS[fields["generator"]]
+        if (changes.get("classifier") or SMALL_CNN).startswith(APPLICATIONS):
+            fields["batch_size"] = min(fields["batch_size"], APPLICATION_BATCH)
         fields |= {name: value for name, value in changes.items() if value is not None}
         arms, steps = fields["arms"], fields["steps"]
         fields["arms"] = parse_list(arms if isinstance(arms, str) else ",".join(map(str, arms)))

@@ -11,7 +11,7 @@ from kerasaug.progress import Progress
 from kerasaug.quality.evaluator import Evaluator
 from kerasaug.saved.folder import ModelFolder
 from kerasaug.study import applications
-from kerasaug.study.config import CROSS_VALIDATION, StudyConfig
+from kerasaug.study.config import APPLICATIONS, CROSS_VALIDATION, StudyConfig
 from kerasaug.study.protocol import Protocol, Split
 from kerasaug.training import provenance
 from kerasaug.training.config import GeneratorConfig, step_cost
@@ -124,7 +124,7 @@ class Generators:
         if self._evaluator is None:
             full = self.protocol.full(self.protocol.splits[0])
             target, build = self.config.classifier, None
-            if target.startswith(applications.PREFIX):
+            if target.startswith(APPLICATIONS):
                 build = functools.partial(applications.build, target)
             steps = self.config.generator.evaluator_steps
             self._evaluator = Evaluator(full, steps, build=build)

@@ -10,6 +10,7 @@ from small_classifiers import SOURCE
 from kerasaug.errors import InputError, UserCodeError
 from kerasaug.study import applications, classifiers
 from kerasaug.study.arms import parse
+from kerasaug.study.config import StudyConfig
 
 SHAPE, CLASSES = (8, 8, 1), 3
 
@@ -34,6 +35,20 @@ def test_a_target_is_named_so_that_every_process_finds_it(source, tmp_path):
     assert classifiers.resolve("model.keras") == str(tmp_path / "model.keras")
     name = "keras.applications:MobileNetV3Small:random"
     assert classifiers.resolve(name) == name
+
+
+@pytest.mark.parametrize(
+    ("preset", "changes", "size"),
+    [
+        ("quick", {}, 256),
+        ("quick", {"classifier": "mine.py:compiled"}, 256),
+        ("quick", {"classifier": "keras.applications:MobileNetV3Small"}, 32),
+        ("quick", {"classifier": "keras.applications:MobileNetV3Small", "batch_size": 80}, 80),
+        ("paper", {"classifier": "keras.applications:ResNet50:random", "batch_size": None}, 32),
+    ],
+)
+def test_networks_of_keras_are_trained_on_smaller_batches(preset, changes, size):
+    assert StudyConfig.from_preset(preset, "mnist", {}, **changes).recipe.batch_size == size
 
 
 def test_a_module_of_a_package_imports_what_stands_beside_it(tmp_path, monkeypatch):
