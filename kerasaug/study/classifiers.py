@@ -23,8 +23,7 @@ from kerasaug.study.arms import AUTO, FOCAL, Arm
 from kerasaug.study.config import APPLICATIONS, SMALL_CNN
 
 TARGETS = (
-    f"{SMALL_CNN}, module:function, path/file.py:function, {APPLICATIONS}NAME or "
-    "path/model.keras"
+    f"{SMALL_CNN}, module:function, path/file.py:function, {APPLICATIONS}NAME or path/model.keras"
 )
 TRIED = 4
 """Images of the batch that a classifier is tried with before the study begins."""
