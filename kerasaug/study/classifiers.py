@@ -188,14 +188,21 @@ def check(
             _try(classifier, image_shape, num_classes)
 
 
-def notes(target: str) -> tuple[Note, ...]:
+def notes(target: str, image_shape: tuple[int, int, int]) -> tuple[Note, ...]:
     """What a user should know of a classifier before its scores are believed."""
-    if not target.endswith(".keras"):
+    height, width, _ = image_shape
+    if target.startswith(APPLICATIONS) and min(height, width) < applications.SMALLEST:
+        text = (
+            f"images of {width}x{height} are enlarged for {target}; if the files are larger, "
+            f"`image_size` {applications.SMALLEST} or more keeps what they show"
+        )
+    elif target.endswith(".keras"):
+        text = (
+            f"every trial begins with the weights of {Path(target).name}; if they were trained on "
+            "images that are tested here, all scores are too good"
+        )
+    else:
         return ()
-    text = (
-        f"every trial begins with the weights of {Path(target).name}; if they were trained on "
-        "images that are tested here, all scores are too good"
-    )
     return (Note(text),)
 
 

@@ -67,7 +67,8 @@ class Study:
         self._check_arms()
         arms = self.config.arms
         classifiers.check(target, dataset.image_shape, dataset.num_classes, arms)
-        self.notes = dataset.notes + self._near_duplicates() + classifiers.notes(target)
+        of_classifier = classifiers.notes(target, dataset.image_shape)
+        self.notes = dataset.notes + self._near_duplicates() + of_classifier
         self._refuse_another(earlier)
 
     def run(

@@ -180,9 +180,16 @@ def test_a_saved_model_begins_with_its_weights_and_a_fresh_optimizer(source, tmp
         np.testing.assert_array_equal(a, b)
     assert int(model.optimizer.iterations) == 1
     assert int(loaded.optimizer.iterations) == 0
-    (note,) = classifiers.notes(target)
+    (note,) = classifiers.notes(target, SHAPE)
     assert "trained on images that are tested here" in note.text
-    assert classifiers.notes("small-cnn") == ()
+    assert classifiers.notes("small-cnn", SHAPE) == ()
+
+
+def test_small_images_of_a_pretrained_network_are_noted():
+    target = "keras.applications:MobileNetV3Small"
+    (note,) = classifiers.notes(target, (48, 64, 3))
+    assert "images of 64x48 are enlarged" in note.text
+    assert classifiers.notes(target, (96, 128, 3)) == ()
 
 
 def test_a_file_that_is_no_model_is_refused_in_a_line(tmp_path):
