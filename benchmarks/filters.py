@@ -1,6 +1,6 @@
 """Which generated images to keep: those a classifier is sure of, or those near a class's mean?
 
-Trains `conditional-vae` on the imbalanced data. As half of every batch, its images of all classes
+Trains `conditional-vae` on the imbalanced data. As a quarter of every batch, its images of all classes
 (the arm MODEL:class-balanced) are kept by one filter or another; features and confidence are those
 of the control, which saw the same images. Prints average precision of the rare classes.
 
