@@ -1,8 +1,8 @@
 """Which generated images to keep: those a classifier is sure of, or those near a class's mean?
 
-Trains `conditional-vae` on the imbalanced data. As a quarter of every batch, its images of all classes
-(the arm MODEL:class-balanced) are kept by one filter or another; features and confidence are those
-of the control, which saw the same images. Prints average precision of the rare classes.
+Trains `conditional-vae` on the imbalanced data. A quarter of every batch are its images of all
+classes (the arm MODEL:class-balanced), kept by one filter or another; features and confidence are
+those of the control, which saw the same images. Prints average precision of the rare classes.
 
     python benchmarks/filters.py fashion_mnist Shirt=60 [--arm balanced+flip-shift]
         [--steps 1000] [--seeds 3] [--image-size 48]
