@@ -2,8 +2,8 @@
 
 Half of every batch are photographs of the most common class with a patch pasted on: of a defect,
 for its class; of another photograph of the common class, in the shape of a defect, for the common
-one. So a seam says nothing about the class. Prints average precision of the rare classes, and its
-mean over all classes, by five folds.
+one. So a seam alone says nothing; a shape that few classes have may. Prints average precision of
+the rare classes, and its mean over all classes, by five folds.
 
     python benchmarks/local_paste.py FOLDER [--arm balanced] [--steps 400] [--image-size 48]
 

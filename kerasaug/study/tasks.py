@@ -28,6 +28,8 @@ from kerasaug.study.task_files import TaskFiles
 
 LARGEST_POOL = 2500
 """Synthetic images of a class; with twice as many, a classifier ranks no better."""
+FILTER_BATCH = 256
+"""Images per step of a label filter, at least, where the study's classifier may take fewer."""
 FORM_COST = 1.4
 """Of a trial with synthetic images of every class, in trials without them."""
 
@@ -204,7 +206,10 @@ class Tasks:
         arm = self.selection.resolve(task.subject, task.split)
         inputs = trial.TrialInputs(self._reduced(task.split))
         # Any process can load the built-in classifier, which confirms labels well enough.
-        recipe = self.config.recipe._replace(classifier=SMALL_CNN)
+        recipe = self.config.recipe
+        if recipe.classifier != SMALL_CNN:
+            size = max(recipe.batch_size, FILTER_BATCH)
+            recipe = recipe._replace(classifier=SMALL_CNN, batch_size=size)
         (network,), _, _ = trial.train(arm, inputs, recipe, task.split.seed, callbacks)
         with atomic(self.files.network(task)) as draft:
             network.model.save(draft)

@@ -14,9 +14,11 @@ from kerasaug.data.streams import collect
 from kerasaug.errors import InputError, TrainingFailed
 from kerasaug.models.classifier import build_classifier
 from kerasaug.progress import Progress
-from kerasaug.study import applications, classifiers, recommended
+from kerasaug.study import applications, classifiers, recommended, trial
 from kerasaug.study.arms import parse
+from kerasaug.study.protocol import Split
 from kerasaug.study.runner import Study
+from kerasaug.study.task import LABEL_FILTER, Task
 
 pytestmark = pytest.mark.usefixtures("small")
 ROOT = Path(__file__).parents[2]
@@ -62,6 +64,25 @@ def test_every_arm_trains_it(studied):
         # The user's model measures none; where its loss is replaced, ours does.
         measured = 2 if name in ("focal", "balanced+cutmix") else 0
         assert len(history["train_accuracy"]) == len(history["test_accuracy"]) == measured
+
+
+def test_a_label_filter_takes_the_batches_of_its_own_network(tiny, tmp_path, monkeypatch):
+    recipes = []
+
+    def record(arm, inputs, recipe, *rest):
+        recipes.append(recipe)
+        raise StopIteration
+
+    monkeypatch.setattr(trial, "train", record)
+    (tmp_path / "my_model.py").write_text(MODEL)
+    task = Task(LABEL_FILTER, parse("balanced+affine"), Split(0))
+    for number, classifier in enumerate(("small-cnn", f"{tmp_path / 'my_model.py'}:build")):
+        options = {"arms": "conditional-vae:class-balanced+affine", "classifier": classifier}
+        study = Study(changed(**options), tiny, tmp_path / str(number))
+        with pytest.raises(StopIteration):
+            study.tasks.perform(task, Progress())
+    sizes = [(recipe.classifier, recipe.batch_size) for recipe in recipes]
+    assert sizes == [("small-cnn", 8), ("small-cnn", 256)]
 
 
 @pytest.mark.thorough

@@ -180,7 +180,6 @@ def results_of(study, folder, split):
     return contents
 
 
-@pytest.mark.thorough
 @undrawn_too
 def test_nothing_that_trains_or_chooses_sees_the_images_of_its_fold(
     folded, tiny, tmp_path, monkeypatch

@@ -8,7 +8,7 @@ from kerasaug.runtime import make_reproducible
 
 SHAPE = (8, 8, 1)
 CLASSES = 3
-ALIKE = {"wgan", "conditional-wgan", "progressive-wgan"}
+ALIKE = {"wgan", "progressive-wgan"}
 """Models that hold nothing that others do not: what takes seconds is tried with those."""
 every_model = pytest.mark.parametrize("name", MODELS)
 LARGE = {"conditional-progressive-wgan", "conditional-vae-wgan"}

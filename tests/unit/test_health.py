@@ -82,12 +82,12 @@ def test_a_loss_that_is_no_number_stops_the_training_by_name(
     assert steps_of_checkpoint(tmp_path / "model") == 6
 
 
-FAST = ("conditional-vae",)
+MARKS = {"conditional-vae": (), "wgan": pytest.mark.thorough}
 
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in MODELS],
+    [pytest.param(name, marks=MARKS.get(name, pytest.mark.slow)) for name in MODELS],
 )
 def test_a_learning_rate_of_a_thousand_is_reported(name, tiny, tmp_path):
     try:
