@@ -13,7 +13,6 @@ import argparse
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 from kerasaug.runtime import limit_threads, quiet_tensorflow
 
@@ -23,15 +22,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 from flow import Flow
+from rare import Images, average_precisions
 
 from kerasaug import data
 from kerasaug.images import in_chunks, to_float, to_uint8
 from kerasaug.models import registry
 from kerasaug.models.generative import GenerativeModel
-from kerasaug.study import ranking, trial
+from kerasaug.study import trial
 from kerasaug.study.arms import parse
 from kerasaug.study.config import SMALL_CNN, Recipe
-from kerasaug.study.scores import Predictions
 from kerasaug.training import fit
 from kerasaug.training.config import GENERATOR_PRESETS, GeneratorConfig
 
@@ -44,16 +43,6 @@ STEPS, BATCH_SIZE = 1000, 256
 FEW, MORE, DRAWN = 60, 300, 600
 STARTS = (0.5, 0.75)
 """Shares of an image from which a flow varies it."""
-
-
-class Images(NamedTuple):
-    """Takes the place of a `Synthesizer`."""
-
-    by_class: list[np.ndarray]
-
-    def latent_perturbation(self) -> list[np.ndarray]:
-        """The images by class."""
-        return self.by_class
 
 
 def main() -> None:
@@ -87,10 +76,7 @@ def main() -> None:
     for name, (count, add) in rows.items():
         few = [full.reduce({options.rare: count}, seed).cache() for seed in range(options.seeds)]
         values = np.array(
-            [
-                average_precisions(dataset, add and add(dataset), seed)
-                for seed, dataset in enumerate(few)
-            ]
+            [ranked(dataset, add and add(dataset), seed) for seed, dataset in enumerate(few)]
         )
         rare = values[:, full.class_names.index(options.rare)]
         each = ", ".join(f"{value:.3f}" for value in rare)
@@ -163,16 +149,12 @@ def some(dataset: data.ImageDataset) -> list[np.ndarray]:
     return [images[random.permutation(len(images))[:DRAWN]] for images in by_class]
 
 
-def average_precisions(
-    dataset: data.ImageDataset, added: list[np.ndarray] | None, seed: int
-) -> list[float]:
+def ranked(dataset: data.ImageDataset, added: list[np.ndarray] | None, seed: int) -> np.ndarray:
     """Trains a classifier; returns the average precision of every class."""
     arm = parse(CONTROL if added is None else HALF_SYNTHETIC)
     inputs = trial.TrialInputs(dataset, synthesizer=added and Images(added))
     result = trial.train(arm, inputs, Recipe(SMALL_CNN, STEPS, BATCH_SIZE, epochs=1), seed)
-    labels, logits = result.predict(dataset.test)
-    predictions = [[Predictions(np.arange(len(labels)), labels, logits)]]
-    return [value.mean for _, value in ranking.by_class(predictions, range(dataset.num_classes))]
+    return average_precisions(result, dataset)
 
 
 if __name__ == "__main__":

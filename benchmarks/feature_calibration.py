@@ -11,28 +11,24 @@ repetitions, or over five folds of data without a test split.
 Yang et al. 2021, "Free Lunch for Few-Shot Learning: Distribution Calibration", arXiv 2101.06395.
 """
 
-import argparse
-from collections.abc import Iterator
-
 from kerasaug.runtime import limit_threads, quiet_tensorflow
 
 quiet_tensorflow()
 
 import keras
 import numpy as np
+from rare import arguments, splits_of
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 from sklearn.preprocessing import StandardScaler
 
 from kerasaug import data
-from kerasaug.cli.data_options import parse_keep
 from kerasaug.data.streams import collect
 from kerasaug.images import as_float, in_chunks
 from kerasaug.study import trial
 from kerasaug.study.arms import parse
 from kerasaug.study.config import SMALL_CNN, Recipe
 
-FOLDS = 5
 NEIGHBOURS, SPREAD = 2, 0.21
 """Common classes that calibrate an image, and what is added to their covariance; the paper's."""
 DRAWN = 500
@@ -42,14 +38,7 @@ MOST_COMMON = 500
 
 def main() -> None:
     """The entry point."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("dataset")
-    parser.add_argument("keep", nargs="*", metavar="CLASS=COUNT")
-    parser.add_argument("--arm", default="balanced+flip-shift")
-    parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--image-size", type=int)
-    options = parser.parse_args()
+    options = arguments(__doc__)
     limit_threads()
     keras.config.set_dtype_policy("float32")
     recipe = Recipe(SMALL_CNN, options.steps, batch_size=256, epochs=1)
@@ -57,19 +46,6 @@ def main() -> None:
     for name in results[0]:
         each = ", ".join(f"{result[name]:.4f}" for result in results)
         print(f"{name:20} {np.mean([result[name] for result in results]):.4f} ({each})")
-
-
-def splits_of(options: argparse.Namespace) -> Iterator[tuple[data.ImageDataset, int]]:
-    """The imbalanced data with their test images, and a seed."""
-    size = options.image_size
-    whole = data.load(options.dataset, image_size=size and (size, size))
-    keep = parse_keep(tuple(options.keep)) or {}
-    if whole.has_own_test:
-        yield from ((whole.reduce(keep, seed).cache(), seed) for seed in range(options.seeds))
-        return
-    pooled = whole.pooled().reduce(keep).cache()
-    pooled = pooled.naming_rare(pooled.rare_classes)
-    yield from ((pooled.fold(number, FOLDS), 0) for number in range(FOLDS))
 
 
 def measure(dataset: data.ImageDataset, arm: str, recipe: Recipe, seed: int) -> dict[str, float]:

@@ -10,8 +10,7 @@ those of the control, which saw the same images. Prints average precision of the
 arXiv 2605.01468 reports that a filter by distance to class means helps, and one by confidence not.
 """
 
-import argparse
-import functools
+import dataclasses
 from typing import NamedTuple
 
 from kerasaug.runtime import limit_threads, quiet_tensorflow
@@ -20,8 +19,7 @@ quiet_tensorflow()
 
 import keras
 import numpy as np
-from feature_calibration import splits_of
-from sklearn.metrics import average_precision_score
+from rare import arguments, average_precisions, splits_of
 
 from kerasaug import data
 from kerasaug.data.streams import collect
@@ -72,14 +70,7 @@ class Filtered(Synthesizer):
 
 def main() -> None:
     """The entry point."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("dataset")
-    parser.add_argument("keep", nargs="*", metavar="CLASS=COUNT")
-    parser.add_argument("--arm", default="balanced+flip-shift")
-    parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--image-size", type=int)
-    options = parser.parse_args()
+    options = arguments(__doc__)
     limit_threads()
     keras.config.set_dtype_policy("float32")
     recipe = Recipe(SMALL_CNN, options.steps, batch_size=256, epochs=1)
@@ -98,26 +89,18 @@ def measure(dataset: data.ImageDataset, control: str, recipe: Recipe, seed: int)
     """Yields a filter's name, average precision, and the share of images that it kept."""
     arm = parse(control)
     trained = trial.train(arm, trial.TrialInputs(dataset), recipe, seed)
-    yield "the control", average_precision(trained, dataset), ""
+    yield "the control", of_rare(trained, dataset), ""
     (classifier,) = trained.members
     network = classifier.model
     features = network.get_layer("features").output
-    filtered = functools.partial(
-        Filtered,
-        dataset,
-        Folder(generator(dataset, seed)),
-        POOL,
-        seed,  # type: ignore[arg-type]
-    )
+    folder = Folder(generator(dataset, seed))
     both = keras.Model(network.input, [network.output, features])
     images, labels = collect(dataset.train)
     _, features = in_chunks(lambda chunk: both(as_float(chunk)), images)
     means = [features[labels == class_id].mean(axis=0) for class_id in range(dataset.num_classes)]
-    balanced = parse(
-        f"{MODEL}:class-balanced" + (arm.augmentation and f"+{arm.augmentation}" or "")
-    )
+    balanced = dataclasses.replace(parse(f"{MODEL}:class-balanced"), modifiers=arm.modifiers)
     for filters in ((), FILTERS[:1], FILTERS[1:], FILTERS):
-        synthesizer = filtered()
+        synthesizer = Filtered(dataset, folder, POOL, seed)
         synthesizer.network, synthesizer.prototypes = both, np.stack(means)
         synthesizer.filters = filters
         name = " and ".join(filters) or "no filter"
@@ -130,7 +113,7 @@ def measure(dataset: data.ImageDataset, control: str, recipe: Recipe, seed: int)
         else:
             shares = synthesizer.acceptance_rates.items()
             kept = ", ".join(f"{share:.0%} of {class_name}" for class_name, share in shares)
-            yield name, average_precision(result, dataset), kept
+            yield name, of_rare(result, dataset), kept
 
 
 def generator(dataset: data.ImageDataset, seed: int) -> EncodingModel:
@@ -147,18 +130,9 @@ def generator(dataset: data.ImageDataset, seed: int) -> EncodingModel:
     return model
 
 
-def average_precision(trained: trial.Trained, dataset: data.ImageDataset) -> float:
-    """The mean over rare classes, on test images."""
-    labels, logits = trained.predict(dataset.test)
-    probabilities = np.asarray(keras.ops.softmax(logits))
-    return float(
-        np.mean(
-            [
-                average_precision_score(labels == c, probabilities[:, c])
-                for c in dataset.rare_classes
-            ]
-        )
-    )
+def of_rare(trained: trial.Trained, dataset: data.ImageDataset) -> float:
+    """Average precision, the mean over rare classes."""
+    return float(average_precisions(trained, dataset)[dataset.rare_classes].mean())
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ arXiv 2302.08366; Park et al. 2021, "The Majority Can Help The Minority", arXiv 
 """
 
 import argparse
+import dataclasses
 from pathlib import Path
-from typing import NamedTuple
 
 from kerasaug.runtime import limit_threads, quiet_tensorflow
 
@@ -22,8 +22,8 @@ quiet_tensorflow()
 import keras
 import numpy as np
 from PIL import Image
+from rare import FOLDS, Images, average_precisions
 from scipy import ndimage
-from sklearn.metrics import average_precision_score
 
 from kerasaug import data
 from kerasaug.data.readers import image_files
@@ -32,21 +32,10 @@ from kerasaug.study import trial
 from kerasaug.study.arms import parse
 from kerasaug.study.config import SMALL_CNN, Recipe
 
-FOLDS = 5
 DRAWN = 600
 """Photographs that are made of each class."""
 MARGIN = 2
 """Pixels around a defect that are pasted with it, less and less of them."""
-
-
-class Images(NamedTuple):
-    """Takes the place of a `Synthesizer`."""
-
-    by_class: list[np.ndarray]
-
-    def latent_perturbation(self) -> list[np.ndarray]:
-        """The images by class."""
-        return self.by_class
 
 
 def main() -> None:
@@ -68,9 +57,9 @@ def main() -> None:
         masks[index] = mask_of(path, shape)
     pooled = pooled.naming_rare(pooled.rare_classes).cache()
     recipe = Recipe(SMALL_CNN, options.steps, batch_size=256, epochs=1)
-    augmentation = parse(options.arm).augmentation
-    half = parse(
-        "conditional-vae:latent-perturbation" + (augmentation and f"+{augmentation}" or "")
+    control = parse(options.arm)
+    half = dataclasses.replace(
+        parse("conditional-vae:latent-perturbation"), modifiers=control.modifiers
     )
     rows: dict[str, list[tuple[float, float]]] = {options.arm: [], "half of the batch pasted": []}
     for number in range(FOLDS):
@@ -79,11 +68,10 @@ def main() -> None:
         if options.show:
             show(by_class, options.show)
             return
-        for name, arm, images in zip(
-            rows, (parse(options.arm), half), (None, Images(by_class)), strict=True
-        ):
+        for name, arm, images in zip(rows, (control, half), (None, Images(by_class)), strict=True):
             trained = trial.train(arm, trial.TrialInputs(fold, synthesizer=images), recipe, 0)
-            rows[name].append(average_precision(*trained.predict(fold.test), fold.rare_classes))
+            values = average_precisions(trained, fold)
+            rows[name].append((values[fold.rare_classes].mean(), values.mean()))
             print(number, name, *rows[name][-1], flush=True)
     for name, values in rows.items():
         rare, mean = np.mean(values, axis=0)
@@ -139,16 +127,6 @@ def paste(ground: np.ndarray, source: np.ndarray, mask: np.ndarray, random) -> n
     opacity = ndimage.gaussian_filter(near.astype(np.float32), MARGIN / 2)[..., None]
     opacity = np.maximum(opacity, mask[..., None])
     return np.clip(np.rint(opacity * source + (1.0 - opacity) * ground), 0, 255).astype(np.uint8)
-
-
-def average_precision(labels, logits, rare) -> tuple[float, float]:
-    """Of the rare classes and of all, the means."""
-    probabilities = np.asarray(keras.ops.softmax(logits))
-    values = [
-        average_precision_score(labels == class_id, probabilities[:, class_id])
-        for class_id in range(logits.shape[1])
-    ]
-    return float(np.mean([values[class_id] for class_id in rare])), float(np.mean(values))
 
 
 def show(by_class: list[np.ndarray], path: Path) -> None:

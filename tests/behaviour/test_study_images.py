@@ -7,9 +7,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from small_study import CONFIG, changed, run, small, undrawn  # noqa: F401
+from small_study import CONFIG, changed, draw_nothing, run, small, undrawn  # noqa: F401
 
-from kerasaug import plots
 from kerasaug.data.streams import collect
 from kerasaug.errors import InputError
 from kerasaug.progress import Progress
@@ -43,7 +42,7 @@ def test_nothing_that_trains_or_chooses_sees_the_test_split(tiny, tmp_path, monk
     names = [f"{model}:class-balanced+auto+logit-adjusted", f"{model}:4", f"{model}:9"]
     options = {"arms": ",".join(names), "seeds": 1, "keep": {"bottom": 6}, "steps": 2}
     clean = run(tiny, tmp_path / "clean", **options)
-    monkeypatch.setattr(plots, "save_figure", lambda figure, path: None)
+    draw_nothing(monkeypatch)
     other = run(poisoned, tmp_path / "poisoned", **options)
     (label_filter,) = (tmp_path / "clean" / "label-filters").glob("*.keras")
     for path in (f"generators/{model}-seed0/model.keras", f"label-filters/{label_filter.name}"):
