@@ -87,7 +87,7 @@ def trained(full: data.ImageDataset, model: str, folder: Path) -> GenerativeMode
     """A generator that has seen all images of all classes; trained once."""
     file = folder / f"{full.name}-{model}.keras"
     if not file.exists():
-        preset = GENERATOR_PRESETS["quick"].of(model)
+        preset = GENERATOR_PRESETS["quick"].of(model, full.image_shape)
         preset = preset._replace(**FLOW) if model == "flow" else preset
         config = GeneratorConfig(
             model=model, dataset=full.name, precision="float32", augment=False, **preset._asdict()

@@ -123,7 +123,7 @@ def generator(dataset: data.ImageDataset, seed: int) -> EncodingModel:
         dataset=dataset.name,
         precision="float32",
         seed=seed,
-        **GENERATOR_PRESETS["quick"].of(MODEL)._asdict(),
+        **GENERATOR_PRESETS["quick"].of(MODEL, dataset.image_shape)._asdict(),
     )
     model = fit.new_model(config, dataset)
     fit.fit(model, config, dataset)

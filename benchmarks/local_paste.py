@@ -2,10 +2,13 @@
 
 Half of every batch are photographs of the most common class with a patch pasted on: of a defect,
 for its class; of another photograph of the common class, in the shape of a defect, for the common
-one. So a seam alone says nothing; a shape that few classes have may. Prints average precision of
-the rare classes, and its mean over all classes, by five folds.
+one. So a seam alone says nothing; a shape that few classes have may. With `--shapes balanced`, all
+defects lend their shapes equally often: of five defects, each shape is then seen on good parts a
+fifth as often as with its defect, however rare that is. Prints average precision of the rare
+classes, and its mean over all classes, by five folds.
 
     python benchmarks/local_paste.py FOLDER [--arm balanced] [--steps 400] [--image-size 48]
+        [--shapes balanced]
 
 A mask has the name of its photograph and the ending .png. Wang et al. 2022, "Defect Transfer GAN",
 arXiv 2302.08366; Park et al. 2021, "The Majority Can Help The Minority", arXiv 2112.00412.
@@ -45,6 +48,7 @@ def main() -> None:
     parser.add_argument("--arm", default="balanced")
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--image-size", type=int, default=48)
+    parser.add_argument("--shapes", choices=("as found", "balanced"), default="as found")
     parser.add_argument("--show", type=Path, help="writes a picture of pasted images and stops")
     options = parser.parse_args()
     limit_threads()
@@ -64,7 +68,8 @@ def main() -> None:
     rows: dict[str, list[tuple[float, float]]] = {options.arm: [], "half of the batch pasted": []}
     for number in range(FOLDS):
         fold = pooled.fold(number, FOLDS)
-        by_class = pasted(fold, masks[fold.indices], np.random.default_rng(number))
+        balanced = options.shapes == "balanced"
+        by_class = pasted(fold, masks[fold.indices], balanced, np.random.default_rng(number))
         if options.show:
             show(by_class, options.show)
             return
@@ -85,8 +90,18 @@ def mask_of(path: str, shape: tuple[int, int]) -> np.ndarray:
     return image_files.fit(mask, (*shape, 1), "pad")[..., 0] > 25
 
 
-def pasted(dataset: data.ImageDataset, masks: np.ndarray, random) -> list[np.ndarray]:
-    """Photographs of every class, from training images and their masks alone."""
+def pasted(
+    dataset: data.ImageDataset, masks: np.ndarray, balanced: bool, random
+) -> list[np.ndarray]:
+    """Photographs of every class, from training images and their masks alone.
+
+    Args:
+        dataset: Their images.
+        masks: Where their defects are: bool (images, height, width).
+        balanced: Whether each defect lends its shapes to good parts as often as every other one,
+            else by the number of its photographs.
+        random: A generator of NumPy.
+    """
     images, labels = collect(dataset.train)
     common = int(np.argmax(dataset.class_counts))
     grounds = np.flatnonzero(labels == common)
@@ -94,13 +109,17 @@ def pasted(dataset: data.ImageDataset, masks: np.ndarray, random) -> list[np.nda
         np.flatnonzero((labels == class_id) & masks.any(axis=(1, 2)))
         for class_id in range(dataset.num_classes)
     ]
-    shapes = np.concatenate([rows for n, rows in enumerate(defects) if n != common])
+    shapes = [rows for n, rows in enumerate(defects) if n != common]
     by_class = []
     for class_id in range(dataset.num_classes):
         made = []
         for _ in range(DRAWN):
             ground = images[random.choice(grounds)]
-            row = random.choice(shapes if class_id == common else defects[class_id])
+            if class_id != common:
+                rows = defects[class_id]
+            else:
+                rows = shapes[random.integers(len(shapes))] if balanced else np.concatenate(shapes)
+            row = random.choice(rows)
             source = images[random.choice(grounds) if class_id == common else row]
             made.append(paste(ground, source, masks[row], random))
         by_class.append(np.stack(made))

@@ -138,7 +138,7 @@ class GenerativeOverSampler(BaseOverSampler):
             dataset=dataset.name,
             seed=seed,
             precision=best_dtype_policy(),
-            **GENERATOR_PRESETS[self.preset].of(self.model)._asdict(),
+            **GENERATOR_PRESETS[self.preset].of(self.model, dataset.image_shape)._asdict(),
         )
         keras.config.set_dtype_policy(config.precision)
         make_reproducible(seed)

@@ -180,8 +180,7 @@ _OPTIONS = (
         multiple=True,
         show_default="5=54 of mnist, else none",
         metavar="CLASS=AMOUNT",
-        help="Keep a count or a percentage of a class's training images, of all its images in "
-        "cross-validation, as 5=54 or Shirt=1%; "
+        help="Keep a count or a percentage of a class's training images, as 5=54 or Shirt=1%; "
         'repeatable; class by name or index; "none" for the data as they are.',
     ),
     common.data(
@@ -210,8 +209,7 @@ _OPTIONS = (
         type=click.FloatRange(0, 1, min_open=True, max_open=True),
         metavar="SHARE",
         show_default="0.2, where a test split is needed",
-        help="Share of every class that is split off for testing, if the data have no test split; "
-        "evaluate then tests on it alone (holdout).",
+        help="Share of every class that is split off for testing, if the data have no test split.",
     ),
     common.data(
         "--group",

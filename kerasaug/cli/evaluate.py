@@ -90,9 +90,10 @@ Examples (installed from a wheel, the command is kerasaug-evaluate):
     type=click.Choice(PROTOCOLS),
     default=AUTO_PROTOCOL,
     show_default=True,
-    help="holdout scores the test split. cross-validation puts all images together and tests each "
-    f"once, by classifiers that did not see it. auto is holdout if there are "
-    f"{FEWEST_TESTS} test images of every rare class in a test split of the data's own.",
+    help="holdout scores the test split. cross-validation puts all images together, for --keep "
+    "too, and tests each once, by classifiers that did not see it. auto is holdout with "
+    f"--test-split, or if a test split of the data's own has {FEWEST_TESTS} images of every rare "
+    "class.",
 )
 @common.comparison(
     "--folds",
@@ -105,9 +106,10 @@ Examples (installed from a wheel, the command is kerasaug-evaluate):
     metavar="TARGET",
     default=SMALL_CNN,
     show_default=True,
-    help="What every arm trains: module:function or path/file.py:function, called with the image "
-    "shape and the number of classes; keras.applications:NAME, with ImageNet's weights; or "
-    "path/model.keras. Images are float32 in 0 to 255.",
+    help=f"What every arm trains: {SMALL_CNN}, a small network of this package; module:function or "
+    "path/file.py:function, called with the image shape and the number of classes; "
+    "keras.applications:NAME, with ImageNet's weights, or without them as "
+    "keras.applications:NAME:random; or path/model.keras. Images are float32 in 0 to 255.",
 )
 @common.comparison(
     "--generator",
@@ -210,9 +212,9 @@ def _evaluate(data, options):
     images = study.protocol.data
     counts = dict(zip(images.class_names, images.class_counts, strict=True))
     shown = {**study.config.as_dict(), "class counts": counts, "output": output}
-    preset = study.config.generator
+    preset, shape = study.config.generator, loaded.dataset.image_shape
     del shown["generator"]
-    shown |= {model: preset.of(model)._asdict() for model in study.config.models}
+    shown |= {model: preset.of(model, shape)._asdict() for model in study.config.models}
     common.print_config({**shown, "precision": describe_precision(study.config.precision)})
     common.print_notes(study)
     if not options.dry_run:

@@ -153,7 +153,7 @@ def _train(data, options):
 
 
 def _config(loaded, options):
-    preset = GENERATOR_PRESETS[options.preset].of(options.model)
+    preset = GENERATOR_PRESETS[options.preset].of(options.model, loaded.dataset.image_shape)
     changes = {"steps": options.steps, "batch_size": options.batch_size}
     preset = preset._replace(**{name: value for name, value in changes.items() if value})
     return GeneratorConfig(

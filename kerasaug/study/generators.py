@@ -142,6 +142,7 @@ class Generators:
     def _training(self, model: str, split: Split) -> GeneratorConfig:
         if model == LATENT_MAP:
             return dataclasses.replace(self._training("vae", split), latent_dim=2)
+        preset = self.config.generator.of(model, self.protocol.whole.image_shape)
         return GeneratorConfig(
             model=model,
             dataset=self.config.dataset,
@@ -149,7 +150,7 @@ class Generators:
             keep=self.config.keep,
             seed=split.seed,
             precision=self.config.precision,
-            **self.config.generator.of(model)._asdict(),
+            **preset._asdict(),
         )
 
 

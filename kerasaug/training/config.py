@@ -11,10 +11,14 @@ LEARNING_RATES = {"vae": 1e-3, "conditional-vae": 1e-3}
 """Of models that take another learning rate than the preset's."""
 STEPS_FACTORS = {"conditional-vae": 2}
 """By how much more steps than the preset's a model takes, because its steps are as much faster."""
+SMALL_SIDE = 32
+"""Pixels of the longer side, up to which autoencoders have the preset's width, and beyond it half.
+
+Of magnetic tiles at 48 pixels, the loss is the same to one nat of 1,400, for 0.4 of the time."""
 STEP_COSTS = {
     "gan": 1.7,
-    "vae": 1.1,
-    "conditional-vae": 1.2,
+    "vae": 0.8,
+    "conditional-vae": 0.8,
     "conditional-vae-wgan": 6.0,
     "progressive-wgan": 20.0,
     "conditional-progressive-wgan": 20.0,
@@ -35,7 +39,7 @@ class GeneratorPreset(NamedTuple):
     Attributes:
         steps: Generator steps, of most models; see `of`, as for the learning rate.
         batch_size: Real images per critic step.
-        width: Feature maps at full resolution.
+        width: Feature maps at full resolution; see `of`.
         learning_rate: Of all optimizers, which are Adam.
         evaluator_steps: Training steps of the classifier that measures the images afterwards.
     """
@@ -46,14 +50,17 @@ class GeneratorPreset(NamedTuple):
     learning_rate: float
     evaluator_steps: int = 400
 
-    def of(self, model: str) -> "GeneratorPreset":
+    def of(self, model: str, image_shape: tuple[int, int, int]) -> "GeneratorPreset":
         """The preset as one model takes it.
 
         Args:
             model: A key of `registry.MODELS`.
+            image_shape: `(height, width, channels)`.
         """
+        halved = model in ("vae", "conditional-vae") and max(image_shape[:2]) > SMALL_SIDE
         return self._replace(
             steps=self.steps * STEPS_FACTORS.get(model, 1),
+            width=self.width // 2 if halved else self.width,
             learning_rate=LEARNING_RATES.get(model, self.learning_rate),
         )
 

@@ -18,7 +18,7 @@ from kerasaug.progress import Progress
 from kerasaug.saved.folder import ModelFolder
 from kerasaug.training import checkpoints, fit, run
 from kerasaug.training.callbacks import AtMilestones, read_history
-from kerasaug.training.config import GeneratorConfig
+from kerasaug.training.config import GENERATOR_PRESETS, GeneratorConfig
 from kerasaug.training.run import train_generator
 
 SMALL = {"batch_size": 4, "width": 4, "learning_rate": 1e-3, "precision": "float32"}
@@ -264,3 +264,10 @@ def test_a_conditional_autoencoder_learns_from_augmented_images(
     fit.fit(trained, config, tiny)
     assert trained.steps_taken == 2
     assert bool(shapes) == is_augmented
+
+
+def test_autoencoders_are_narrower_for_larger_images():
+    preset = GENERATOR_PRESETS["quick"]
+    assert preset.of("conditional-vae", (32, 20, 3)).width == preset.width
+    assert preset.of("conditional-vae", (20, 48, 1)).width == preset.width // 2
+    assert preset.of("conditional-wgan", (48, 48, 1)).width == preset.width
