@@ -167,10 +167,7 @@ def evaluate(data, **options):
     and where the difference is not significant. Leaves a folder with report.html, results.json,
     figures/ and trials/.
     """
-    _evaluate(data, SimpleNamespace(**options))
-
-
-def _evaluate(data, options):
+    options = SimpleNamespace(**options)
     with naming("--arms"):
         chosen = None if options.arms is None else arms.parse_list(options.arms)
     _check(options, data)

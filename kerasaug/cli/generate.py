@@ -68,10 +68,7 @@ def generate(model, **options):
     No existing file is overwritten or changed. keras.utils.image_dataset_from_directory and
     --dataset of the other commands read the folder that it writes.
     """
-    _generate(model, SimpleNamespace(**options))
-
-
-def _generate(model, options):
+    options = SimpleNamespace(**options)
     if not model.exists():
         raise InputError(f"MODEL {model}: there is no such folder")
     _check(options)

@@ -94,10 +94,7 @@ def train_gan(data, **options):
     encoder latent/, and says how good the images are, by the test images, which it does not learn
     from.
     """
-    _train(data, SimpleNamespace(**options))
-
-
-def _train(data, options):
+    options = SimpleNamespace(**options)
     data.check()
     common.check_output(options.output)
     quiet_tensorflow()

@@ -50,25 +50,6 @@ def affine(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     return _transform(images, *_draw(images, seed, 11.0, (0.88, 1.12), 0.1))
 
 
-def shift() -> Augmentation:
-    """Makes a function that shifts by up to a twentieth of the side and repeats the border."""
-    return _applied(_shifting())
-
-
-def flip_shift() -> Augmentation:
-    """Makes a function that mirrors half of the images, left to right, and shifts like `shift`."""
-    return _applied(_flipping(), _shifting())
-
-
-def flip_shift_erasing() -> Augmentation:
-    """Makes a function that fills a rectangle in half of the images with noise after `flip_shift`.
-
-    Reference:
-        Zhong et al. 2017, "Random Erasing Data Augmentation", arXiv 1708.04896.
-    """
-    return _applied(_flipping(), _shifting(), keras.layers.RandomErasing(**LAYER_OPTIONS))
-
-
 def randaugment() -> Augmentation:
     """Makes a function that applies two random operations to every image, of moderate strength.
 
@@ -115,27 +96,18 @@ def randaugment() -> Augmentation:
 AUGMENTATIONS: dict[str, Callable[[], Augmentation]] = {
     "crop-rotate": lambda: crop_rotate,
     "affine": lambda: affine,
-    "shift": shift,
-    "flip-shift": flip_shift,
-    "flip-shift-erasing": flip_shift_erasing,
+    "shift": lambda: _applied(_shifting()),
+    "flip-shift": lambda: _applied(_flipping(), _shifting()),
+    # Zhong et al. 2017, "Random Erasing Data Augmentation", arXiv 1708.04896.
+    "flip-shift-erasing": lambda: _applied(
+        _flipping(), _shifting(), keras.layers.RandomErasing(**LAYER_OPTIONS)
+    ),
     "randaugment": randaugment,
 }
+"""What makes a function with the arguments and the result of `affine`; see `arms.MODIFIERS`.
 
-
-def build(name: str) -> Augmentation:
-    """Makes one of `AUGMENTATIONS`, a function with the arguments and the result of `affine`.
-
-    Call it outside of `tf.data` maps, where Keras layers cannot be made.
-
-    Args:
-        name: A key of `AUGMENTATIONS`.
-
-    Example:
-        >>> images = tf.zeros((3, 28, 28, 1), tf.uint8)
-        >>> build("randaugment")(images, seed=tf.constant([0, 0])).shape
-        TensorShape([3, 28, 28, 1])
-    """
-    return AUGMENTATIONS[name]()
+It must be made outside of `tf.data` maps, where Keras layers cannot be.
+"""
 
 
 def call_with_seed(layer: keras.Layer, inputs: Any, seed: tf.Tensor) -> Any:

@@ -138,6 +138,14 @@ class ImageDataset:
         return first + np.arange(len(self.test_labels))
 
     @property
+    def test_places(self) -> np.ndarray:
+        """What predictions number the images of `test` by, int64 (m,).
+
+        `test_indices`, or their places in a test split of the data's own.
+        """
+        return np.arange(len(self.test_labels)) if self.has_own_test else self.test_indices
+
+    @property
     def rare_classes(self) -> list[int]:
         """The classes with too few images: `named_rare`, or see `imbalance.rare_classes`."""
         if self.named_rare is not None:
@@ -264,16 +272,27 @@ class ImageDataset:
         is_apart = ~np.isin(self.groups[tested.indices], self.groups[other.test_indices])
         return tested._keep(np.flatnonzero(is_apart))
 
-    def first_of_each(self, most: int) -> tuple[np.ndarray, np.ndarray]:
-        """Reads at most so many training images of every class, and decodes no other.
+    def read(self, positions: np.ndarray, of_test: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """Reads some images, and decodes no other.
+
+        Args:
+            positions: Where they stand in `train` or `test`: ascending int array (n,), n from 1.
+            of_test: Whether they are test images.
 
         Returns:
-            uint8 images (n, height, width, channels) and int32 labels (n,), class by class.
+            uint8 images (n, height, width, channels) and int32 labels (n,).
         """
+        records = streams.at(self.test_records if of_test else self.records, positions)
+        return streams.collect(streams.decoded(records, self.decode))
+
+    def first_of_each(self, most: int, of_test: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """Reads at most so many images of every class; see `read`. They come class by class."""
+        labels = self.test_labels if of_test else self.train_labels
         classes = range(self.num_classes)
-        positions = [np.flatnonzero(self.train_labels == c)[:most] for c in classes]
-        few = self._keep(np.sort(np.concatenate(positions)))
-        return streams.first_of_each(few.train, most, self.num_classes)
+        positions = [np.flatnonzero(labels == class_id)[:most] for class_id in classes]
+        images, labels = self.read(np.sort(np.concatenate(positions)), of_test)
+        by_class = np.argsort(labels, kind="stable")
+        return images[by_class], labels[by_class]
 
     def cache(self, most_bytes: int = MOST_CACHED) -> "ImageDataset":
         """Reads all splits once and keeps the decoded images in memory, if they are not too large.
@@ -307,7 +326,7 @@ class ImageDataset:
         positions = np.flatnonzero(self.train_labels == class_id)[:most]
         if self.in_memory is not None:
             return self.in_memory.at(positions).read()
-        return streams.collect(self._keep(positions).train)[0]
+        return self.read(positions)[0]
 
     def class_part(self, class_id: int) -> Part:
         """The training images of one class, as a part of a mixture, of weight 1."""

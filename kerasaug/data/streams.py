@@ -41,33 +41,6 @@ def call_numpy(
     return tf.ensure_shape(result, shape)
 
 
-def first_of_each(
-    stream: tf.data.Dataset, most: int, num_classes: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Reads the first images of every class, so that memory does not grow with the stream.
-
-    Args:
-        stream: Finite, of `(image, label)`.
-        most: Images of a class.
-        num_classes: How many classes there are.
-
-    Returns:
-        uint8 images (n, height, width, channels) and int32 labels (n,), class by class.
-    """
-
-    def count(counts, element):
-        _, label = element
-        counts += tf.one_hot(label, num_classes, dtype=tf.int32)
-        return counts, (element, counts[label] <= most)
-
-    counted = stream.scan(tf.zeros((num_classes,), tf.int32), count)
-    images, labels = collect(
-        counted.filter(lambda _, wanted: wanted).map(lambda element, _: element)
-    )
-    by_class = np.argsort(labels, kind="stable")
-    return images[by_class], labels[by_class]
-
-
 def collect(stream: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray]:
     """Reads a finite stream of `(image, label)` into uint8 (n, h, w, channels) and int32 (n,)."""
     images, labels = zip(*stream.batch(READ_BATCH).as_numpy_iterator(), strict=True)

@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from kerasaug.data import mixture
 from kerasaug.data.dataset import ImageDataset
-from kerasaug.data.streams import first_of_each
 from kerasaug.images import as_float, in_chunks
 from kerasaug.models.classifier import (
     CAREFUL_LEARNING_RATE,
@@ -137,7 +136,7 @@ class Evaluator:
         # `predict` of Keras would take as long again to hand the images over.
         self._network = tf.function(network, (tf.TensorSpec((None, *full.image_shape)),))
         classes = range(full.num_classes)
-        images, labels = first_of_each(full.test, MOST_IMAGES, full.num_classes)
+        images, labels = full.first_of_each(MOST_IMAGES, of_test=True)
         self._tests = [self._test_sample(images[labels == class_id]) for class_id in classes]
         self._real = [self._training_sample(full, class_id) for class_id in classes]
 

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kerasaug.data import streams
 from kerasaug.data.dataset import ImageDataset
 from kerasaug.study.results import Repetition
 
@@ -77,11 +76,7 @@ def read(dataset: ImageDataset, images: np.ndarray, from_training: bool) -> dict
     Returns:
         uint8 images (height, width, channels) by their number.
     """
-    numbers, records = dataset.indices, dataset.records
-    if not from_training:
-        numbers, records = dataset.test_indices, dataset.test_records
-        if dataset.has_own_test:
-            numbers = np.arange(len(dataset.test_labels))
+    numbers = dataset.indices if from_training else dataset.test_places
     positions = np.flatnonzero(np.isin(numbers, images))
-    pixels, _ = streams.collect(streams.decoded(streams.at(records, positions), dataset.decode))
+    pixels, _ = dataset.read(positions, of_test=not from_training)
     return dict(zip(numbers[positions].tolist(), pixels, strict=True))

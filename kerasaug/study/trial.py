@@ -120,7 +120,7 @@ def stream(
         or float32 probabilities (batch_size, num_classes). Of an arm that weights classes, of
         `(images, labels, weights)`.
     """
-    change = augment.build(arm.augmentation) if arm.augmentation else None
+    change = augment.AUGMENTATIONS[arm.augmentation]() if arm.augmentation else None
     batches = mixture.batches(mixed, recipe.batch_size, seed=seed, augment=change, convert=as_float)
     if arm.blending:
         return mixture.blended(batches, arm.blending, dataset.num_classes, seed)
@@ -157,7 +157,6 @@ def run_trial(
         every = -(-sum(dataset.test_counts) // CURVE_IMAGES)
         trained = train(arm, inputs, recipe, seed, callbacks, dataset.test.shard(every, 0))
     labels, logits = trained.predict(dataset.test)
-    images = dataset.test_indices if len(dataset.test_indices) else np.arange(len(labels))
     synthesizer, history = inputs.synthesizer, trained.history
     result = {
         "acceptance_rates": {} if synthesizer is None else synthesizer.acceptance_rates,
@@ -171,7 +170,7 @@ def run_trial(
         "seconds": round(time.perf_counter() - start, 2),
         "class_counts": (inputs.full if arm.mixture == FULL_DATA else dataset).class_counts,
     }
-    return result, Predictions(images, labels, logits)
+    return result, Predictions(dataset.test_places, labels, logits)
 
 
 def _train_one(arm, dataset, mixed, recipe, seed, callbacks, validation):

@@ -8,7 +8,6 @@ from sklearn.preprocessing import FunctionTransformer
 
 from kerasaug import plots
 from kerasaug.data.dataset import ImageDataset
-from kerasaug.data.streams import first_of_each
 from kerasaug.models.encoding import EncodingModel
 
 MOST_POINTS = 500
@@ -30,7 +29,7 @@ def write(model: EncodingModel, dataset: ImageDataset, folder: Path) -> None:
     """
     images, labels = dataset.first_of_each(MOST_POINTS)
     latents, _ = model.encode(images, labels)
-    test_images, test_labels = first_of_each(dataset.test, MOST_POINTS, dataset.num_classes)
+    test_images, test_labels = dataset.first_of_each(MOST_POINTS, of_test=True)
     test_latents, _ = model.encode(test_images, test_labels)
     rare = dataset.rare_classes
     # Two dimensions are drawn as they are.

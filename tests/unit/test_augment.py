@@ -22,10 +22,10 @@ def transform(images, degrees=0.0, side=1.0, shift=(0.0, 0.0)):
 
 @pytest.mark.parametrize("name", augment.AUGMENTATIONS)
 def test_augmentations_are_pure_functions_of_the_seed(name):
-    change, images = augment.build(name), tf.constant(photo())
+    change, images = augment.AUGMENTATIONS[name](), tf.constant(photo())
     once, other = (change(images, seed).numpy() for seed in ([1, 2], [1, 3]))
     keras.utils.set_random_seed(5)
-    again = [build(name)(images, [1, 2]).numpy() for build in (lambda _: change, augment.build)]
+    again = [built(images, [1, 2]).numpy() for built in (change, augment.AUGMENTATIONS[name]())]
     assert once.dtype == np.uint8
     assert once.shape == images.shape
     for images in again:
@@ -37,7 +37,7 @@ def test_augmentations_are_pure_functions_of_the_seed(name):
 
 @pytest.mark.parametrize("name", augment.AUGMENTATIONS)
 def test_a_stream_is_augmented_alike_at_every_pass_and_in_parallel_calls(name):
-    change, images = augment.build(name), photo()
+    change, images = augment.AUGMENTATIONS[name](), photo()
 
     seeds = tf.data.Dataset.from_tensor_slices([[7, number] for number in range(4)])
     stream = seeds.map(lambda seed: change(images, seed), num_parallel_calls=4)
@@ -51,7 +51,7 @@ def test_a_stream_is_augmented_alike_at_every_pass_and_in_parallel_calls(name):
 @pytest.mark.parametrize("name", augment.AUGMENTATIONS)
 def test_augmentations_take_grey_and_coloured_images_of_any_size(name, shape):
     images = np.random.default_rng(0).integers(0, 256, (24, *shape)).astype(np.uint8)
-    change = augment.build(name)
+    change = augment.AUGMENTATIONS[name]()
     stream = tf.data.Dataset.from_tensors(images).map(lambda batch: change(batch, [3, 4]))
     changed = stream.get_single_element().numpy()
     assert changed.dtype == np.uint8
@@ -62,7 +62,12 @@ def test_augmentations_take_grey_and_coloured_images_of_any_size(name, shape):
 def test_the_mirrored_are_half_of_the_images_and_the_shift_is_small():
     images = np.zeros((400, 20, 20, 1), np.uint8)
     images[:, :, 3:5] = 255
-    columns = augment.build("flip-shift")(images, [0, 1]).numpy().sum(axis=(1, 3)).argmax(axis=1)
+    columns = (
+        augment.AUGMENTATIONS["flip-shift"]()(images, [0, 1])
+        .numpy()
+        .sum(axis=(1, 3))
+        .argmax(axis=1)
+    )
     mirrored = columns > 10
     assert mirrored.mean() == pytest.approx(0.5, abs=0.1)
     assert set(columns[~mirrored]) <= {2, 3, 4, 5}
@@ -72,12 +77,12 @@ def test_the_mirrored_are_half_of_the_images_and_the_shift_is_small():
 def test_layers_that_shift_repeat_the_border():
     white = np.full((16, 16, 16, 1), 255, np.uint8)
     for name in ("shift", "flip-shift"):
-        np.testing.assert_array_equal(augment.build(name)(white, [0, 1]), white)
+        np.testing.assert_array_equal(augment.AUGMENTATIONS[name]()(white, [0, 1]), white)
 
 
 def test_half_of_the_images_have_a_rectangle_of_noise():
     grey = np.full((400, 16, 16, 3), 128, np.uint8)
-    changed = augment.build("flip-shift-erasing")(grey, [0, 1]).numpy() != 128
+    changed = augment.AUGMENTATIONS["flip-shift-erasing"]()(grey, [0, 1]).numpy() != 128
     erased = changed.any(axis=(1, 2, 3))
     assert erased.mean() == pytest.approx(0.5, abs=0.1)
     for pixels in changed[erased][:50].any(axis=3):
@@ -87,7 +92,9 @@ def test_half_of_the_images_have_a_rectangle_of_noise():
 
 def test_randaugment_draws_operations_for_every_image():
     images = np.repeat(photo(1), 100, axis=0)
-    changed = tf.function(augment.build("randaugment"))(images, [0, 1]).numpy().reshape(100, -1)
+    changed = (
+        tf.function(augment.AUGMENTATIONS["randaugment"]())(images, [0, 1]).numpy().reshape(100, -1)
+    )
     assert len(np.unique(changed, axis=0)) > 60
     # Twice the identity is drawn for one image of 144.
     assert (changed == photo(1).reshape(1, -1)).all(axis=1).mean() < 0.1

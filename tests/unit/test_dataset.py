@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from kerasaug import data
 from kerasaug.data.readers import tfds
-from kerasaug.data.streams import collect, first_of_each
+from kerasaug.data.streams import collect
 from kerasaug.errors import InputError
 
 
@@ -169,15 +169,15 @@ def test_what_is_larger_than_the_limit_is_not_read_into_memory(streamed):
     assert streamed.cache(most_bytes=size).in_memory is not None
 
 
-def test_the_first_images_of_every_class_are_taken(tiny, streamed):
-    images, labels = collect(tiny.train)
-    few, few_labels = first_of_each(tiny.train, 3, 3)
+@pytest.mark.parametrize("of_test", [False, True])
+def test_the_first_images_of_every_class_are_taken(of_test, tiny, streamed):
+    images, labels = collect(tiny.test if of_test else tiny.train)
     for dataset in (tiny, streamed):
-        for array, expected in zip(dataset.first_of_each(3), (few, few_labels), strict=True):
-            np.testing.assert_array_equal(array, expected)
-    assert np.bincount(few_labels).tolist() == [3, 3, 3]
-    for class_id in range(3):
-        np.testing.assert_array_equal(few[few_labels == class_id], images[labels == class_id][:3])
+        few, few_labels = dataset.first_of_each(3, of_test)
+        assert few_labels.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+        for class_id in range(3):
+            expected = images[labels == class_id][:3]
+            np.testing.assert_array_equal(few[few_labels == class_id], expected)
 
 
 def as_pairs(*streams):

@@ -62,7 +62,7 @@ def test_what_is_drawn_says_nothing_of_how_it_is_augmented(name):
     """Images with a gradient show how they were moved; on average both classes are moved alike."""
     image = np.tile(np.linspace(0, 255, 32).astype(np.uint8)[None, :, None], (32, 1, 1))
     parts = [mixture.added(image[None], class_id) for class_id in (0, 1)]
-    images, labels = draw(parts, 2000, augment=augment.build(name))
+    images, labels = draw(parts, 2000, augment=augment.AUGMENTATIONS[name]())
     left = images[:, 14:18, 6:10].mean(axis=(1, 2, 3))
     means = [left[labels == class_id].mean() for class_id in (0, 1)]
     assert abs(means[0] - means[1]) < 4 * left.std() * np.sqrt(2 / 1000)
@@ -127,7 +127,7 @@ def test_parts_of_no_weight_are_left_out(tiny):
 def test_batches_from_memory_can_be_prepared_ahead_of_their_use(tiny, name, blending):
     black = [np.zeros((4, 8, 8, 1), np.uint8)] * 3
     parts = mixture.with_synthetic_share(tiny.balanced_parts(), black, 0.25)
-    stream = mixture.batches(parts, 8, seed=0, augment=augment.build(name))
+    stream = mixture.batches(parts, 8, seed=0, augment=augment.AUGMENTATIONS[name]())
     stages, operations = [mixture.blended(stream, blending, 3, seed=0)], []
     while stages:
         stage = stages.pop()

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from kerasaug import data
-from kerasaug.data.readers import arrays
-from kerasaug.data.readers.near_duplicates import notes_of_pairs, pairs
+from kerasaug.data.readers import arrays, near_duplicates
+from kerasaug.data.readers.near_duplicates import notes_of_pairs
 
 RARE = np.arange(40) < 10
 NAMES = tuple(f"{number}.png" for number in range(40))
@@ -18,6 +18,11 @@ def scenes(count=40, side=16, channels=1, seed=0):
     hills = np.random.default_rng(seed).integers(0, 256, (count, 4, 4)).astype(np.uint8)
     resized = [Image.fromarray(few).resize((side, side), Image.Resampling.BICUBIC) for few in hills]
     return np.stack([np.repeat(np.asarray(image)[..., None], channels, 2) for image in resized])
+
+
+def pairs(images, is_rare):
+    thumbnails = np.stack([near_duplicates.thumbnail(image) for image in images])
+    return near_duplicates.pairs(thumbnails, is_rare)
 
 
 def compressed(image):

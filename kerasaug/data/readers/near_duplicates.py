@@ -30,19 +30,6 @@ LEAST_CONTRAST = 2.0
 ROWS = 256
 
 
-def pairs(images: np.ndarray, is_rare: np.ndarray) -> list[tuple[int, int]]:
-    """Pairs of images that look almost alike, of which one at least is of a rare class.
-
-    Args:
-        images: uint8 array (n, height, width, channels).
-        is_rare: bool array (n,).
-
-    Returns:
-        Positions of both images, the smaller one first; the most alike pairs first.
-    """
-    return _pairs(np.stack([thumbnail(image) for image in images]), is_rare)
-
-
 def notes_of_pairs(dataset: ImageDataset) -> list[Note]:
     """Reports near-duplicates in the training split, in one note; none if there are none.
 
@@ -61,7 +48,7 @@ def notes_of_pairs(dataset: ImageDataset) -> list[Note]:
     thumbnails = _thumbnails(dataset)
     digests = [hashlib.sha256(array.tobytes()).hexdigest() for array in (thumbnails, is_rare)]
     code = inspect.getsource(sys.modules[__name__])
-    twins = remembered([code, *digests], lambda: _pairs(thumbnails, is_rare))
+    twins = remembered([code, *digests], lambda: pairs(thumbnails, is_rare))
     if not twins:
         return []
     count = int(is_rare[np.unique(twins)].sum())
@@ -103,7 +90,16 @@ def _normalised(thumbnails: np.ndarray) -> np.ndarray:
     return np.where(contrast < LEAST_CONTRAST, 0.0, small / np.maximum(contrast * SIDE, 1e-6))
 
 
-def _pairs(thumbnails: np.ndarray, is_rare: np.ndarray) -> list[tuple[int, int]]:
+def pairs(thumbnails: np.ndarray, is_rare: np.ndarray) -> list[tuple[int, int]]:
+    """Pairs of images that look almost alike, of which one at least is of a rare class.
+
+    Args:
+        thumbnails: What `thumbnail` made of each, uint8 (n, 16, 16).
+        is_rare: bool array (n,).
+
+    Returns:
+        Positions of both images, the smaller one first; the most alike pairs first.
+    """
     small = _normalised(thumbnails)
     rare = np.flatnonzero(is_rare)
     others = min(OTHERS, len(small) // 5)
