@@ -9,16 +9,12 @@ from kerasaug.data.dataset import ImageDataset
 from kerasaug.data.load import load
 from kerasaug.errors import InputError, TrainingFailed, naming
 from kerasaug.files import read_json
-from kerasaug.study import results, trial, verdict
-from kerasaug.study.arms import BASELINE, ENSEMBLE, FOCAL, FULL_DATA, Arm, parse
+from kerasaug.study import results, trial
+from kerasaug.study.arms import BASELINE, Arm, parse
+from kerasaug.study.best import best
 from kerasaug.study.config import StudyConfig
 from kerasaug.study.mixing import TrialInputs, parts
-from kerasaug.study.sentences import controls_of
 from kerasaug.study.tasks import Tasks
-from kerasaug.study.verdict import HELPS
-
-LEFT_OUT = {FULL_DATA, FOCAL, ENSEMBLE}
-"""Mixtures that batches alone do not make."""
 
 
 class Winner:
@@ -68,11 +64,9 @@ class Winner:
 def winner(folder: str | Path) -> Winner:
     """Makes the training batches of the arm that a study recommends.
 
-    That is the arm with the highest average precision among those that help. One with synthetic
-    images must also beat its control. If no arm helps, it is the baseline. Synthetic images are
-    those of the generator of the first repetition; of cross-validation, of the first fold, which
-    saw the images of the others. An arm is left out if its batches do not make it: `full`, `focal`,
-    `ensemble`, and those with `+half` or `+logit-adjusted`.
+    See `best`; if no arm helps, it is the baseline. Synthetic images are those of the generator of
+    the first repetition; of cross-validation, of the first fold, which saw the images of the
+    others.
 
     Args:
         folder: A finished study, whose data are where they were.
@@ -111,19 +105,6 @@ def winner(folder: str | Path) -> Winner:
 
 
 def choose(summaries: dict[str, Any]) -> Arm:
-    """Chooses the arm that `winner` takes, by `arms` of `results.json`; as it was trained."""
-    arms = {name: parse(name) for name in summaries}
-    controls = [arm for arm in arms.values() if arm.is_control]
-    good = [name for name, arm in arms.items() if _helps(arm, summaries[name], controls)]
-    good.sort(key=lambda name: -summaries[name]["summary"]["rare_average_precision"]["mean"])
-    return parse(summaries[good[0]]["trainings"][0]["trained"]) if good else Arm(BASELINE)
-
-
-def _helps(arm: Arm, summary: dict[str, Any], controls: list[Arm]) -> bool:
-    if arm.mixture in LEFT_OUT or arm.is_halved or arm.adjusts_logits:
-        return False
-    if summary["verdict"] != HELPS or arm.is_control:
-        return summary["verdict"] == HELPS
-    control = next(iter(controls_of(arm, controls)), None)
-    differences = summary["versus"].get(control)
-    return differences is not None and verdict.verdict(differences) == HELPS
+    """The arm that `winner` takes, by `arms` of `results.json`; as it was trained."""
+    name = best(summaries)
+    return parse(summaries[name]["trainings"][0]["trained"]) if name else Arm(BASELINE)

@@ -4,10 +4,10 @@ import collections
 from typing import Any, NamedTuple
 
 from kerasaug.study import verdict
-from kerasaug.study.arms import BASELINE, DEFERRED, FULL_DATA, Arm, parse, strongest_control
+from kerasaug.study.arms import BASELINE, DEFERRED, FULL_DATA, parse
+from kerasaug.study.best import best, controls_of
 from kerasaug.study.verdict import HELPS, HURTS
 
-SIMPLEST_CONTROL = Arm("oversample")
 STILL_FALLING = 0.05
 """How far the mean training loss of an epoch may be below that of the one before, at the end."""
 MOST_NAMED = 3
@@ -57,7 +57,7 @@ def headlines(results: dict[str, Any]) -> Headlines:
         several = len(better) > 1
         names, words = ", ".join(better) or "no arm", "beat their" if several else "beats its"
         first.insert(0, f"Of {compared} arms with synthetic images, {names} {words} control.")
-    first += _collect_or_generate(results, rare)
+    first += [*_collect_or_generate(results, rare), *_advice(results, rare)]
     if BASELINE in summaries:
         summary = summaries[BASELINE]["summary"]
         first.append(
@@ -80,15 +80,6 @@ def headlines(results: dict[str, Any]) -> Headlines:
     return Headlines([*first, *_unfinished(results), *_selections(results)], further)
 
 
-def controls_of(arm: Arm, controls: list[Arm]) -> list[str]:
-    """The controls that an arm with a generator is compared with, the first of which decides."""
-    alike = [control for control in controls if control.adjusts_logits == arm.adjusts_logits]
-    others = [control for control in controls if control not in alike]
-    strongest = [strongest_control(alike), strongest_control(others)]
-    simplest = [control for control in (SIMPLEST_CONTROL, Arm(BASELINE)) if control in controls]
-    return [str(c) for c in dict.fromkeys([*strongest, *simplest]) if c is not None]
-
-
 def _collect_or_generate(results: dict[str, Any], rare: str) -> list[str]:
     doubling = results["doubling"]
     if doubling is None:
@@ -102,6 +93,27 @@ def _collect_or_generate(results: dict[str, Any], rare: str) -> list[str]:
             gain = _with_interval(differences["rare_average_precision"])
             sentences.append(f"the generated images of {name} bring {gain}")
     return ["; ".join(sentences) + "."]
+
+
+def _advice(results: dict[str, Any], rare: str) -> list[str]:
+    """What to do, where there are a baseline and intervals."""
+    summaries, doubling = results["arms"], results["doubling"]
+    compared = [s["versus"][BASELINE] for s in summaries.values() if BASELINE in s["versus"]]
+    if all(differences["rare_average_precision"]["low"] is None for differences in compared):
+        return []
+    if name := best(summaries):
+        advice = f"train with {name}" + ", without a generator" * (parse(name).model is None)
+    else:
+        advice = "keep the training as it is, and choose a decision threshold: no "
+        if any(parse(name).model for name in summaries):
+            advice += "control is shown to rank the images better, and no generator to beat that"
+        else:
+            advice += "arm is shown to rank the images better"
+    if doubling and (doubling["low"] or 0.0) > 0.0:
+        advice += f". Collect more images of {rare}"
+    elif not name:
+        advice += ". More repetitions would show smaller differences"
+    return [f"What to do: {advice}."]
 
 
 def _unfinished(results: dict[str, Any]) -> list[str]:

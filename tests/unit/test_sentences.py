@@ -159,3 +159,37 @@ def test_arms_whose_trainings_were_not_at_their_end_are_named():
     result = headlines(results_of(arms))
     (warning,) = [text for text in result.first if "still falling" in text]
     assert warning.startswith("The training loss of none was still falling after 400 steps: ")
+
+
+@pytest.mark.parametrize(
+    ("skills", "expected"),
+    [
+        ({"none": 0.3, "oversample": 0.6, "gan": 0.9}, "train with gan."),
+        ({"none": 0.3, "balanced": 0.8, "gan": 0.8}, "train with balanced, without a generator."),
+        (
+            {"none": 0.2, "balanced": 0.8, "balanced+half": 0.2},
+            "train with balanced, without a generator. Collect more images of bottom.",
+        ),
+        (
+            {"none": 0.6, "balanced": 0.5},
+            "keep the training as it is, and choose a decision threshold: no arm is shown to rank "
+            "the images better. More repetitions would show smaller differences.",
+        ),
+        (
+            {"none": 0.6, "balanced": 0.5, "gan": 0.5},
+            "keep the training as it is, and choose a decision threshold: no control is shown to "
+            "rank the images better, and no generator to beat that. More repetitions would show "
+            "smaller differences.",
+        ),
+    ],
+)
+def test_it_is_said_what_to_do(skills, expected):
+    assert f"What to do: {expected}" in study(skills).first
+
+
+def test_without_a_baseline_or_an_interval_no_advice_is_given():
+    one = {
+        name: repetitions(skill, seeds=(0,)) for name, skill in {"none": 0.3, "gan": 0.8}.items()
+    }
+    for arms in ({"balanced": 0.3, "gan": 0.8}, one):
+        assert not any(text.startswith("What to do") for text in study(arms).first)
