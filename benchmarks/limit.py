@@ -87,7 +87,7 @@ def main() -> None:
             steps[f"{name}, default preset"] = train_step(gan, 64 * gan.batches_per_step)
         classifier = build_classifier(SHAPE, CLASSES)
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        compile_classifier(classifier, 100, loss)
+        compile_classifier(classifier, CLASSES, 100, loss)
         steps["classifier, batch 256"] = train_step(classifier, 256)
         runs = {name: functools.partial(wait_for, step) for name, (step, _) in steps.items()}
         seconds = take_turns(runs, rounds)

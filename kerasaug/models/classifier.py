@@ -72,6 +72,7 @@ def _rectified(features, mean=0.0, name=None):
 
 def compile_classifier(
     classifier: keras.Model,
+    num_classes: int,
     steps: int,
     loss: keras.losses.Loss,
     learning_rate: float = LEARNING_RATE,
@@ -82,7 +83,8 @@ def compile_classifier(
     and Topin 2017, arXiv 1708.07120; Loshchilov and Hutter 2016, arXiv 1608.03983).
 
     Args:
-        classifier: From images to logits or probabilities.
+        classifier: From images to logits or probabilities (n, num_classes).
+        num_classes: How many classes there are.
         steps: Length of the training, in batches.
         loss: For the labels that it will be trained on.
         learning_rate: The highest one.
@@ -95,6 +97,11 @@ def compile_classifier(
     )
     optimizer = keras.optimizers.Adam(schedule)
     classifier.compile(optimizer, loss, metrics=["accuracy"], jit_compile=False)
+    # Keras would make their variables in the first step, and then trace its graph a second time.
+    optimizer.build(classifier.trainable_variables)
+    outputs = np.zeros((1, num_classes), np.float32)
+    is_sparse = isinstance(loss, keras.losses.SparseCategoricalCrossentropy)
+    classifier.compute_metrics(None, np.zeros(1, np.int32) if is_sparse else outputs, outputs)
 
 
 def adjust_logits(logits: np.ndarray, class_counts: Sequence[int], tau: float) -> np.ndarray:

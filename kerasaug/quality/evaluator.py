@@ -118,7 +118,7 @@ class Evaluator:
             classifier = build(full.image_shape, full.num_classes)
             rate = LEARNING_RATE if self.build is None else CAREFUL_LEARNING_RATE
             loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-            compile_classifier(classifier, self.steps, loss, rate)
+            compile_classifier(classifier, full.num_classes, self.steps, loss, rate)
         finally:
             keras.config.set_dtype_policy(policy)
         description = "training the evaluation classifier"

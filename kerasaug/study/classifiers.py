@@ -137,7 +137,7 @@ def build(
     """
     if target == SMALL_CNN:
         model = build_classifier(image_shape, num_classes)
-        compile_classifier(model, steps, _loss(loss, probabilities=False))
+        compile_classifier(model, num_classes, steps, _loss(loss, probabilities=False))
         return Classifier(model, loss is not None, returns_probabilities=False)
     with naming(f"`classifier` {target}"):
         if target.startswith(APPLICATIONS):
@@ -244,7 +244,8 @@ def _prepared(model, image_shape, num_classes, steps, loss) -> Classifier:
     if not probabilities and getattr(last, "activation", None) is keras.activations.sigmoid:
         raise InputError("must end in logits or in a softmax. Received: a sigmoid")
     if not model.compiled:
-        compile_classifier(model, steps, _loss(loss, probabilities), CAREFUL_LEARNING_RATE)
+        own = _loss(loss, probabilities)
+        compile_classifier(model, num_classes, steps, own, CAREFUL_LEARNING_RATE)
         return Classifier(model, loss is not None, probabilities)
     takes_one_hot = _takes_one_hot(model.loss)
     if loss == FOCAL or (loss and not takes_one_hot):
