@@ -17,8 +17,8 @@ SMALL_SIDE = 32
 Of magnetic tiles at 48 pixels, the loss is the same to one nat of 1,400, for 0.4 of the time."""
 STEP_COSTS = {
     "gan": 1.7,
-    "vae": 0.8,
-    "conditional-vae": 0.8,
+    "vae": 0.9,
+    "conditional-vae": 1.0,
     "conditional-vae-wgan": 6.0,
     "progressive-wgan": 20.0,
     "conditional-progressive-wgan": 20.0,
