@@ -99,7 +99,7 @@ def compile_classifier(
     classifier.compile(optimizer, loss, metrics=["accuracy"], jit_compile=False)
     # Keras would make their variables in the first step, and then trace its graph a second time.
     optimizer.build(classifier.trainable_variables)
-    outputs = np.zeros((1, num_classes), np.float32)
+    outputs: np.ndarray = np.zeros((1, num_classes), np.float32)
     is_sparse = isinstance(loss, keras.losses.SparseCategoricalCrossentropy)
     classifier.compute_metrics(None, np.zeros(1, np.int32) if is_sparse else outputs, outputs)
 
