@@ -18,7 +18,7 @@ Of magnetic tiles at 48 pixels, the loss is the same to one nat of 1,400, for 0.
 STEP_COSTS = {
     "gan": 1.7,
     "vae": 0.9,
-    "conditional-vae": 1.0,
+    "conditional-vae": 1.1,
     "conditional-vae-wgan": 6.0,
     "progressive-wgan": 20.0,
     "conditional-progressive-wgan": 20.0,

@@ -176,7 +176,7 @@ def test_an_augmentation_is_chosen_of_all_or_not_at_all():
 
 @pytest.mark.parametrize("preset", ["quick", "paper"])
 @pytest.mark.parametrize("protocol", ["holdout", "cross-validation"])
-def test_choosing_costs_about_a_quarter_of_a_study_at_most(tiny, preset, protocol, tmp_path):
+def test_choosing_costs_no_more_than_a_quarter_of_a_study(tiny, preset, protocol, tmp_path):
     config = StudyConfig.from_preset(preset, "tiny", {"bottom": 6}, protocol=protocol)
     assert any(arm.augmentation == arms.AUTO for arm in config.arms)
     tasks = Tasks(config, tiny, tmp_path)
@@ -188,7 +188,7 @@ def test_choosing_costs_about_a_quarter_of_a_study_at_most(tiny, preset, protoco
     costs = list(map(tasks.cost, first))
     assert costs == sorted(costs, reverse=True) != costs[::-1]
     choosing = [task for task in left if task.kind == PROXY]
-    assert 0 < sum(map(tasks.cost, choosing)) <= 0.26 * sum(map(tasks.cost, left))
+    assert 0 < sum(map(tasks.cost, choosing)) <= sum(map(tasks.cost, left)) / 4
     assert set(STUDY_PRESETS[preset].comparisons) >= {protocol}
 
 
