@@ -101,7 +101,12 @@ def _advice(results: dict[str, Any], rare: str) -> list[str]:
     compared = [s["versus"][BASELINE] for s in summaries.values() if BASELINE in s["versus"]]
     if all(differences["rare_average_precision"]["low"] is None for differences in compared):
         return []
-    if name := best(summaries):
+    name = best(summaries)
+    helping = [parse(n) for n, summary in summaries.items() if summary["verdict"] == HELPS]
+    if not name and any(arm.is_control or arm.adjusts_logits for arm in helping):
+        # Those that `best` leaves out.
+        return []
+    if name:
         advice = f"train with {name}" + ", without a generator" * (parse(name).model is None)
     else:
         advice = "keep the training as it is, and choose a decision threshold: no "

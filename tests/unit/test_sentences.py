@@ -193,3 +193,9 @@ def test_without_a_baseline_or_an_interval_no_advice_is_given():
     }
     for arms in ({"balanced": 0.3, "gan": 0.8}, one):
         assert not any(text.startswith("What to do") for text in study(arms).first)
+
+
+def test_what_batches_do_not_make_is_not_said_to_be_useless():
+    result = study({"none": 0.3, "focal": 0.8})
+    assert any(text.startswith("focal beats the baseline") for text in result.further)
+    assert not any(text.startswith("What to do") for text in result.first)
